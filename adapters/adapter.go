@@ -1,0 +1,175 @@
+package adapters
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/core"
+)
+
+// Adapter is one account on one platform. All methods are safe for concurrent use.
+type Adapter interface {
+	Describe() Description
+	Receiver
+	Sender
+}
+
+// Description says what an adapter is.
+type Description struct {
+	Account  core.Account
+	Platform string
+	// Mode is how messages come in ("poll", "webhook"), for people to read.
+	Mode         string
+	Capabilities Capabilities
+}
+
+// Capabilities are what the platform can do, as data.
+type Capabilities struct {
+	// EditsPlace lists the places where a draft is shown by editing a message;
+	// DraftsPlace those with drafts that vanish by themselves.
+	EditsIn  []core.Place
+	DraftsIn []core.Place
+	// DraftEvery is the shortest time between two drafts of one reply, by place.
+	DraftEvery map[core.Place]time.Duration
+	// TypingFor is how long the platform shows one typing signal; 0 for no typing.
+	TypingFor time.Duration
+	// Limits the platform puts on calls.
+	Limits Limits
+	// Support tells for each kind of content what the platform makes of it.
+	Support map[string]Support
+}
+
+// Support is how well a platform shows something.
+type Support string
+
+// The levels of support.
+const (
+	Native      Support = "native"
+	Rendered    Support = "rendered"
+	Unsupported Support = "unsupported"
+)
+
+// Limits are what an account may call. Zero means no limit known.
+type Limits struct {
+	Account Rate `yaml:"account"`
+	// Chat and Group hold for each single chat, by its place.
+	Chat  Rate `yaml:"chat"`
+	Group Rate `yaml:"group"`
+}
+
+// Rate is a token bucket: Count calls each Per, and up to Burst at once.
+type Rate struct {
+	Count int           `yaml:"count"`
+	Per   time.Duration `yaml:"per"`
+	Burst int           `yaml:"burst"`
+}
+
+// Inbox takes envelopes.
+type Inbox interface {
+	// Accept stores the envelope; on nil it would survive kill -9. The same
+	// envelope twice is stored once and is nil both times. On an error nothing is
+	// stored and the platform must keep the message.
+	Accept(ctx context.Context, e core.Envelope) error
+}
+
+// Receiver brings messages in.
+type Receiver interface {
+	// Run receives until ctx ends (then it returns nil) or fails (then a fault).
+	Run(ctx context.Context, in Inbox) error
+}
+
+// Sender brings replies out.
+type Sender interface {
+	// Send puts the next message of the reply into the chat: the one behind those
+	// in r.Sent. It makes one call that can leave a message. An error is a fault;
+	// fault.IsUnsure tells that the message may stand there all the same.
+	Send(ctx context.Context, r core.Reply) (core.Receipt, error)
+}
+
+// Editor can change a message it sent.
+type Editor interface {
+	// Edit makes the message show the piece of the reply behind those in r.Sent. The
+	// receipt is as for Send. Editing to what already stands there is a success. A
+	// message that is gone is a Permanent fault.
+	Edit(ctx context.Context, id core.MessageID, r core.Reply) (core.Receipt, error)
+}
+
+// Drafter can show a growing answer without leaving a message.
+type Drafter interface {
+	Draft(ctx context.Context, r core.Reply) error
+}
+
+// Typer can show that the bot is working.
+type Typer interface {
+	Typing(ctx context.Context, to core.Conversation) error
+}
+
+// Webhooker is called by its platform.
+type Webhooker interface {
+	// Webhook handles the platform's calls. It verifies before it parses and
+	// answers 401 to what is not from the platform.
+	Webhook(in Inbox) http.Handler
+}
+
+// Fetcher can get the bytes of a file.
+type Fetcher interface {
+	// Fetch opens a file of at most limit bytes; a larger one is a Permanent fault.
+	// The reader itself ends with a fault when more comes than was announced.
+	Fetch(ctx context.Context, f core.FileRef, limit int64) (io.ReadCloser, error)
+}
+
+// Menu can show commands in the platform's own menu.
+type Menu interface {
+	// SetCommands replaces the menu. Setting the same again is harmless.
+	SetCommands(ctx context.Context, commands []MenuCommand) error
+}
+
+// MenuCommand is one line of a menu; Help is by language, "en" always there.
+type MenuCommand struct {
+	Name string
+	Help map[string]string
+}
+
+// Factory makes the adapters of one platform.
+type Factory interface {
+	// Platform is the name used in the configuration.
+	Platform() string
+	// Defaults gives a pointer to a fresh configuration with its defaults in it,
+	// for the loader to fill.
+	Defaults() Config
+	// New makes an adapter. It makes no call to the platform.
+	New(s Settings) (Adapter, error)
+}
+
+// Config is a platform's own section of the configuration.
+type Config interface {
+	// Validate returns every problem, each with the key it belongs to.
+	Validate() []Problem
+}
+
+// Problem is one thing wrong with a configuration.
+type Problem struct {
+	// Key is the path inside the section, "" for the section itself.
+	Key string
+	// Text says what is wrong and what would be right.
+	Text string
+}
+
+// Settings is what an adapter is made from.
+type Settings struct {
+	Account core.Account
+	// Config is what Defaults gave, filled and valid.
+	Config Config
+	// PublicURL is where the platform reaches this account's webhook; empty when
+	// the hub has no public address.
+	PublicURL string
+	// Client makes all HTTP calls of the adapter; nil means one of its own.
+	Client *http.Client
+	Log    zerolog.Logger
+	// Observer sees what becomes of messages.
+	Observer core.Observer
+}

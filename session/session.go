@@ -1,0 +1,218 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/parley-hub/parley/core"
+)
+
+// SchemaVersion is the version of the wire form this build writes.
+const SchemaVersion = 1
+
+// ErrSchema is returned for a memory this build cannot read.
+var ErrSchema = errors.New("unknown form of session")
+
+// The fields of the memory. Their names are part of the wire form.
+const (
+	fieldVersion  = "v"
+	fieldPinned   = "pinned"
+	fieldModel    = "model"
+	fieldAbsorbed = "absorbed"
+)
+
+// maxAbsorbed is how many absorbed envelopes are remembered: more than can wait
+// in one delivery.
+const maxAbsorbed = 64
+
+// Turn is one exchange of a conversation.
+type Turn struct {
+	ID core.EnvelopeID
+	At time.Time
+	// Said is what people said, in order; several when messages were merged.
+	Said []Line
+	// Answer is what the bot said; empty when it only listened.
+	Answer string
+	// Tokens is what the turn costs in a prompt.
+	Tokens int
+}
+
+// Line is what one person said.
+type Line struct {
+	// Name tells people in a group apart; empty in private.
+	Name string `json:"name,omitempty"`
+	Text string `json:"text"`
+}
+
+type wireTurn struct {
+	V      int             `json:"v"`
+	ID     core.EnvelopeID `json:"id"`
+	At     time.Time       `json:"at"`
+	Said   []Line          `json:"said,omitempty"`
+	Answer string          `json:"answer,omitempty"`
+	Tokens int             `json:"tokens"`
+}
+
+// Session is a conversation's memory while a turn holds it. It is used by one
+// goroutine at a time.
+type Session struct {
+	fields map[string][]byte
+	log    [][]byte
+	turns  []Turn // of log, once read
+
+	pinned   []string
+	model    string
+	absorbed []core.EnvelopeID
+
+	set     map[string][]byte
+	trimmed int
+	added   []Turn
+}
+
+// Changes is what a turn did to a session, in the words of a mailbox's memory.
+type Changes struct {
+	Set    map[string][]byte
+	Trim   int
+	Append [][]byte
+}
+
+// Load reads a session from a mailbox's memory. The arguments are not changed.
+// The error wraps ErrSchema when a newer build wrote it.
+func Load(fields map[string][]byte, log [][]byte) (*Session, error) {
+	s := &Session{fields: fields, log: log}
+	var version int
+	for name, into := range map[string]any{
+		fieldVersion: &version, fieldPinned: &s.pinned, fieldModel: &s.model, fieldAbsorbed: &s.absorbed,
+	} {
+		if raw, ok := fields[name]; ok {
+			if err := json.Unmarshal(raw, into); err != nil {
+				return nil, fmt.Errorf("session field %s: %w: %w", name, ErrSchema, err)
+			}
+		}
+	}
+	if version > SchemaVersion {
+		return nil, fmt.Errorf("%w: version %d, this build reads up to %d", ErrSchema, version, SchemaVersion)
+	}
+	return s, nil
+}
+
+// History gives the turns, oldest first, with those of this turn. The slice is
+// the caller's to read, not to change.
+func (s *Session) History() ([]Turn, error) {
+	if s.turns == nil && len(s.log) > 0 {
+		turns := make([]Turn, 0, len(s.log))
+		for _, entry := range s.log {
+			var w wireTurn
+			if err := json.Unmarshal(entry, &w); err != nil {
+				return nil, fmt.Errorf("turn: %w: %w", ErrSchema, err)
+			}
+			if w.V < 1 || w.V > SchemaVersion {
+				return nil, fmt.Errorf("turn: %w: version %d", ErrSchema, w.V)
+			}
+			turns = append(turns, Turn{ID: w.ID, At: w.At, Said: w.Said, Answer: w.Answer, Tokens: w.Tokens})
+		}
+		s.turns = turns
+	}
+	kept := s.turns[min(s.trimmed, len(s.turns)):]
+	return slices.Concat(kept, s.added), nil
+}
+
+// Append adds a turn to the history.
+func (s *Session) Append(t Turn) { s.added = append(s.added, t) }
+
+// Trim drops the oldest turns, whole, until the rest costs at most budget tokens.
+// The newest turn always stays.
+func (s *Session) Trim(budget int) error {
+	history, err := s.History()
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, t := range history {
+		total += t.Tokens
+	}
+	drop := 0
+	for drop < len(history)-1 && total > budget {
+		total -= history[drop].Tokens
+		drop++
+	}
+	s.drop(drop)
+	return nil
+}
+
+// Clear forgets the history; pinned facts and the model choice stay.
+func (s *Session) Clear() {
+	s.trimmed = len(s.log)
+	s.added = nil
+}
+
+func (s *Session) drop(n int) {
+	old := min(n, len(s.log)-s.trimmed)
+	s.trimmed += old
+	s.added = s.added[n-old:]
+}
+
+// Pinned gives the facts that trimming never drops.
+func (s *Session) Pinned() []string { return s.pinned }
+
+// Pin adds a fact that stays.
+func (s *Session) Pin(fact string) {
+	s.pinned = append(slices.Clone(s.pinned), fact)
+	s.store(fieldPinned, s.pinned)
+}
+
+// Model is the pool this conversation chose; empty for none.
+func (s *Session) Model() string { return s.model }
+
+// SetModel chooses a pool; empty goes back to the default.
+func (s *Session) SetModel(name string) {
+	s.model = name
+	s.store(fieldModel, name)
+}
+
+// Absorb remembers that a waiting envelope was already taken into an earlier
+// turn, so that it is not answered when its own time comes.
+func (s *Session) Absorb(id core.EnvelopeID) {
+	s.absorbed = append(slices.Clone(s.absorbed), id)
+	if over := len(s.absorbed) - maxAbsorbed; over > 0 {
+		s.absorbed = s.absorbed[over:]
+	}
+	s.store(fieldAbsorbed, s.absorbed)
+}
+
+// Absorbed tells whether Absorb was called for this envelope.
+func (s *Session) Absorbed(id core.EnvelopeID) bool { return slices.Contains(s.absorbed, id) }
+
+func (s *Session) store(field string, value any) {
+	if s.set == nil {
+		s.set = map[string][]byte{}
+	}
+	s.set[field] = encode(value)
+}
+
+// Changes gives what happened to the session since Load.
+func (s *Session) Changes() Changes {
+	c := Changes{Set: s.set, Trim: s.trimmed}
+	for _, t := range s.added {
+		c.Append = append(c.Append, encode(wireTurn{
+			V: SchemaVersion, ID: t.ID, At: t.At.UTC(), Said: t.Said, Answer: t.Answer, Tokens: t.Tokens,
+		}))
+	}
+	if _, known := s.fields[fieldVersion]; !known && (len(c.Set) > 0 || len(c.Append) > 0) {
+		s.store(fieldVersion, SchemaVersion)
+		c.Set = s.set
+	}
+	return c
+}
+
+// encode marshals types of this package, which cannot fail.
+func encode(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("session: %v", err))
+	}
+	return data
+}

@@ -1,0 +1,129 @@
+package skills
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/session"
+)
+
+// Role is what a person may be to this hub.
+type Role string
+
+// The roles. Everybody is a User; the configuration names the others.
+const (
+	User  Role = "user"
+	Admin Role = "admin"
+)
+
+// Turn is one thing to answer.
+type Turn struct {
+	// ID is the same each time this turn is run: the idempotency key of side effects.
+	ID core.EnvelopeID
+	// Envelope is what was said; messages merged into one turn are one envelope here.
+	Envelope core.Envelope
+	// Args is the text behind the command, or the whole text without one.
+	Args    string
+	Person  core.PersonID
+	Role    Role
+	Session *session.Session
+	// Model names the pool the route chose; empty for the default.
+	Model string
+	// Rule names the routing rule that chose this skill.
+	Rule string
+	// Now is the time of the turn.
+	Now time.Time
+	// Attempt counts the runs of this turn, from 1.
+	Attempt int
+	// Log carries the turn's ids already.
+	Log zerolog.Logger
+}
+
+// Writer takes what a skill answers. It is used by one goroutine at a time.
+type Writer interface {
+	// Draft shows the answer so far; newest wins, nothing is promised. Without
+	// parts it shows that the bot is typing.
+	Draft(parts ...core.Part)
+	// Drafted tells whether a draft with words was handed on for showing.
+	Drafted() bool
+	// Reply adds one reply to the turn. It is sent after the turn is stored.
+	Reply(parts ...core.Part)
+}
+
+// Handler answers turns.
+type Handler interface {
+	Handle(ctx context.Context, t *Turn, w Writer) error
+}
+
+// HandlerFunc makes a function a Handler.
+type HandlerFunc func(ctx context.Context, t *Turn, w Writer) error
+
+// Handle calls f.
+func (f HandlerFunc) Handle(ctx context.Context, t *Turn, w Writer) error { return f(ctx, t, w) }
+
+// Middleware wraps a Handler.
+type Middleware func(Handler) Handler
+
+// Chain wraps h so that the first middleware is the outermost.
+func Chain(h Handler, with ...Middleware) Handler {
+	for i := len(with) - 1; i >= 0; i-- {
+		h = with[i](h)
+	}
+	return h
+}
+
+// Skill is a Handler that can introduce itself.
+type Skill interface {
+	Handler
+	Manifest() Manifest
+}
+
+// Manifest says what a skill is and who may use it.
+type Manifest struct {
+	// Name is unique; lower case letters, digits and hyphens.
+	Name string
+	// Commands call the skill; the first is its main one. Empty for a skill that is
+	// only routed to.
+	Commands []Command
+	// Roles that may use it; empty for everybody.
+	Roles []Role
+	// Places it works in; empty for all.
+	Places []core.Place
+	// Timeout bounds one turn; 0 means the hub's default.
+	Timeout time.Duration
+}
+
+// Command is one slash command.
+type Command struct {
+	// Name without the slash: 1 to 32 of a-z, 0-9 and underscore, the form every
+	// platform's menu takes.
+	Name string
+	// Help says in a line what it does, by language ("en" is required); at most 100
+	// characters, the shortest limit of the platforms' menus.
+	Help map[string]string
+	// Args shows the arguments, as in "[topic]"; empty for none.
+	Args string
+}
+
+// HelpIn gives the help line in the language, else in English.
+func (c Command) HelpIn(language string) string {
+	if h, ok := c.Help[language]; ok {
+		return h
+	}
+	if base, _, ok := strings.Cut(language, "-"); ok {
+		if h, ok := c.Help[base]; ok {
+			return h
+		}
+	}
+	return c.Help["en"]
+}
+
+// Allows tells whether somebody of this role may use the skill in this place.
+func (m Manifest) Allows(role Role, place core.Place) bool {
+	return (len(m.Roles) == 0 || slices.Contains(m.Roles, role)) && (len(m.Places) == 0 || slices.Contains(m.Places, place))
+}
