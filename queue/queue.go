@@ -199,6 +199,10 @@ type Commit struct {
 	// Out is published with the commit. Bounds do not apply to it: what was
 	// accepted must be able to leave.
 	Out []Outgoing
+	// Then, when not nil, is called once the commit is durable, with the time the
+	// storing took. It is for watching, must not block, and is not called when the
+	// commit failed.
+	Then func(took time.Duration)
 }
 
 // Outgoing is an item on its way into another mailbox.

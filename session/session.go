@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/parley-hub/parley/core"
@@ -22,6 +23,7 @@ const (
 	fieldPinned   = "pinned"
 	fieldModel    = "model"
 	fieldAbsorbed = "absorbed"
+	fieldHeard    = "heard"
 )
 
 // maxAbsorbed is how many absorbed envelopes are remembered: more than can wait
@@ -66,6 +68,7 @@ type Session struct {
 	pinned   []string
 	model    string
 	absorbed []core.EnvelopeID
+	heard    []Line
 
 	set     map[string][]byte
 	trimmed int
@@ -86,6 +89,7 @@ func Load(fields map[string][]byte, log [][]byte) (*Session, error) {
 	var version int
 	for name, into := range map[string]any{
 		fieldVersion: &version, fieldPinned: &s.pinned, fieldModel: &s.model, fieldAbsorbed: &s.absorbed,
+		fieldHeard: &s.heard,
 	} {
 		if raw, ok := fields[name]; ok {
 			if err := json.Unmarshal(raw, into); err != nil {
@@ -147,6 +151,7 @@ func (s *Session) Trim(budget int) error {
 func (s *Session) Clear() {
 	s.trimmed = len(s.log)
 	s.added = nil
+	s.TakeHeard()
 }
 
 func (s *Session) drop(n int) {
@@ -186,11 +191,42 @@ func (s *Session) Absorb(id core.EnvelopeID) {
 // Absorbed tells whether Absorb was called for this envelope.
 func (s *Session) Absorbed(id core.EnvelopeID) bool { return slices.Contains(s.absorbed, id) }
 
-func (s *Session) store(field string, value any) {
+// maxHeard bounds one overheard line, in bytes.
+const maxHeard = 500
+
+// Hear remembers a line that was said past the bot, the newest keep lines of
+// them. Where it was said is known; it never leaves this session.
+func (s *Session) Hear(l Line, keep int) {
+	if l.Text == "" {
+		return
+	}
+	if len(l.Text) > maxHeard {
+		l.Text = strings.ToValidUTF8(l.Text[:maxHeard], "") + "…"
+	}
+	s.heard = append(slices.Clone(s.heard), l)
+	s.heard = s.heard[max(0, len(s.heard)-keep):]
+	s.store(fieldHeard, s.heard)
+}
+
+// TakeHeard gives what was said past the bot since it was last asked, and
+// forgets it: the caller puts it into the turn it makes.
+func (s *Session) TakeHeard() []Line {
+	heard := s.heard
+	if len(heard) > 0 {
+		s.heard = nil
+		s.put(fieldHeard, nil)
+	}
+	return heard
+}
+
+func (s *Session) store(field string, value any) { s.put(field, encode(value)) }
+
+// put changes a field; nil removes it.
+func (s *Session) put(field string, raw []byte) {
 	if s.set == nil {
 		s.set = map[string][]byte{}
 	}
-	s.set[field] = encode(value)
+	s.set[field] = raw
 }
 
 // Changes gives what happened to the session since Load.

@@ -1,0 +1,236 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/queue"
+	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/skills"
+)
+
+// peek is how many waiting envelopes a turn may look at: enough for an album of
+// ten with its edits, and for what somebody types while an answer is made.
+const peek = 32
+
+// turnAttempts is how often a turn is run before its person is told that it
+// failed: about ten seconds with the waits between.
+const turnAttempts = 4
+
+// Drafts shows answers while they grow. Both calls return at once.
+type Drafts interface {
+	// Draft shows a reply that is not final; without parts, that the bot is typing.
+	Draft(r core.Reply)
+	// StopDraft ends the showing of a reply that will not come.
+	StopDraft(id core.ReplyID)
+}
+
+// Ledger makes the ledger's item of an envelope that was dealt with.
+type Ledger interface {
+	Heard(e core.Envelope, person core.PersonID, r Route) (queue.Outgoing, error)
+}
+
+// DispatcherOptions make a dispatcher. All but Collect are required.
+type DispatcherOptions struct {
+	Queue     queue.Queue
+	Table     *Table
+	Skills    *skills.Set
+	Directory session.Directory
+	Drafts    Drafts
+	Ledger    Ledger
+	Observer  core.Observer
+	Log       zerolog.Logger
+	Now       func() time.Time
+	// Wrap puts the middleware around a skill.
+	Wrap func(skills.Skill) skills.Handler
+	// Slots is how many turns run at once.
+	Slots int
+	// Collect, when not 0, merges what one person said behind a running turn, with
+	// pauses no longer than this, into one turn.
+	Collect time.Duration
+	// Ambient is how many lines said past the bot a group's session keeps.
+	Ambient int
+	// Grace is how long turns may finish at the end.
+	Grace time.Duration
+}
+
+// Dispatcher runs turns.
+type Dispatcher struct {
+	o        DispatcherOptions
+	handlers map[string]skills.Handler
+}
+
+// NewDispatcher makes a dispatcher.
+func NewDispatcher(o DispatcherOptions) *Dispatcher {
+	d := &Dispatcher{o: o, handlers: map[string]skills.Handler{}}
+	for _, s := range o.Skills.All() {
+		d.handlers[s.Manifest().Name] = o.Wrap(s)
+	}
+	return d
+}
+
+// Run works through the inbox until ctx ends, then drains: turns that do not
+// finish within the grace are handed back.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	return d.o.Queue.Consume(ctx, queue.ConsumeOptions{
+		Box: queue.Inbox, Slots: d.o.Slots, Batch: peek, MaxAttempts: turnAttempts, Grace: d.o.Grace,
+	}, d.handle)
+}
+
+// handle is one delivery: the life of design's steps 3 to 5.
+func (d *Dispatcher) handle(ctx context.Context, del queue.Delivery) (queue.Commit, error) {
+	envelopes, err := decode(del.Items)
+	if err != nil {
+		return queue.Commit{}, fault.New(fault.Permanent, "read envelope", err)
+	}
+	s, err := session.Load(del.Memory.Fields, del.Memory.Log)
+	if err != nil {
+		return queue.Commit{}, fault.New(fault.NeedsHuman, "read session", err)
+	}
+	head := envelopes[0]
+	switch {
+	case s.Absorbed(head.ID):
+		return queue.Commit{Done: 1}, nil
+	case head.Kind == core.KindMoved:
+		return d.move(head, del)
+	case head.Kind == core.KindAdopt:
+		return adopt(head, del)
+	}
+	g := gather(envelopes, s, d.o.Collect)
+	return d.turn(ctx, del, g, s)
+}
+
+// turn routes what was gathered, runs the skill and makes the commit.
+func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, s *session.Session) (queue.Commit, error) {
+	e := g.envelope
+	person, err := d.o.Directory.PersonOf(ctx, e.From)
+	if err != nil {
+		return queue.Commit{}, fault.New(fault.Retryable, "look up person", err)
+	}
+	began := d.o.Now()
+	d.observe(core.Event{Stage: core.StageTaken, Took: began.Sub(del.Since)}, e)
+	route := d.o.Table.Route(e, s)
+	out, err := d.ledger(g.all, person, route)
+	if err != nil {
+		return queue.Commit{}, err
+	}
+	w := &writer{reply: core.Reply{To: e.In, Person: person, Trace: e.Trace}, envelope: e, drafts: d.o.Drafts}
+	if err := d.answer(ctx, del, e, person, route, s, w); err != nil {
+		w.abandon()
+		return d.failed(ctx, del, g, out, w, route, err)
+	}
+	return d.commit(g, s, out, w)
+}
+
+// answer runs what the route names.
+func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Envelope, person core.PersonID,
+	route Route, s *session.Session, w *writer,
+) error {
+	event := core.Event{Stage: core.StageRouted, Rule: route.Rule, Skill: route.Skill}
+	switch {
+	case route.Ignore:
+		event.Stage = core.StageIgnored
+		d.observe(event, e)
+		if d.o.Ambient > 0 && e.In.Place == core.Group && e.Kind == core.KindMessage {
+			s.Hear(session.Line{Name: e.From.Name, Text: e.Text()}, d.o.Ambient)
+		}
+		return nil
+	case route.Refused:
+		event.Stage = core.StageIgnored
+		d.observe(event, e)
+		w.Reply(core.Text{Text: refusal})
+		return nil
+	}
+	d.observe(event, e)
+	handler, ok := d.handlers[route.Skill]
+	if !ok {
+		return fault.New(fault.Bug, "route", errors.New("no skill "+route.Skill))
+	}
+	return handler.Handle(ctx, &skills.Turn{
+		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Role: route.Role, Session: s, Model: route.Model,
+		Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
+		Log: d.o.Log.With().Str("skill", route.Skill).EmbedObject(e).Logger(),
+	}, w)
+}
+
+const refusal = "Sorry, this bot is not open to everybody. Its operator can let you in."
+
+// commit makes the one step that ends a turn.
+func (d *Dispatcher) commit(g gathered, s *session.Session, out []queue.Outgoing, w *writer) (queue.Commit, error) {
+	for _, id := range g.absorbed {
+		s.Absorb(id)
+	}
+	replies, err := w.outgoing()
+	if err != nil {
+		return queue.Commit{}, err
+	}
+	c := s.Changes()
+	return queue.Commit{
+		Done: g.done, Set: c.Set, Trim: c.Trim, Append: c.Append, Out: append(out, replies...),
+		Then: func(took time.Duration) {
+			d.observe(core.Event{Stage: core.StageCommitted, Took: took}, g.envelope)
+		},
+	}, nil
+}
+
+// failed decides what becomes of a turn whose skill failed: tried again while
+// that may help, else buried with a word to the person, in one step.
+func (d *Dispatcher) failed(ctx context.Context, del queue.Delivery, g gathered, out []queue.Outgoing, w *writer,
+	route Route, err error,
+) (queue.Commit, error) {
+	if ctx.Err() != nil {
+		return queue.Commit{}, context.Cause(ctx) // handed back, or taken over: not a failure of the turn
+	}
+	class := fault.ClassOf(err)
+	again := (class == fault.Retryable || class == fault.RateLimited) && !del.Last
+	if again {
+		d.observe(core.Event{Stage: core.StageRetry, Skill: route.Skill, Err: err}, g.envelope)
+		// A rate limit counts as an attempt here: a person waits for this turn.
+		return queue.Commit{}, fault.New(fault.Retryable, "turn", err, fault.WithWait(min(fault.Wait(err), maxTurnWait)))
+	}
+	ref := fault.Ref(err)
+	if ref == "" {
+		ref = fault.NewRef()
+	}
+	d.o.Log.Error().Err(err).EmbedObject(g.envelope).Str("skill", route.Skill).Stringer("class", class).
+		Str("ref", ref).Int("attempts", del.Attempt).Msg("turn failed, message buried")
+	words := fault.Public(err)
+	if words == "" {
+		words = "Something went wrong on my side."
+	}
+	w.apologise(words + " (" + ref + ")")
+	replies, encodeErr := w.outgoing()
+	if encodeErr != nil {
+		return queue.Commit{}, encodeErr
+	}
+	d.observe(core.Event{Stage: core.StageBuried, Skill: route.Skill, Err: err}, g.envelope)
+	return queue.Commit{
+		Done: g.done, Bury: class.String() + ": " + err.Error() + " (ref " + ref + ")", Out: append(out, replies...),
+	}, nil
+}
+
+// maxTurnWait bounds the wait between two runs of a turn, whatever a worker asks
+// for: past it the person is told instead.
+const maxTurnWait = 15 * time.Second
+
+func (d *Dispatcher) ledger(envelopes []core.Envelope, person core.PersonID, r Route) ([]queue.Outgoing, error) {
+	out := make([]queue.Outgoing, 0, len(envelopes)+1)
+	for _, e := range envelopes {
+		item, err := d.o.Ledger.Heard(e, person, r)
+		if err != nil {
+			return nil, fault.New(fault.Bug, "encode record", err)
+		}
+		out = append(out, item)
+	}
+	return out, nil
+}
+
+func (d *Dispatcher) observe(ev core.Event, e core.Envelope) {
+	ev.At, ev.Trace, ev.Account, ev.Kind = d.o.Now(), e.Trace, e.In.Account, e.Kind
+	d.o.Observer.Observe(ev)
+}

@@ -1,0 +1,86 @@
+package router
+
+import (
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/queue"
+)
+
+// writer collects what a skill answers and passes drafts on.
+type writer struct {
+	reply    core.Reply // what all replies of the turn share
+	envelope core.Envelope
+	drafts   Drafts
+	replies  []core.Reply
+	rev      int
+	begun    bool // a draft or typing was handed on for the next reply
+	drafted  bool // a draft with words was
+}
+
+// Draft hands on the reply as it stands so far.
+func (w *writer) Draft(parts ...core.Part) {
+	w.rev++
+	w.begun = true
+	w.drafted = w.drafted || len(parts) > 0
+	r := w.next()
+	r.Rev, r.Parts = w.rev, parts
+	w.drafts.Draft(r)
+}
+
+// Drafted tells whether words were handed on.
+func (w *writer) Drafted() bool { return w.drafted }
+
+// Reply adds a final reply. One without parts says nothing and is left out.
+func (w *writer) Reply(parts ...core.Part) {
+	if len(parts) == 0 {
+		return
+	}
+	r := w.next()
+	r.Final, r.Parts = true, parts
+	w.replies = append(w.replies, r)
+	w.begun, w.drafted, w.rev = false, false, 0
+}
+
+// next is the reply that comes next. In a group the first one quotes the message
+// it answers, so that people see who is meant.
+func (w *writer) next() core.Reply {
+	r := w.reply
+	r.ID = core.ReplyTo(w.envelope.ID, len(w.replies))
+	if w.envelope.In.Place == core.Group && len(w.replies) == 0 && w.envelope.Kind == core.KindMessage {
+		r.InReplyTo = w.envelope.Native
+	}
+	return r
+}
+
+// abandon takes back what a failed turn wanted to say.
+func (w *writer) abandon() {
+	if w.begun {
+		w.drafts.StopDraft(w.next().ID)
+	}
+	w.replies = nil
+}
+
+// apologise says in the name of a turn that failed for good. The reply has an id
+// of its own, so that a replay of the message can still be answered.
+func (w *writer) apologise(words string) {
+	r := w.next()
+	r.ID = core.ReplyTo(w.envelope.ID, -1)
+	r.Final, r.Parts = true, []core.Part{core.Text{Text: words}}
+	w.replies = append(w.replies, r)
+}
+
+// outgoing gives the replies on their way into the outbox.
+func (w *writer) outgoing() ([]queue.Outgoing, error) {
+	if w.begun {
+		w.drafts.StopDraft(w.next().ID) // begun and never finished
+	}
+	out := make([]queue.Outgoing, 0, len(w.replies))
+	for _, r := range w.replies {
+		body, err := core.EncodeReply(r)
+		if err != nil {
+			return nil, fault.New(fault.Bug, "encode reply", err)
+		}
+		out = append(out, queue.Outgoing{Key: queue.Lane(r.To), Item: queue.Item{ID: string(r.ID), Body: body}})
+	}
+	return out, nil
+}
