@@ -1,0 +1,78 @@
+# Parley's workshop. `make` or `make help` lists what there is.
+SHELL      := /bin/bash
+GO         ?= go
+BIN        := bin/parley
+TOOLS      := $(CURDIR)/.tools
+LINT       := $(TOOLS)/golangci-lint
+LINT_VER   := v2.15.0
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS    := -s -w -X main.version=$(VERSION)
+# Pure Go: nothing to install but the compiler.
+export CGO_ENABLED ?= 0
+# Tests: always fresh, in any order.
+TESTFLAGS  := -count=1 -shuffle=on -timeout=20m
+FUZZTIME   ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check lint race fuzz bench e2e golden fmt vet tidy generated arch setup clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/parley, one static binary
+	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/parley
+
+run: build ## run Parley: your ./parley.yaml, or the playground on http://127.0.0.1:8080/
+	./$(BIN) serve
+
+setup: ## make sure that what the tests need is there (Chromium, Node)
+	@test/setup
+
+test: setup ## run all tests
+	$(GO) test $(TESTFLAGS) ./...
+
+race: setup ## run all tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
+
+check: fmt vet lint tidy generated arch race ## everything that "done" means; CI runs it
+
+fmt: ## fail when a file is not gofmt-ed
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$files" ]; then echo "not gofmt-ed:"; echo "$$files"; exit 1; fi
+
+vet: ## go vet
+	$(GO) vet ./...
+
+lint: $(LINT) ## golangci-lint, with the house's import rules
+	$(LINT) run --timeout 10m
+
+$(LINT):
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VER)
+
+tidy: ## fail when go.mod or go.sum are not tidy
+	$(GO) mod tidy -diff
+
+# The packages whose tests hold golden files still.
+GOLDEN = $$(git grep -l --untracked '"update", false' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
+
+generated: golden ## fail when golden files differ from what the code writes
+	@if ! git diff --quiet -- '*testdata*'; then echo "golden files are not up to date:"; git diff --stat -- '*testdata*'; exit 1; fi
+
+arch: ## the import table: who may import whom
+	$(GO) test -count=1 ./internal/arch
+
+golden: ## rewrite the golden files; read the diff before you commit it
+	$(GO) test -count=1 $(GOLDEN) -run Golden -update
+
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+bench: build ## throughput, latency and isolation through the whole hub, against a bare loop
+	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 30m ./test/load
+
+e2e: build ## crash test: kill -9 and SIGTERM under load (MESSAGES, CHATS, KILLS to change it)
+	$(GO) test $(TESTFLAGS) -v -run Crash ./test/crash -messages $(or $(MESSAGES),2000) -chats $(or $(CHATS),50) -kills $(or $(KILLS),5)
+
+clean: ## remove what was built
+	rm -rf bin .tools

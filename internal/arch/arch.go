@@ -1,0 +1,57 @@
+// Package arch holds the picture of the house: which package may import which
+// others of this module. Its test walks the real imports and fails where they
+// leave the picture. Floors alone would not do: siblings are strangers too.
+package arch
+
+// Module is this module's path.
+const Module = "github.com/parley-hub/parley"
+
+// A Room is a package pattern ("adapters/*" is every package one below, "x/..."
+// the package and all below) and the patterns that it may import.
+type Room struct {
+	Pattern string
+	May     []string
+	Why     string
+}
+
+// House lists the rooms from the ground up. The first pattern that matches a
+// package holds for it; a package that matches none is an error.
+func House() []Room {
+	ground := []string{"core", "core/fault", "core/secret"}
+	on := func(more ...string) []string { return append(append([]string{}, ground...), more...) }
+	return []Room{
+		{"core", nil, "the nouns know nobody"},
+		{"core/*", nil, "failure and secrecy know nobody"},
+
+		{"queue", on(), "the contract speaks of core's keys only"},
+		{"queue/*", on("queue", "queue/*"), "an engine knows its contract"},
+		{"session", on(), "queue, session, models and records are strangers to each other"},
+		{"models", on(), "queue, session, models and records are strangers to each other"},
+		{"models/*", on("models", "models/*"), "a worker's protocol knows the models contract"},
+		{"records", on(), "queue, session, models and records are strangers to each other"},
+		{"records/*", on("records"), "the suite knows the contract"},
+
+		{"adapters", on("queue"), "adapters and router meet in two mailboxes and nowhere else"},
+		{"adapters/document", on(), "text is text, whatever platform shows it"},
+		{"adapters/adaptertest", on("adapters", "queue"), "the suite knows the contract"},
+		{"adapters/*", on("adapters", "adapters/document"), "a platform knows the contract, never another platform"},
+
+		{"skills", on("session"), "skills see sessions, not how they are stored"},
+		{"skills/skilltest", on("skills", "session", "models"), "the suite knows the contract"},
+		{"skills/*", on("skills", "session", "models"), "a skill answers; it neither routes nor sends"},
+
+		{"router", on("queue", "session", "skills"), "the brain knows no platform"},
+
+		{"configs", on("queue", "session", "models", "records", "adapters", "skills", "router"), "configuration knows the contracts' types"},
+		{"internal/httpserver", on(), "the server mounts handlers and knows no room"},
+		{"internal/console", on(), "the pages read through interfaces of their own"},
+		{"internal/telemetry", on("queue"), "telemetry sees events and depths, not rooms"},
+		{"internal/arch", nil, "the picture knows nobody"},
+
+		{"simulators/*", on(), "a simulator speaks its platform's protocol and knows nothing of the hub"},
+
+		{"internal/app", []string{"..."}, "assembly knows everything and decides nothing"},
+		{"cmd/*", []string{"internal/app", "configs"}, "flags, signals, exit codes"},
+		{"test/...", []string{"..."}, "whole-hub tests may use every part"},
+	}
+}
