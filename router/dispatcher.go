@@ -95,7 +95,7 @@ func (d *Dispatcher) handle(ctx context.Context, del queue.Delivery) (queue.Comm
 	head := envelopes[0]
 	switch {
 	case s.Absorbed(head.ID):
-		return queue.Commit{Done: 1}, nil
+		return d.absorbed(ctx, head)
 	case head.Kind == core.KindMoved:
 		return d.move(head, del)
 	case head.Kind == core.KindAdopt:
@@ -103,6 +103,17 @@ func (d *Dispatcher) handle(ctx context.Context, del queue.Delivery) (queue.Comm
 	}
 	g := gather(envelopes, s, d.o.Collect)
 	return d.turn(ctx, del, g, s)
+}
+
+// absorbed drops an envelope that an earlier turn answered already.
+func (d *Dispatcher) absorbed(ctx context.Context, e core.Envelope) (queue.Commit, error) {
+	person, err := d.o.Directory.PersonOf(ctx, e.From)
+	if err != nil {
+		return queue.Commit{}, fault.New(fault.Retryable, "look up person", err)
+	}
+	out, err := d.ledger([]core.Envelope{e}, person, Route{Rule: "(merged)"})
+	d.observe(core.Event{Stage: core.StageIgnored, Rule: "(merged)"}, e)
+	return queue.Commit{Done: 1, Out: out}, err
 }
 
 // turn routes what was gathered, runs the skill and makes the commit.
@@ -184,7 +195,8 @@ func (d *Dispatcher) failed(ctx context.Context, del queue.Delivery, g gathered,
 	route Route, err error,
 ) (queue.Commit, error) {
 	if ctx.Err() != nil {
-		return queue.Commit{}, context.Cause(ctx) // handed back, or taken over: not a failure of the turn
+		// Handed back, or taken over: not a failure of the turn.
+		return queue.Commit{}, fault.New(fault.Retryable, "turn interrupted", context.Cause(ctx))
 	}
 	class := fault.ClassOf(err)
 	again := (class == fault.Retryable || class == fault.RateLimited) && !del.Last

@@ -222,7 +222,7 @@ func (t *Table) access(e core.Envelope, r Route) (Route, Step) {
 }
 
 func (t *Table) addressed(e core.Envelope) bool {
-	return e.Addressed || t.o.Access.Groups == All
+	return e.Addressed || e.Kind == core.KindAction || t.o.Access.Groups == All
 }
 
 func (t *Table) rule(rule Rule, e core.Envelope, r Route) (Route, Step) {

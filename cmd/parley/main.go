@@ -1,0 +1,166 @@
+// Command parley is the hub: one bot on every chat app.
+//
+//	parley serve     run the hub (the default)
+//	parley check     read the configuration and report every problem
+//	parley explain   show which rule and skill an envelope would meet, and why
+//	parley version   say which build this is
+//
+// Exit codes: 0 all is well, 1 something failed, 2 the command line or the
+// configuration is wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/parley-hub/parley/configs"
+	"github.com/parley-hub/parley/internal/app"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal drains, the second ends at once: NotifyContext gives signals
+	// their default effect back as soon as stop was called.
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// usageError is a mistake of the caller's: exit code 2.
+type usageError struct{ error }
+
+func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
+	c := &commands{env: env, out: out, errOut: errOut}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	var problems *configs.Problems
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &problems), errors.As(err, &usage):
+		fmt.Fprintln(errOut, err)
+		return exitUsage
+	default:
+		fmt.Fprintln(errOut, "parley:", err)
+		return exitFailed
+	}
+}
+
+// commands holds what all commands share.
+type commands struct {
+	env         []string
+	out, errOut io.Writer
+	file        string
+}
+
+func (c *commands) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "parley",
+		Short:         "One bot on every chat app",
+		Long:          "Parley puts one bot on every chat app. Without a configuration it starts a playground.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArgs,
+		RunE:          c.serve,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().StringVar(&c.file, "config", "", "configuration file (default: ./parley.yaml if there, else the playground)")
+	serve := &cobra.Command{Use: "serve", Short: "Run the hub", Args: noArgs, RunE: c.serve}
+	check := &cobra.Command{Use: "check", Short: "Read the configuration and report every problem", Args: noArgs, RunE: c.check}
+	explain := &cobra.Command{
+		Use:   "explain ENVELOPE.json...",
+		Short: "Show which rule and skill an envelope would meet, and why",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("explain needs at least one envelope file")}
+			}
+			return nil
+		},
+		RunE: c.explain,
+	}
+	ver := &cobra.Command{Use: "version", Short: "Say which build this is", Args: noArgs, RunE: func(*cobra.Command, []string) error {
+		_, err := fmt.Fprintln(c.out, "parley", version)
+		return err
+	}}
+	root.AddCommand(serve, check, explain, ver)
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s takes no arguments, got %q; see parley --help", cmd.Name(), args[0])}
+	}
+	return nil
+}
+
+// load reads the configuration: the named file, else ./parley.yaml if it is there,
+// else the defaults with the environment's overrides.
+func (c *commands) load() (*configs.Config, string, error) {
+	path := c.file
+	if path == "" {
+		if _, err := os.Stat("parley.yaml"); err == nil {
+			path = "parley.yaml"
+		}
+	} else if _, err := os.Stat(path); err != nil {
+		return nil, "", usageError{fmt.Errorf("configuration: %w", err)}
+	}
+	cfg, warnings, err := configs.Load(configs.Source{Path: path, Env: c.env, Factories: app.Factories()})
+	for _, w := range warnings {
+		fmt.Fprintln(c.errOut, "warning:", w)
+	}
+	return cfg, path, err
+}
+
+func (c *commands) serve(cmd *cobra.Command, _ []string) error {
+	cfg, path, err := c.load()
+	if err != nil {
+		return err
+	}
+	a, err := app.New(cmd.Context(), app.Options{Config: cfg, File: path, Version: version, Log: c.errOut})
+	if err != nil {
+		return err
+	}
+	return a.Run(cmd.Context())
+}
+
+func (c *commands) check(*cobra.Command, []string) error {
+	cfg, path, err := c.load()
+	if err != nil {
+		return err
+	}
+	return app.Check(c.out, cfg, path)
+}
+
+func (c *commands) explain(_ *cobra.Command, args []string) error {
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	for _, file := range args {
+		if err := app.Explain(c.out, cfg, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/configs"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/internal/console"
+	"github.com/parley-hub/parley/internal/httpserver"
+	"github.com/parley-hub/parley/internal/telemetry"
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/queue"
+	"github.com/parley-hub/parley/queue/sqliteq"
+	"github.com/parley-hub/parley/records"
+	"github.com/parley-hub/parley/router"
+	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/skills"
+)
+
+// Options make an App.
+type Options struct {
+	Config *configs.Config
+	// File is where the configuration came from; empty for none.
+	File    string
+	Version string
+	// Log is where the log goes.
+	Log io.Writer
+}
+
+// App is one hub process.
+type App struct {
+	o         Options
+	cfg       *configs.Config
+	log       zerolog.Logger
+	started   time.Time
+	telemetry *telemetry.Recorder
+
+	queue   queue.Queue
+	records records.Store
+
+	pools      []*models.Pool
+	registry   *models.Registry
+	set        *skills.Set
+	adapters   map[core.Account]adapters.Adapter
+	supervised map[core.Account]*adapters.Supervisor
+	intake     *gate
+	dispatcher *router.Dispatcher
+	deliverer  *adapters.Deliverer
+	playground *playground
+	server     *httpserver.Server
+}
+
+// New puts a hub together and opens what it stores in. Nothing runs before Run;
+// Run also closes what New opened.
+func New(ctx context.Context, o Options) (*App, error) {
+	a := &App{
+		o: o, cfg: o.Config, started: time.Now(),
+		adapters: map[core.Account]adapters.Adapter{}, supervised: map[core.Account]*adapters.Supervisor{},
+	}
+	var err error
+	a.log, err = telemetry.NewLogger(telemetry.LogOptions{Level: o.Config.Log.Level, Format: o.Config.Log.Format, Writer: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.build(ctx); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// build makes the rooms from the ground up.
+func (a *App) build(ctx context.Context) error {
+	if len(a.cfg.Channels) == 0 {
+		p, err := newPlayground(a.cfg, a.log)
+		if err != nil {
+			return err
+		}
+		a.playground = p
+	}
+	a.telemetry = telemetry.New(telemetry.Options{Version: a.o.Version, Accounts: a.accounts()})
+	for _, step := range []func(context.Context) error{a.openStores, a.makeModels, a.makeBrain, a.makeAdapters, a.makeServer} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) accounts() []core.Account {
+	out := make([]core.Account, 0, len(a.cfg.Channels))
+	for name := range a.cfg.Channels {
+		out = append(out, name)
+	}
+	return out
+}
+
+func (a *App) openStores(ctx context.Context) error {
+	q, err := sqliteq.Open(ctx, sqliteq.Options{
+		Dir: a.cfg.DataDir, DedupeWindow: a.cfg.Queue.Dedupe, MaxItems: a.cfg.Queue.MaxItems,
+		MaxPerKey: a.cfg.Queue.MaxPerChat, MaxBytes: int64(a.cfg.Queue.MaxBytes), Log: a.room("queue"),
+	})
+	if err != nil {
+		return err
+	}
+	a.queue = q
+	a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, "records.db"))
+	return err
+}
+
+// makeBrain makes what decides and answers: skills, routes, the dispatcher.
+func (a *App) makeBrain(context.Context) error {
+	set, err := newSet(parts{config: a.cfg, models: a.registry, status: a.report})
+	if err != nil {
+		return err
+	}
+	a.set = set
+	table, err := newTable(a.cfg, set)
+	if err != nil {
+		return err
+	}
+	limiter := skills.NewLimiter(skills.LimitOptions{
+		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
+		MaxText: int(a.cfg.Skills.MaxText),
+	})
+	directory := session.Unlinked{}
+	a.intake = &gate{inbox: router.NewIntake(a.queue, directory, a.telemetry, time.Now)}
+	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
+		Queue: a.queue, Table: table, Skills: set, Directory: directory, Drafts: drafts{a}, Ledger: ledger{},
+		Observer: a.telemetry, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
+		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
+		Wrap: func(s skills.Skill) skills.Handler {
+			m := s.Manifest()
+			return skills.Chain(s,
+				skills.Observe(m, a.telemetry, time.Now), skills.Recover(), skills.Access(m), limiter.Middleware,
+				skills.Timeout(m, a.cfg.Skills.Timeout))
+		},
+	})
+	return nil
+}
+
+// turnSlots is how many turns run at once. A turn mostly waits for its worker, so
+// this bounds memory, not the processor: the pools bound the work.
+const turnSlots = 512
+
+func (a *App) makeAdapters(context.Context) error {
+	byPlatform := map[string]adapters.Factory{}
+	for _, f := range Factories() {
+		byPlatform[f.Platform()] = f
+	}
+	for name, channel := range a.cfg.Channels {
+		log := a.room("adapter").With().Str("account", string(name)).Logger()
+		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
+			Account: name, Config: channel.Config, PublicURL: a.webhookURL(name), Log: log, Observer: a.telemetry,
+		})
+		if err != nil {
+			return err
+		}
+		a.adapters[name] = adapter
+		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log})
+	}
+	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
+		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.telemetry, Log: a.room("deliverer"),
+		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown * 2 / 10,
+	})
+	return nil
+}
+
+// webhookURL is where a platform reaches the account; empty without a public address.
+func (a *App) webhookURL(name core.Account) string {
+	if a.cfg.HTTP.PublicURL == "" {
+		return ""
+	}
+	return strings.TrimRight(a.cfg.HTTP.PublicURL, "/") + "/webhooks/" + string(name)
+}
+
+func (a *App) makeServer(ctx context.Context) error {
+	options := console.Options{Status: a.overview, Journeys: journeys{a.telemetry.Journeys()}, Log: a.room("console")}
+	if a.playground != nil {
+		options.Playground = a.playground
+	}
+	pages, err := console.New(options)
+	if err != nil {
+		return fault.New(fault.Bug, "console", err)
+	}
+	webhooks := map[string]http.Handler{}
+	for name, adapter := range a.adapters {
+		if w, ok := adapter.(adapters.Webhooker); ok {
+			webhooks[string(name)] = w.Webhook(a.intake)
+		}
+	}
+	a.server = httpserver.New(httpserver.Options{
+		Listen: a.cfg.HTTP.Listen, MaxBody: int64(a.cfg.HTTP.MaxBody), Drain: a.cfg.Shutdown / 10, Log: a.room("http"),
+		Ready: a.ready, Metrics: a.telemetry.Handler(), Webhooks: webhooks, Console: pages,
+	})
+	if _, err := a.server.Listen(ctx); err != nil {
+		return err
+	}
+	return a.telemetry.Watch(telemetry.Sources{
+		Boxes: boxes, Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates,
+	})
+}
+
+var boxes = []queue.Box{queue.Inbox, queue.Outbox, queue.Ledger}
+
+// Run runs the hub until ctx ends, then drains it; nil when all work was finished
+// or handed back inside the configured bound.
+func (a *App) Run(ctx context.Context) error {
+	defer a.close()
+	stages := []stage{
+		{"http server", a.server.Run},
+		{"records", a.keepRecords},
+		{"deliverer", a.deliverer.Run},
+	}
+	if a.playground != nil {
+		stages = append([]stage{{"playground", a.playground.Run}}, stages...)
+	}
+	for _, p := range a.pools {
+		stages = append(stages, stage{"model pool", p.Run})
+	}
+	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
+	a.greet(ctx)
+	return runStages(ctx, a.log, a.cfg.Shutdown, stages)
+}
+
+// receive runs all supervisors; while they stop, nothing new is accepted.
+func (a *App) receive(ctx context.Context) error {
+	group := newGroup(ctx)
+	context.AfterFunc(ctx, a.intake.shut)
+	for _, s := range a.supervised {
+		group.run(s.Run)
+	}
+	return group.wait()
+}
+
+// close ends what New opened; safe on a half-built hub.
+func (a *App) close() {
+	if a.queue != nil {
+		if err := a.queue.Close(); err != nil {
+			a.log.Error().Err(err).Msg("closing the queue")
+		}
+	}
+	if a.records != nil {
+		if err := a.records.Close(); err != nil {
+			a.log.Error().Err(err).Msg("closing the records")
+		}
+	}
+	if a.playground != nil {
+		a.playground.close()
+	}
+}
+
+func (a *App) room(name string) zerolog.Logger { return a.log.With().Str("room", name).Logger() }
+
+// drafts passes drafts on to the deliverer, which is made after the dispatcher.
+type drafts struct{ a *App }
+
+func (d drafts) Draft(r core.Reply)        { d.a.deliverer.Draft(r) }
+func (d drafts) StopDraft(id core.ReplyID) { d.a.deliverer.StopDraft(id) }
+
+// gate is the inbox as adapters see it: shut as soon as the hub stops, so that
+// platforms keep what comes then for the next process.
+type gate struct {
+	inbox  adapters.Inbox
+	closed atomic.Bool
+}
+
+var errStopping = errors.New("the hub is stopping")
+
+// Accept passes the envelope on while the gate is open.
+func (g *gate) Accept(ctx context.Context, e core.Envelope) error {
+	if g.closed.Load() {
+		return fault.New(fault.Retryable, "accept", errStopping)
+	}
+	return g.inbox.Accept(ctx, e)
+}
+
+func (g *gate) shut() { g.closed.Store(true) }

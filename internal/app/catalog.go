@@ -1,0 +1,61 @@
+package app
+
+import (
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/telegram"
+	"github.com/parley-hub/parley/configs"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/chat"
+	"github.com/parley-hub/parley/skills/help"
+	"github.com/parley-hub/parley/skills/newchat"
+	"github.com/parley-hub/parley/skills/start"
+	"github.com/parley-hub/parley/skills/status"
+	"github.com/parley-hub/parley/skills/whoami"
+)
+
+// Factories lists the platforms. A new platform is one folder and one line here.
+func Factories() []adapters.Factory {
+	return []adapters.Factory{
+		telegram.Factory(),
+	}
+}
+
+// parts is what skills are made from.
+type parts struct {
+	config *configs.Config
+	models chat.Models
+	status status.Source
+	// list tells what somebody may use: the set that is being made.
+	list func(role skills.Role, place core.Place) []skills.Manifest
+}
+
+// builtin lists the skills. A new skill is one folder and one line here.
+func builtin(p parts) []skills.Skill {
+	return []skills.Skill{
+		chat.New(chat.Options{
+			Models: p.models, Prompt: p.config.Skills.Chat.Prompt, MaxTokens: p.config.Skills.Chat.MaxTokens,
+			HistoryTokens: p.config.Session.HistoryTokens,
+		}),
+		start.New(start.Options{List: p.list}),
+		help.New(p.list),
+		newchat.New(),
+		whoami.New(),
+		status.New(p.status),
+	}
+}
+
+// What answers where nothing else is routed to.
+const (
+	defaultSkill  = chat.Name
+	fallbackSkill = help.Name
+)
+
+// newSet makes the skills.
+func newSet(p parts) (*skills.Set, error) {
+	var set *skills.Set
+	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return set.For(role, place) }
+	var err error
+	set, err = skills.NewSet(builtin(p)...)
+	return set, err
+}

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/queue"
+	"github.com/parley-hub/parley/records"
+	"github.com/parley-hub/parley/router"
+)
+
+// ledger makes the records' items. They travel through a mailbox of their own, in
+// the same step as the work they record: nothing is recorded that did not happen,
+// nothing that happened is missing, and no turn waits for the records.
+type ledger struct{}
+
+// transcripts is the one mailbox of the ledger: a single follower writes in batches.
+var transcripts = queue.Key{Box: queue.Ledger, Scope: "records", Owner: "transcripts"}
+
+// Heard records what a person said.
+func (ledger) Heard(e core.Envelope, person core.PersonID, r router.Route) (queue.Outgoing, error) {
+	entry, err := records.Received(e, person, time.Now())
+	if err != nil {
+		return queue.Outgoing{}, err
+	}
+	entry.Skill, entry.Rule = r.Skill, r.Rule
+	return item(entry)
+}
+
+// said records a reply that stands on the platform.
+func (ledger) said(r core.Reply, receipts []core.Receipt) (queue.Outgoing, bool) {
+	entry, err := records.Replied(r, time.Now(), receipts)
+	if err != nil {
+		return queue.Outgoing{}, false
+	}
+	out, err := item(entry)
+	return out, err == nil
+}
+
+func item(entry records.Entry) (queue.Outgoing, error) {
+	body, err := records.Encode(entry)
+	if err != nil {
+		return queue.Outgoing{}, err
+	}
+	return queue.Outgoing{Key: transcripts, Item: queue.Item{ID: entry.ID, Body: body}}, nil
+}
+
+// recordBatch is how many entries one transaction of the records holds at most.
+const recordBatch = 512
+
+// keepRecords follows the ledger. Records that cannot be written wait; they are
+// never given up for a database that is down.
+func (a *App) keepRecords(ctx context.Context) error {
+	recorder := records.NewRecorder(a.records)
+	return a.queue.Consume(ctx, queue.ConsumeOptions{
+		Box: queue.Ledger, Slots: 1, Batch: recordBatch, MaxAttempts: 1 << 30, Grace: a.cfg.Shutdown / 10,
+	}, func(ctx context.Context, d queue.Delivery) (queue.Commit, error) {
+		bodies := make([][]byte, len(d.Items))
+		for i, item := range d.Items {
+			bodies[i] = item.Body
+		}
+		done, err := recorder.Handle(ctx, bodies)
+		if err != nil {
+			a.log.Error().Err(err).Stringer("class", fault.ClassOf(err)).Msg("writing records")
+			return queue.Commit{}, err
+		}
+		return queue.Commit{Done: done}, nil
+	})
+}

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/skills"
+)
+
+// keepMenus puts the commands into the platforms' own menus, each account for
+// itself, and tries again until it stands there.
+func (a *App) keepMenus(ctx context.Context) error {
+	commands := a.menu()
+	g := newGroup(ctx)
+	for name, adapter := range a.adapters {
+		if m, ok := adapter.(adapters.Menu); ok {
+			g.run(func(ctx context.Context) error {
+				a.keepMenu(ctx, name, m, commands)
+				return nil
+			})
+		}
+	}
+	return g.wait()
+}
+
+func (a *App) keepMenu(ctx context.Context, name core.Account, m adapters.Menu, commands []adapters.MenuCommand) {
+	backoff := adapters.Doubling(2*time.Second, 5*time.Minute)
+	for attempt := 1; ; attempt++ {
+		err := m.SetCommands(ctx, commands)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		a.log.Warn().Err(err).Str("account", string(name)).Stringer("class", fault.ClassOf(err)).Msg("the command menu could not be set")
+		select {
+		case <-time.After(max(backoff(attempt), fault.Wait(err))):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// menu lists the commands that everybody may use.
+func (a *App) menu() []adapters.MenuCommand {
+	var out []adapters.MenuCommand
+	for _, m := range a.set.For(skills.User, core.Private) {
+		for _, c := range m.Commands {
+			out = append(out, adapters.MenuCommand{Name: c.Name, Help: c.Help})
+		}
+	}
+	return out
+}

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/offline"
+	"github.com/parley-hub/parley/models/openaichat"
+)
+
+// makeModels makes the pools. Without any in the configuration it looks for a
+// worker at the usual local addresses, and else says honestly that there is none.
+func (a *App) makeModels(ctx context.Context) error {
+	client := &http.Client{Transport: workerTransport()}
+	cfg := a.cfg.Models.WithDefaults()
+	if len(cfg.Pools) == 0 {
+		base, model, ok := models.Discover(ctx, a.candidates(), client)
+		if !ok {
+			a.log.Warn().Msg("no model worker is configured and none answers locally: the offline model says so")
+			a.registry = models.NewRegistry(offline.Name, map[string]models.Client{
+				offline.Name: offline.New(a.skillsWithoutModel),
+			})
+			return nil
+		}
+		a.log.Info().Str("worker", base).Str("model", model).Msg("found a model worker on this machine")
+		cfg.Default = "local"
+		cfg.Pools = map[string]models.PoolConfig{
+			cfg.Default: {Model: model, Workers: []models.WorkerConfig{{URL: base}}},
+		}
+		cfg = cfg.WithDefaults()
+	}
+	clients := map[string]models.Client{}
+	for name, p := range cfg.Pools {
+		pool := a.newPool(name, p, client)
+		a.pools = append(a.pools, pool)
+		clients[name] = pool
+	}
+	a.registry = models.NewRegistry(cfg.Default, clients)
+	return nil
+}
+
+func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) *models.Pool {
+	o := models.PoolOptions{Name: name, Model: p.Model, Total: p.Total, Observer: a.telemetry, Log: a.room("models")}
+	for _, w := range p.Workers {
+		c := openaichat.New(openaichat.Options{
+			Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,
+		})
+		o.Workers = append(o.Workers, models.Worker{Name: w.Name(), Client: c, Slots: w.Slots, Probe: c.Probe})
+	}
+	return models.NewPool(o)
+}
+
+// candidates are the usual local addresses, without the one this hub listens on.
+func (a *App) candidates() []string {
+	_, own, err := net.SplitHostPort(a.cfg.HTTP.Listen)
+	if err != nil {
+		return models.DefaultCandidates()
+	}
+	return slices.DeleteFunc(models.DefaultCandidates(), func(c string) bool {
+		u, err := url.Parse(c)
+		return err != nil || u.Port() == own
+	})
+}
+
+// workerTransport keeps connections to workers open: a pool of a few hosts with
+// many answers at once.
+func workerTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 256,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+	}
+}
+
+// skillsWithoutModel names what works while no model is connected.
+func (a *App) skillsWithoutModel() []string {
+	var names []string
+	for _, s := range a.set.All() {
+		if m := s.Manifest(); !m.NeedsModel && len(m.Commands) > 0 {
+			names = append(names, "/"+m.Commands[0].Name)
+		}
+	}
+	return names
+}
