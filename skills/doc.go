@@ -7,5 +7,8 @@
 // the session and what it replied is stored in one step after it returned nil;
 // when it returns an error nothing is, and the fault class decides what follows.
 //
-// Middleware wraps a Handler; the stock ones are in this package, one a file.
+// Middleware wraps a Handler; the stock ones are in this package, one a file. Their
+// order, outermost first, is Recover, Access, Limiter.Middleware, Observe, Timeout:
+// whoever is refused costs nothing and is no run of the skill, and what is observed
+// has its final fault.
 package skills

@@ -3,7 +3,6 @@ package skills
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -96,6 +95,8 @@ type Manifest struct {
 	Places []core.Place
 	// Timeout bounds one turn; 0 means the hub's default.
 	Timeout time.Duration
+	// NeedsModel is true when it cannot answer without a model worker.
+	NeedsModel bool
 }
 
 // Command is one slash command.
@@ -112,15 +113,7 @@ type Command struct {
 
 // HelpIn gives the help line in the language, else in English.
 func (c Command) HelpIn(language string) string {
-	if h, ok := c.Help[language]; ok {
-		return h
-	}
-	if base, _, ok := strings.Cut(language, "-"); ok {
-		if h, ok := c.Help[base]; ok {
-			return h
-		}
-	}
-	return c.Help["en"]
+	return Phrase(c.Help).In(language)
 }
 
 // Allows tells whether somebody of this role may use the skill in this place.

@@ -287,3 +287,17 @@ func (g *gate) Accept(ctx context.Context, e core.Envelope) error {
 }
 
 func (g *gate) shut() { g.closed.Store(true) }
+
+// greet tells the operator where to look first.
+func (a *App) greet(ctx context.Context) {
+	address, err := a.server.Listen(ctx)
+	if err != nil {
+		return // Run will say it
+	}
+	e := a.log.Info().Str("version", a.o.Version).Stringer("address", address).Str("data", a.cfg.DataDir).Int("channels", len(a.cfg.Channels))
+	if a.o.File != "" {
+		e.Str("config", a.o.File).Msg("parley is up")
+		return
+	}
+	e.Str("page", "http://"+address.String()+"/").Msg("parley is up with the playground: open the page")
+}

@@ -66,7 +66,7 @@ func as[T, S ~string](list []S) []T {
 func members(list []configs.Person) []router.Member {
 	out := make([]router.Member, len(list))
 	for i, p := range list {
-		out[i] = router.Member{Realm: p.Realm, User: p.ID}
+		out[i] = router.Member{Realm: p.Realm, User: p.User}
 	}
 	return out
 }

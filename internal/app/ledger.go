@@ -21,17 +21,20 @@ var transcripts = queue.Key{Box: queue.Ledger, Scope: "records", Owner: "transcr
 
 // Heard records what a person said.
 func (ledger) Heard(e core.Envelope, person core.PersonID, r router.Route) (queue.Outgoing, error) {
-	entry, err := records.Received(e, person, time.Now())
+	entry, err := records.Received(e, person, time.Now(), r.Skill, r.Rule)
 	if err != nil {
 		return queue.Outgoing{}, err
 	}
-	entry.Skill, entry.Rule = r.Skill, r.Rule
 	return item(entry)
 }
 
 // said records a reply that stands on the platform.
 func (ledger) said(r core.Reply, receipts []core.Receipt) (queue.Outgoing, bool) {
-	entry, err := records.Replied(r, time.Now(), receipts)
+	messages := make([]core.MessageID, len(receipts))
+	for i, receipt := range receipts {
+		messages[i] = receipt.Message
+	}
+	entry, err := records.Replied(r, time.Now(), messages)
 	if err != nil {
 		return queue.Outgoing{}, false
 	}

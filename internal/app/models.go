@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/offline"
 	"github.com/parley-hub/parley/models/openaichat"
@@ -36,7 +37,10 @@ func (a *App) makeModels(ctx context.Context) error {
 	}
 	clients := map[string]models.Client{}
 	for name, p := range cfg.Pools {
-		pool := a.newPool(name, p, client)
+		pool, err := a.newPool(name, p, client)
+		if err != nil {
+			return err
+		}
 		a.pools = append(a.pools, pool)
 		clients[name] = pool
 	}
@@ -44,15 +48,18 @@ func (a *App) makeModels(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) *models.Pool {
+func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*models.Pool, error) {
 	o := models.PoolOptions{Name: name, Model: p.Model, Total: p.Total, Observer: a.telemetry, Log: a.room("models")}
 	for _, w := range p.Workers {
-		c := openaichat.New(openaichat.Options{
+		c, err := openaichat.New(openaichat.Options{
 			Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,
 		})
+		if err != nil {
+			return nil, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
+		}
 		o.Workers = append(o.Workers, models.Worker{Name: w.Name(), Client: c, Slots: w.Slots, Probe: c.Probe})
 	}
-	return models.NewPool(o)
+	return models.NewPool(o), nil
 }
 
 // candidates are the usual local addresses, without the one this hub listens on.

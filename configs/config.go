@@ -1,0 +1,186 @@
+package configs
+
+import (
+	"time"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/models"
+)
+
+// Config is the whole configuration, valid when it came from Load.
+type Config struct {
+	HTTP HTTP `yaml:"http"`
+	// DataDir is the folder of everything the hub stores.
+	DataDir string `yaml:"data_dir"`
+	// Channels are the bot accounts by name.
+	Channels map[core.Account]Channel `yaml:"channels"`
+	Access   Access                   `yaml:"access"`
+	// Models are the pools of model workers; without one the offline model answers.
+	Models models.Config `yaml:"models"`
+	// Routes choose who answers; the first that matches wins.
+	Routes  []Route `yaml:"routes"`
+	Session Session `yaml:"session"`
+	Skills  Skills  `yaml:"skills"`
+	// Collect is how long a chat's waiting messages are merged behind a running
+	// turn; 0 answers each on its own.
+	Collect  time.Duration `yaml:"collect"`
+	Queue    Queue         `yaml:"queue"`
+	Delivery Delivery      `yaml:"delivery"`
+	Log      Log           `yaml:"log"`
+	// Shutdown is how long the hub may take to finish what it began.
+	Shutdown time.Duration `yaml:"shutdown"`
+}
+
+// HTTP is the hub's own server: webhooks, console, health, metrics.
+type HTTP struct {
+	// Listen is host:port; without a host all interfaces are meant.
+	Listen string `yaml:"listen"`
+	// PublicURL is where platforms reach Listen from outside; empty for nowhere.
+	PublicURL string `yaml:"public_url"`
+	// MaxBody bounds what is read of one request.
+	MaxBody Bytes `yaml:"max_body"`
+}
+
+// Channel is one bot account.
+type Channel struct {
+	// Platform names the adapter; the account's name when the file leaves it out.
+	Platform string
+	// Config is the platform's own section, filled and valid. Its type is what the
+	// platform's factory gives as Defaults.
+	Config adapters.Config
+}
+
+// DM says who may write to the bot in private.
+type DM string
+
+// The policies for private chats.
+const (
+	DMOpen   DM = "open"
+	DMClosed DM = "closed"
+	// DMListed lets only those in Access.Allow and Access.Admins.
+	DMListed DM = "listed"
+)
+
+// Groups says which messages of a group the bot answers.
+type Groups string
+
+// The policies for groups.
+const (
+	// GroupsAddressed answers when the bot is mentioned, commanded or replied to.
+	GroupsAddressed Groups = "addressed"
+	GroupsAll       Groups = "all"
+	GroupsOff       Groups = "off"
+)
+
+// Access says who may use the bot.
+type Access struct {
+	DM     DM       `yaml:"dm"`
+	Groups Groups   `yaml:"groups"`
+	Allow  []Person `yaml:"allow"`
+	Admins []Person `yaml:"admins"`
+}
+
+// Route is a rule that chooses who answers.
+type Route struct {
+	// Name is shown by explain and kept in the records; Load names a nameless
+	// route by its place, "route-1".
+	Name string `yaml:"name"`
+	When When   `yaml:"when"`
+	To   Target `yaml:"to"`
+}
+
+// When are the conditions of a route. All that are given must hold; of a list one
+// entry is enough. No condition at all holds always.
+type When struct {
+	Channels []string `yaml:"channels"`
+	// Places are private, group and thread (a thread of a group).
+	Places []string `yaml:"places"`
+	Roles  []string `yaml:"roles"`
+	// Commands are named without the slash.
+	Commands []string `yaml:"commands"`
+	// Keywords are words of the text, whatever their case.
+	Keywords []string `yaml:"keywords"`
+	// Pattern is a regular expression (RE2) that the text contains.
+	Pattern string `yaml:"pattern"`
+	// Languages are BCP 47 tags; "en" also means "en-GB".
+	Languages []string `yaml:"languages"`
+	Addressed *bool    `yaml:"addressed"`
+}
+
+// Target is who answers: a skill, or nobody.
+type Target struct {
+	// Skill is the answering skill; empty with a model means the default skill.
+	Skill string `yaml:"skill"`
+	// Model names the pool that the skill uses; empty for the default.
+	Model string `yaml:"model"`
+	// Ignore leaves the message unanswered; it stands alone.
+	Ignore bool `yaml:"ignore"`
+}
+
+// Session says what a conversation remembers.
+type Session struct {
+	// HistoryTokens bounds the history that goes into a prompt.
+	HistoryTokens int `yaml:"history_tokens"`
+	// Ambient is how many messages of a group that were not meant for the bot it
+	// remembers; 0 for none.
+	Ambient int `yaml:"ambient"`
+}
+
+// Skills sets the skills and what holds for all of them.
+type Skills struct {
+	Chat Chat `yaml:"chat"`
+	// Timeout bounds one turn.
+	Timeout time.Duration `yaml:"timeout"`
+	// Rate is how many messages one person may send; a count of 0 means any number.
+	Rate adapters.Rate `yaml:"rate"`
+	// MaxText bounds the text of one message.
+	MaxText Bytes `yaml:"max_text"`
+}
+
+// Chat sets the skill that talks with a model.
+type Chat struct {
+	// Prompt is what the model is told first; empty for nothing.
+	Prompt string `yaml:"prompt"`
+	// MaxTokens bounds an answer; 0 leaves it to the model.
+	MaxTokens int `yaml:"max_tokens"`
+}
+
+// Queue bounds the mailboxes. What does not fit stays with the platform.
+type Queue struct {
+	MaxItems   int `yaml:"max_items"`
+	MaxPerChat int `yaml:"max_per_chat"`
+	// MaxBytes bounds the file; 0 for no bound but the disk.
+	MaxBytes Bytes `yaml:"max_bytes"`
+	// Dedupe is how long a message is known again.
+	Dedupe time.Duration `yaml:"dedupe"`
+}
+
+// Delivery says how replies are sent.
+type Delivery struct {
+	// Parallel is how many chats are served at once.
+	Parallel int `yaml:"parallel"`
+}
+
+// Log says what is logged.
+type Log struct {
+	// Level is trace, debug, info, warn or error.
+	Level string `yaml:"level"`
+	// Format is json or text.
+	Format string `yaml:"format"`
+}
+
+// Default gives the configuration of an empty file.
+func Default() *Config {
+	return &Config{
+		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * MiB},
+		DataDir:  "./data",
+		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
+		Session:  Session{HistoryTokens: 6000},
+		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 30, Per: time.Minute, Burst: 30}, MaxText: 32 * KiB},
+		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
+		Delivery: Delivery{Parallel: 32},
+		Log:      Log{Level: "info", Format: "json"},
+		Shutdown: 25 * time.Second,
+	}
+}

@@ -1,0 +1,172 @@
+package configs
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/skills"
+)
+
+// PublicURLNeeder is a platform's section that may need the hub to be reachable
+// from outside, as for webhooks.
+type PublicURLNeeder interface{ NeedsPublicURL() bool }
+
+// validate notes every problem of a configuration that was read.
+func (l *loader) validate(c *Config) {
+	l.validateHTTP(c.HTTP)
+	l.require("data_dir", c.DataDir != "", "must name a folder")
+	l.validateChannels(c)
+	l.validateAccess(c.Access)
+	for _, p := range c.Models.Validate() {
+		l.invalid(within("models", p.Key), p.Text)
+	}
+	l.validateRoutes(c)
+	l.require("session.history_tokens", c.Session.HistoryTokens > 0, "must be a number of tokens above 0")
+	l.require("session.ambient", c.Session.Ambient >= 0, "must be a number of messages, 0 for none")
+	l.validateSkills(c.Skills)
+	l.require("collect", c.Collect >= 0, "must be a time, 0s for not at all")
+	l.require("queue.max_items", c.Queue.MaxItems > 0, aboveZero)
+	l.require("queue.max_per_chat", c.Queue.MaxPerChat > 0, aboveZero)
+	l.positive("queue.dedupe", c.Queue.Dedupe)
+	l.require("delivery.parallel", c.Delivery.Parallel > 0, aboveZero)
+	l.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
+	l.oneOf("log.format", c.Log.Format, "json", "text")
+	l.positive("shutdown", c.Shutdown)
+}
+
+const aboveZero = "must be a number above 0"
+
+func (l *loader) require(path string, ok bool, text string) {
+	if !ok {
+		l.invalid(path, text)
+	}
+}
+
+func (l *loader) positive(path string, d time.Duration) {
+	l.require(path, d > 0, "must be a time above 0, such as 30s")
+}
+
+func (l *loader) oneOf(path, value string, allowed ...string) {
+	l.require(path, slices.Contains(allowed, value), "must be one of: "+strings.Join(allowed, ", "))
+}
+
+func (l *loader) validateHTTP(h HTTP) {
+	_, port, err := net.SplitHostPort(h.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	l.require("http.listen", err == nil, "must be host:port or :port, such as 127.0.0.1:8080")
+	if h.PublicURL != "" {
+		u, err := url.Parse(h.PublicURL)
+		l.require("http.public_url",
+			err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+				u.User == nil && u.RawQuery == "" && u.Fragment == "",
+			"must be an http or https address, such as https://bot.example.org")
+	}
+	l.require("http.max_body", h.MaxBody > 0, "must be a size above 0, such as 8MiB")
+}
+
+func (l *loader) validateChannels(c *Config) {
+	var needing []string
+	for _, name := range c.Accounts() {
+		section := c.Channels[name].Config
+		if section == nil {
+			continue // its platform is unknown, and that is said
+		}
+		path := join("channels", string(name))
+		for _, p := range section.Validate() {
+			l.invalid(within(path, p.Key), p.Text)
+		}
+		if n, ok := section.(PublicURLNeeder); ok && n.NeedsPublicURL() {
+			needing = append(needing, path)
+		}
+	}
+	if len(needing) > 0 && c.HTTP.PublicURL == "" {
+		l.invalid("http.public_url", "must be the address where platforms reach this hub, since these need it: "+
+			strings.Join(needing, ", "))
+	}
+}
+
+// within gives the path of a key that a section named itself.
+func within(path, key string) string {
+	if key == "" {
+		return path
+	}
+	return path + "." + key
+}
+
+func (l *loader) validateAccess(a Access) {
+	l.oneOf("access.dm", string(a.DM), string(DMOpen), string(DMClosed), string(DMListed))
+	l.oneOf("access.groups", string(a.Groups), string(GroupsAddressed), string(GroupsAll), string(GroupsOff))
+	if a.DM == DMListed && len(a.Allow) == 0 && len(a.Admins) == 0 {
+		l.warnings = append(l.warnings, Warning{
+			Where: "access.allow", Text: "is empty while access.dm is listed: nobody can write to the bot in private",
+		})
+	}
+}
+
+func (l *loader) validateSkills(s Skills) {
+	l.require("skills.chat.max_tokens", s.Chat.MaxTokens >= 0, "must be a number of tokens, 0 to leave it to the model")
+	l.positive("skills.timeout", s.Timeout)
+	l.require("skills.rate.count", s.Rate.Count >= 0, "must be a number of messages, 0 for any number")
+	if s.Rate.Count > 0 {
+		l.positive("skills.rate.per", s.Rate.Per)
+		l.require("skills.rate.burst", s.Rate.Burst > 0, aboveZero)
+	}
+	l.require("skills.max_text", s.MaxText > 0, "must be a size above 0, such as 32KiB")
+}
+
+var (
+	commandName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+	languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
+)
+
+func (l *loader) validateRoutes(c *Config) {
+	names := map[string]int{}
+	for i, r := range c.Routes {
+		path := fmt.Sprintf("routes[%d]", i)
+		if before, taken := names[r.Name]; taken {
+			l.invalid(path+".name", fmt.Sprintf("is the name of routes[%d] already; give it another one", before))
+		}
+		names[r.Name] = i
+		l.validateWhen(path+".when", r.When, c)
+		switch {
+		case r.To.Ignore && (r.To.Skill != "" || r.To.Model != ""):
+			l.invalid(path+".to", "has ignore beside a skill or model; an ignored message is answered by nobody")
+		case !r.To.Ignore && r.To.Skill == "" && r.To.Model == "":
+			l.invalid(path+".to", "must name a skill, a model, or ignore: true")
+		}
+		if _, ok := c.Models.Pools[r.To.Model]; !ok && r.To.Model != "" && len(c.Models.Pools) > 0 {
+			l.invalid(path+".to.model", "must name one of the pools in models.pools")
+		}
+	}
+}
+
+func (l *loader) validateWhen(path string, w When, c *Config) {
+	each := func(key string, list []string, ok func(string) bool, text string) {
+		for i, word := range list {
+			l.require(fmt.Sprintf("%s.%s[%d]", path, key, i), ok(word), text)
+		}
+	}
+	in := func(allowed ...string) func(string) bool {
+		return func(word string) bool { return slices.Contains(allowed, word) }
+	}
+	each("channels", w.Channels, func(word string) bool { _, ok := c.Channels[core.Account(word)]; return ok },
+		"must be the name of a channel in channels")
+	each("places", w.Places, in("private", "group", "thread"), "must be one of: private, group, thread")
+	each("roles", w.Roles, in(string(skills.User), string(skills.Admin)), "must be one of: user, admin")
+	each("commands", w.Commands, commandName.MatchString,
+		"must be a command without its slash: 1 to 32 of a-z, 0-9 and _")
+	each("keywords", w.Keywords, func(word string) bool { return strings.TrimSpace(word) != "" }, "must not be empty")
+	each("languages", w.Languages, languageTag.MatchString, "must be a language tag, such as en or pt-BR")
+	if _, err := regexp.Compile(w.Pattern); err != nil {
+		l.invalid(path+".pattern", "must be a regular expression (RE2 syntax, https://github.com/google/re2/wiki/Syntax)")
+	}
+}

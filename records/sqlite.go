@@ -1,0 +1,299 @@
+package records
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+)
+
+// readers is how many exports may run at once; more wait.
+const readers = 4
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+type sqliteStore struct {
+	write  *sql.DB // one connection: SQLite has one writer
+	read   *sql.DB
+	closed atomic.Bool
+}
+
+// OpenSQLite opens the store in the file at path and brings its tables up to this
+// build. The file and its folder are made when they are not there, readable by
+// their owner only. A file made by a newer build, or one that is damaged or not
+// writable, needs a human.
+func OpenSQLite(ctx context.Context, path string) (Store, error) {
+	if err := prepare(path); err != nil {
+		return nil, fault.New(fault.NeedsHuman, "open records", err)
+	}
+	s := &sqliteStore{}
+	var err error
+	if s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=journal_mode(WAL)",
+		"_pragma=secure_delete(ON)")); err != nil {
+		return nil, fault.New(fault.Bug, "open records", err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(ON)")); err != nil {
+		return nil, errors.Join(fault.New(fault.Bug, "open records", err), s.write.Close())
+	}
+	s.read.SetMaxOpenConns(readers)
+	if err := migrate(ctx, s.write); err != nil {
+		_ = s.Close() // the error that matters is already here
+		return nil, classify("open records", err)
+	}
+	return s, nil
+}
+
+// prepare makes the file, so that it and the files SQLite puts beside it are
+// readable by their owner only.
+func prepare(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// dsn spells a connection: wait for a lock instead of failing, keep foreign keys,
+// and let a commit survive the loss of power.
+func dsn(path string, more ...string) string {
+	out := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=synchronous(FULL)"
+	for _, m := range more {
+		out += "&" + m
+	}
+	return out
+}
+
+// errNewer is what a file of a newer build is met with.
+var errNewer = errors.New("the records were written by a newer version; upgrade, or restore a backup")
+
+func provider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db, files,
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	p, err := provider(db)
+	if err != nil {
+		return err
+	}
+	current, target, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if current > target {
+		return fault.New(fault.NeedsHuman, "migrate", errNewer)
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+const (
+	insertEntry = `INSERT INTO transcripts (id, direction, person, account, place, chat, thread,
+		sender_realm, sender_id, sender_name, sender_handle, sender_language, sender_bot,
+		envelope, native, messages, kind, skill, rule, at, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO NOTHING`
+	// The bot's replies follow what they answer; reply ids count up, so the shorter
+	// one is the earlier.
+	exportEntries = `SELECT id, direction, person, account, place, chat, thread,
+		sender_realm, sender_id, sender_name, sender_handle, sender_language, sender_bot,
+		envelope, native, messages, kind, skill, rule, at, body
+		FROM transcripts WHERE person = ?
+		ORDER BY at, envelope, direction, length(id), id`
+	erasedUntil  = `SELECT until FROM erasures WHERE person = ?`
+	eraseEntries = `DELETE FROM transcripts WHERE person = ?`
+	// The clock may have been set back since the last erasure.
+	rememberErasure = `INSERT INTO erasures (person, until) VALUES (?, ?)
+		ON CONFLICT (person) DO UPDATE SET until = excluded.until WHERE excluded.until > erasures.until`
+)
+
+// Write implements Store.
+func (s *sqliteStore) Write(ctx context.Context, entries []Entry) error {
+	const op = "write records"
+	for _, e := range entries {
+		if err := e.Check(); err != nil {
+			return fault.New(fault.Permanent, op, err)
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return s.change(ctx, op, func(tx *sql.Tx) error {
+		insert, err := tx.PrepareContext(ctx, insertEntry)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = insert.Close() }() // ends with its transaction in any case
+		erased := map[core.PersonID]int64{}
+		for _, e := range entries {
+			until, known := erased[e.Person]
+			if !known {
+				if until, err = lastErasure(ctx, tx, e.Person); err != nil {
+					return err
+				}
+				erased[e.Person] = until
+			}
+			if e.At.UnixMilli() <= until {
+				continue
+			}
+			if _, err := insert.ExecContext(ctx, columns(e)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// never is before every entry's time.
+const never = -1 << 63
+
+func lastErasure(ctx context.Context, tx *sql.Tx, person core.PersonID) (int64, error) {
+	until := int64(never)
+	err := tx.QueryRowContext(ctx, erasedUntil, string(person)).Scan(&until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return never, nil
+	}
+	return until, err
+}
+
+func columns(e Entry) []any {
+	body := e.Body
+	if body == nil {
+		body = []byte{} // the driver would make NULL of it
+	}
+	c, from := e.Conversation, e.Sender
+	return []any{
+		e.ID, string(e.Direction), string(e.Person),
+		string(c.Account), string(c.Place), string(c.Chat), string(c.Thread),
+		string(from.Realm), string(from.ID), from.Name, from.Handle, from.Language, from.Bot,
+		string(e.Envelope), string(e.Native), messageList(e.Messages), string(e.Kind), e.Skill, e.Rule, e.At.UnixMilli(), body,
+	}
+}
+
+// messageList is the column's form of the ids; empty for none.
+func messageList(ids []core.MessageID) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		panic(err) // strings always have a form
+	}
+	return string(list)
+}
+
+// Export implements Store.
+func (s *sqliteStore) Export(ctx context.Context, person core.PersonID, fn func(Entry) error) (err error) {
+	const op = "export records"
+	rows, err := s.read.QueryContext(ctx, exportEntries, string(person))
+	if err != nil {
+		return s.fail(op, err)
+	}
+	defer func() {
+		if closing := rows.Close(); err == nil {
+			err = s.fail(op, closing)
+		}
+	}()
+	for rows.Next() {
+		e, err := scan(rows)
+		if err != nil {
+			return s.fail(op, err)
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	return s.fail(op, rows.Err())
+}
+
+func scan(rows *sql.Rows) (Entry, error) {
+	var e Entry
+	var at int64
+	var messages string
+	c, from := &e.Conversation, &e.Sender
+	err := rows.Scan(&e.ID, &e.Direction, &e.Person, &c.Account, &c.Place, &c.Chat, &c.Thread,
+		&from.Realm, &from.ID, &from.Name, &from.Handle, &from.Language, &from.Bot,
+		&e.Envelope, &e.Native, &messages, &e.Kind, &e.Skill, &e.Rule, &at, &e.Body)
+	e.At = time.UnixMilli(at).UTC()
+	if err == nil && messages != "" {
+		err = json.Unmarshal([]byte(messages), &e.Messages)
+	}
+	return e, err
+}
+
+// Erase implements Store.
+func (s *sqliteStore) Erase(ctx context.Context, person core.PersonID) (int64, error) {
+	const op = "erase records"
+	var n int64
+	err := s.change(ctx, op, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, eraseEntries, string(person))
+		if err != nil {
+			return err
+		}
+		if n, err = res.RowsAffected(); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, rememberErasure, string(person), time.Now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	// What was erased still stands in the write-ahead log until that is emptied. This
+	// waits for exports under way as for any lock; if one takes longer, the log is
+	// emptied when the store is closed.
+	_, err = s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return n, s.fail(op, err)
+}
+
+// change runs fn in one write transaction.
+func (s *sqliteStore) change(ctx context.Context, op string, fn func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return s.fail(op, err)
+	}
+	if err := fn(tx); err != nil {
+		_ = tx.Rollback() // the error of fn is the one that matters
+		return s.fail(op, err)
+	}
+	return s.fail(op, tx.Commit())
+}
+
+// fail makes a fault of an error, nil of nil.
+func (s *sqliteStore) fail(op string, err error) error {
+	if err != nil && s.closed.Load() {
+		err = errors.Join(ErrClosed, err)
+	}
+	return classify(op, err)
+}
+
+// Close implements Store.
+func (s *sqliteStore) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return classify("close records", errors.Join(s.read.Close(), s.write.Close()))
+}

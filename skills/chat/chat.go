@@ -1,0 +1,194 @@
+package chat
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/skills"
+)
+
+// Name is the skill's name in the manifest.
+const Name = "chat"
+
+// DefaultHistoryTokens is the budget where Options has none.
+const DefaultHistoryTokens = 4096
+
+// maxAnswer bounds one answer in bytes, whatever the worker sends; past it the
+// answer counts as cut by its length.
+const maxAnswer = 256 << 10
+
+// errUnfinished is in the fault of a stream that ended without a finish reason.
+var errUnfinished = errors.New("the answer ended without a finish reason")
+
+// Models finds the client of a model pool by its configured name; the empty name
+// is the default pool. ok is false for a pool that is not configured.
+type Models interface {
+	Client(name string) (client models.Client, ok bool)
+}
+
+// Options configure the skill.
+type Options struct {
+	// HistoryTokens bounds what is remembered and what of it, with the new message,
+	// goes into a prompt, in tokens as core.EstimateTokens guesses them. 0 means
+	// DefaultHistoryTokens.
+	HistoryTokens int
+	// MaxTokens bounds one answer; 0 leaves it to the worker.
+	MaxTokens int
+	// Models is required.
+	Models Models
+	// Prompt is what the model is told first; empty for nothing.
+	Prompt string
+	// Timeout bounds one turn; 0 means the hub's default.
+	Timeout time.Duration
+}
+
+// Skill talks to a model. It is safe for concurrent use.
+type Skill struct{ options Options }
+
+// New makes the skill.
+func New(o Options) *Skill {
+	if o.HistoryTokens <= 0 {
+		o.HistoryTokens = DefaultHistoryTokens
+	}
+	return &Skill{options: o}
+}
+
+// Manifest introduces the skill. It has no command: what is no command is routed to it.
+func (s *Skill) Manifest() skills.Manifest {
+	return skills.Manifest{Name: Name, Timeout: s.options.Timeout, NeedsModel: true}
+}
+
+// Handle answers one message.
+func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	said := describe(t)
+	if said == "" {
+		w.Reply(core.Text{Text: nothingSaid.In(t.Envelope.From.Language)})
+		return nil
+	}
+	client, err := s.client(t)
+	if err != nil {
+		return err
+	}
+	line := session.Line{Name: speaker(t.Envelope), Text: said}
+	messages, err := s.prompt(t, line)
+	if err != nil {
+		return err
+	}
+	w.Draft()
+	a, err := stream(ctx, client, models.Request{
+		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Shown: w.Drafted,
+	}, w)
+	if err != nil {
+		return err
+	}
+	return s.finish(t, w, line, a)
+}
+
+// client is that of the pool which the route names, else of the one which the
+// conversation chose, else of the default.
+func (s *Skill) client(t *skills.Turn) (models.Client, error) {
+	if t.Model == "" {
+		if chosen := t.Session.Model(); chosen != "" {
+			if c, ok := s.options.Models.Client(chosen); ok {
+				return c, nil
+			}
+			t.Log.Warn().Str("model", chosen).Msg("the conversation's model is no longer configured, taking the default")
+		}
+	}
+	if c, ok := s.options.Models.Client(t.Model); ok {
+		return c, nil
+	}
+	return nil, fault.New(fault.Permanent, "chat", fmt.Errorf("model pool %q is not configured", t.Model),
+		fault.WithPublic(noModel.In(t.Envelope.From.Language)))
+}
+
+// answer is what a model said and why it stopped.
+type answer struct {
+	text   string
+	finish models.Finish
+}
+
+// stream shows the answer as it grows. Each draft carries the whole text so far;
+// how many of them are shown is the deliverer's business.
+func stream(ctx context.Context, client models.Client, r models.Request, w skills.Writer) (answer, error) {
+	var text strings.Builder
+	for d, err := range client.Chat(ctx, r) {
+		if err != nil {
+			return answer{}, err
+		}
+		if d.Reset {
+			text.Reset()
+		}
+		if d.Text != "" {
+			text.WriteString(d.Text)
+			if strings.TrimSpace(text.String()) != "" {
+				w.Draft(core.Text{Text: text.String(), Format: core.Markdown})
+			}
+		}
+		if d.Finish != "" {
+			return answer{text: strings.TrimSpace(text.String()), finish: d.Finish}, nil
+		}
+		if text.Len() > maxAnswer {
+			return answer{text: strings.TrimSpace(text.String()), finish: models.FinishLength}, nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return answer{}, err
+	}
+	return answer{}, fault.New(fault.Retryable, "chat", errUnfinished)
+}
+
+// finish replies and remembers. An answer that is empty is not remembered: the
+// next prompt is better without a question that nobody answered.
+func (s *Skill) finish(t *skills.Turn, w skills.Writer, line session.Line, a answer) error {
+	language := t.Envelope.From.Language
+	note := notes[a.finish].In(language)
+	if a.text == "" {
+		if note == "" {
+			note = emptyAnswer.In(language)
+		}
+		w.Reply(core.Text{Text: note})
+		return nil
+	}
+	parts := []core.Part{core.Text{Text: a.text, Format: core.Markdown}}
+	if note != "" {
+		// A part of its own: inside the answer it could land in an open code fence.
+		parts = append(parts, core.Text{Text: note})
+	}
+	t.Session.Append(session.Turn{
+		ID: t.ID, At: t.Now, Said: []session.Line{line}, Answer: a.text, Tokens: cost(line) + messageTokens + core.EstimateTokens(a.text),
+	})
+	if err := t.Session.Trim(s.options.HistoryTokens); err != nil {
+		return unreadable(err)
+	}
+	w.Reply(parts...)
+	return nil
+}
+
+// affinity is the same for all turns of one memory, and tells nothing about whose
+// it is.
+func affinity(t *skills.Turn) string {
+	key, err := json.Marshal(session.KeyOf(t.Envelope.In, t.Person))
+	if err != nil {
+		panic("chat: a session key is plain strings: " + err.Error())
+	}
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:8])
+}
+
+// unreadable is the fault of a memory that this build cannot read. It waits for a
+// build that can, since going on would forget what was said.
+func unreadable(err error) error { return fault.New(fault.NeedsHuman, "chat: read history", err) }

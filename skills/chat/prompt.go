@@ -1,0 +1,98 @@
+package chat
+
+import (
+	"strings"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/skills"
+)
+
+// messageTokens is what a chat template adds around each message, roughly.
+const messageTokens = 4
+
+// prompt builds the messages: the system's, the history's that fit, the new one.
+// The system message and the new one always stay; the oldest turns give way,
+// whole, so that no answer stands without its question.
+func (s *Skill) prompt(t *skills.Turn, line session.Line) ([]models.Message, error) {
+	history, err := t.Session.History()
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	left := s.options.HistoryTokens - cost(line)
+	for _, fact := range t.Session.Pinned() {
+		left -= core.EstimateTokens(fact)
+	}
+	from := len(history)
+	for from > 0 {
+		left -= turnCost(history[from-1])
+		if left < 0 {
+			break
+		}
+		from--
+	}
+	messages := s.system(t)
+	for _, turn := range history[from:] {
+		for _, said := range turn.Said {
+			messages = appendUser(messages, said)
+		}
+		if turn.Answer != "" {
+			messages = append(messages, models.Message{Role: models.Assistant, Text: turn.Answer})
+		}
+	}
+	return appendUser(messages, line), nil
+}
+
+// system gives the message that comes first. It changes only when the operator or
+// a pinned fact does, so that workers can keep the prompt's head cached.
+func (s *Skill) system(t *skills.Turn) []models.Message {
+	var paragraphs []string
+	if s.options.Prompt != "" {
+		paragraphs = append(paragraphs, s.options.Prompt)
+	}
+	paragraphs = append(paragraphs, aboutAttachments)
+	if t.Envelope.In.Place == core.Group {
+		paragraphs = append(paragraphs, aboutGroups)
+	}
+	if pinned := t.Session.Pinned(); len(pinned) > 0 {
+		paragraphs = append(paragraphs, aboutPinned+"\n- "+strings.Join(pinned, "\n- "))
+	}
+	return []models.Message{{Role: models.System, Text: strings.Join(paragraphs, "\n\n")}}
+}
+
+// indent keeps the further lines of a message from looking like somebody else's.
+var indent = strings.NewReplacer("\r\n", "\n\t", "\n", "\n\t", "\r", "\n\t", "\v", "\n\t", "\f", "\n\t",
+	"\u0085", "\n\t", "\u2028", "\n\t", "\u2029", "\n\t")
+
+// appendUser adds what somebody said. Lines that follow each other become one
+// message, because many chat templates insist that user and assistant alternate;
+// the names therefore stand in the text.
+func appendUser(messages []models.Message, line session.Line) []models.Message {
+	text := line.Text
+	if line.Name != "" {
+		text = line.Name + ": " + indent.Replace(text)
+	}
+	if last := len(messages) - 1; last >= 0 && messages[last].Role == models.User {
+		messages[last].Text += "\n" + text
+		return messages
+	}
+	return append(messages, models.Message{Role: models.User, Text: text})
+}
+
+// cost guesses what a line costs in a prompt, in tokens.
+func cost(l session.Line) int {
+	return messageTokens + core.EstimateTokens(l.Name) + core.EstimateTokens(l.Text)
+}
+
+// turnCost is what was stored with the turn, or a guess where nothing was.
+func turnCost(t session.Turn) int {
+	if t.Tokens > 0 {
+		return t.Tokens
+	}
+	total := messageTokens + core.EstimateTokens(t.Answer)
+	for _, l := range t.Said {
+		total += cost(l)
+	}
+	return total
+}

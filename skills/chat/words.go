@@ -1,0 +1,41 @@
+package chat
+
+import (
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/skills"
+)
+
+// What the model is told besides the operator's prompt.
+const (
+	aboutAttachments = "What people send besides text is described in square brackets; you cannot see or hear it."
+	aboutGroups      = "Several people speak in this conversation; each message begins with its speaker's name, and its further lines are indented. Do not begin your answers with a name."
+	aboutPinned      = "Keep in mind:"
+)
+
+// What people are told.
+var (
+	nothingSaid = skills.Phrase{
+		"en": "I am here. What would you like to know?",
+		"de": "Ich bin da. Was möchtest du wissen?",
+	}
+	emptyAnswer = skills.Phrase{
+		"en": "The model gave no answer. Please try again or put it differently.",
+		"de": "Das Modell hat nichts geantwortet. Versuche es noch einmal oder frage anders.",
+	}
+	noModel = skills.Phrase{
+		"en": "There is no model here that could answer this.",
+		"de": "Hier gibt es kein Modell, das darauf antworten könnte.",
+	}
+)
+
+// notes say why an answer is not whole, by the reason it ended.
+var notes = map[models.Finish]skills.Phrase{
+	models.FinishLength: {
+		"en": "(The answer was cut: it reached the length limit. Write \"go on\" to get more.)",
+		"de": "(Die Antwort wurde gekürzt: Sie hat die Längengrenze erreicht. Schreibe „weiter“ für mehr.)",
+	},
+	models.FinishFilter: {
+		"en": "(The model's content filter stopped this answer.)",
+		"de": "(Der Inhaltsfilter des Modells hat diese Antwort angehalten.)",
+	},
+}

@@ -1,0 +1,150 @@
+package skills
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/parley-hub/parley/core"
+)
+
+// MaxHelp is the most characters a help line may have: Discord's limit for the
+// description of a command, the shortest of the platforms'.
+const MaxHelp = 100
+
+// The forms of names. A command's is what every platform's menu takes.
+var (
+	skillName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	commandName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+)
+
+// Set is the skills of a hub. It never changes and is safe for concurrent use.
+type Set struct {
+	skills    []Skill
+	manifests []Manifest
+	byName    map[string]int
+	byCommand map[string]int
+}
+
+// NewSet checks the skills' manifests and makes a Set of them. The order is kept:
+// it is the order of help and of the menus. All that is wrong is reported in one
+// error: missing or doubled names, bad or doubled commands, help that is missing
+// in English, longer than MaxHelp or more than a line, unknown roles and places.
+func NewSet(skills ...Skill) (*Set, error) {
+	s := &Set{byName: map[string]int{}, byCommand: map[string]int{}}
+	var problems []error
+	for i, skill := range skills {
+		if skill == nil {
+			problems = append(problems, fmt.Errorf("skill %d is nil", i))
+			continue
+		}
+		problems = append(problems, s.add(skill, skill.Manifest())...)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return s, nil
+}
+
+func (s *Set) add(skill Skill, m Manifest) []error {
+	problems := m.problems()
+	if _, taken := s.byName[m.Name]; taken {
+		problems = append(problems, fmt.Errorf("skill %q: there are two of this name", m.Name))
+	}
+	at := len(s.skills)
+	s.byName[m.Name] = at
+	s.skills = append(s.skills, skill)
+	s.manifests = append(s.manifests, m)
+	for _, c := range m.Commands {
+		if owner, taken := s.byCommand[c.Name]; taken {
+			problems = append(problems, fmt.Errorf("skill %q: command %q is already one of %q", m.Name, c.Name, s.manifests[owner].Name))
+			continue
+		}
+		s.byCommand[c.Name] = at
+	}
+	return problems
+}
+
+// problems lists what is wrong with one manifest on its own.
+func (m Manifest) problems() []error {
+	var found []error
+	wrong := func(format string, args ...any) {
+		found = append(found, fmt.Errorf("skill %q: "+format, append([]any{m.Name}, args...)...))
+	}
+	if !skillName.MatchString(m.Name) {
+		wrong("a name is lower case letters, digits and hyphens")
+	}
+	if m.Timeout < 0 {
+		wrong("timeout %s is negative", m.Timeout)
+	}
+	for _, r := range m.Roles {
+		if r != User && r != Admin {
+			wrong("role %q is unknown", r)
+		}
+	}
+	for _, p := range m.Places {
+		if p != core.Private && p != core.Group {
+			wrong("place %q is unknown", p)
+		}
+	}
+	for _, c := range m.Commands {
+		if !commandName.MatchString(c.Name) {
+			wrong("command %q: a name is 1 to 32 of a-z, 0-9 and underscore", c.Name)
+		}
+		if c.Help["en"] == "" {
+			wrong("command %q: help in English is missing", c.Name)
+		}
+		for _, language := range slices.Sorted(maps.Keys(c.Help)) {
+			help := c.Help[language]
+			if n := utf8.RuneCountInString(help); n > MaxHelp {
+				wrong("command %q: help in %q has %d characters, more than %d", c.Name, language, n, MaxHelp)
+			}
+			if strings.ContainsAny(help, "\r\n") {
+				wrong("command %q: help in %q is more than one line", c.Name, language)
+			}
+		}
+	}
+	return found
+}
+
+// ByName finds a skill.
+func (s *Set) ByName(name string) (Skill, bool) { return s.find(s.byName, name) }
+
+// ByCommand finds the skill that a command calls; the name is without the slash.
+func (s *Set) ByCommand(name string) (Skill, bool) { return s.find(s.byCommand, name) }
+
+func (s *Set) find(in map[string]int, name string) (Skill, bool) {
+	if i, ok := in[name]; ok {
+		return s.skills[i], true
+	}
+	return nil, false
+}
+
+// All gives the skills in the order they were given.
+func (s *Set) All() []Skill { return slices.Clone(s.skills) }
+
+// For gives the manifests of what somebody of this role may use in this place.
+func (s *Set) For(role Role, place core.Place) []Manifest {
+	var may []Manifest
+	for _, m := range s.manifests {
+		if m.Allows(role, place) {
+			may = append(may, m)
+		}
+	}
+	return may
+}
+
+// Offline names the skills that answer without any model worker.
+func (s *Set) Offline() []string {
+	var names []string
+	for _, m := range s.manifests {
+		if !m.NeedsModel {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
