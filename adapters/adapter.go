@@ -78,24 +78,43 @@ type Inbox interface {
 
 // Receiver brings messages in.
 type Receiver interface {
-	// Run receives until ctx ends (then it returns nil) or fails (then a fault).
+	// Run receives until ctx ends (then it returns nil) or fails (then a fault). As
+	// soon as the platform let it in, it says so with Connected.
 	Run(ctx context.Context, in Inbox) error
+}
+
+// Connected tells whoever watches a receiver through its inbox that the platform
+// let it in: the account is healthy from now on, though nothing came in yet.
+func Connected(in Inbox) {
+	if w, ok := in.(interface{ Connected() }); ok {
+		w.Connected()
+	}
 }
 
 // Sender brings replies out.
 type Sender interface {
 	// Send puts the next message of the reply into the chat: the one behind those
 	// in r.Sent. It makes one call that can leave a message. An error is a fault;
-	// fault.IsUnsure tells that the message may stand there all the same.
+	// fault.IsUnsure tells that the message may stand there all the same. A reply
+	// that is not Final is a draft: it is always one message, cut with an ellipsis
+	// where it is too long, and its receipt never says More.
 	Send(ctx context.Context, r core.Reply) (core.Receipt, error)
 }
 
 // Editor can change a message it sent.
 type Editor interface {
 	// Edit makes the message show the piece of the reply behind those in r.Sent. The
-	// receipt is as for Send. Editing to what already stands there is a success. A
-	// message that is gone is a Permanent fault.
+	// receipt is as for Send, drafts too. Editing to what already stands there is a
+	// success. A message that is gone is a Permanent fault.
 	Edit(ctx context.Context, id core.MessageID, r core.Reply) (core.Receipt, error)
+}
+
+// Reconciler can find out whether a message whose outcome is unknown stands.
+type Reconciler interface {
+	// Reconcile looks for the piece of the reply behind those in r.Sent. Found gives
+	// the receipt that Send would have given; not found, without an error, is certain:
+	// the piece may be sent. An error leaves it unknown.
+	Reconcile(ctx context.Context, r core.Reply) (receipt core.Receipt, found bool, err error)
 }
 
 // Drafter can show a growing answer without leaving a message.

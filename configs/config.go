@@ -177,7 +177,7 @@ func Default() *Config {
 		DataDir:  "./data",
 		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
 		Session:  Session{HistoryTokens: 6000},
-		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 30, Per: time.Minute, Burst: 30}, MaxText: 32 * KiB},
+		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32 * KiB},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Delivery: Delivery{Parallel: 32},
 		Log:      Log{Level: "info", Format: "json"},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,8 +83,9 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	if err != nil {
 		return err
 	}
-	line := session.Line{Name: speaker(t.Envelope), Text: said}
-	messages, err := s.prompt(t, line)
+	// What people said past the bot since it last spoke comes before.
+	lines := append(slices.Clone(t.Session.TakeHeard()), session.Line{Name: speaker(t.Envelope), Text: said})
+	messages, err := s.prompt(t, lines)
 	if err != nil {
 		return err
 	}
@@ -94,7 +96,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	if err != nil {
 		return err
 	}
-	return s.finish(t, w, line, a)
+	return s.finish(t, w, lines, a)
 }
 
 // client is that of the pool which the route names, else of the one which the
@@ -153,7 +155,7 @@ func stream(ctx context.Context, client models.Client, r models.Request, w skill
 
 // finish replies and remembers. An answer that is empty is not remembered: the
 // next prompt is better without a question that nobody answered.
-func (s *Skill) finish(t *skills.Turn, w skills.Writer, line session.Line, a answer) error {
+func (s *Skill) finish(t *skills.Turn, w skills.Writer, lines []session.Line, a answer) error {
 	language := t.Envelope.From.Language
 	note := notes[a.finish].In(language)
 	if a.text == "" {
@@ -169,7 +171,7 @@ func (s *Skill) finish(t *skills.Turn, w skills.Writer, line session.Line, a ans
 		parts = append(parts, core.Text{Text: note})
 	}
 	t.Session.Append(session.Turn{
-		ID: t.ID, At: t.Now, Said: []session.Line{line}, Answer: a.text, Tokens: cost(line) + messageTokens + core.EstimateTokens(a.text),
+		ID: t.ID, At: t.Now, Said: lines, Answer: a.text, Tokens: cost(lines...) + messageTokens + core.EstimateTokens(a.text),
 	})
 	if err := t.Session.Trim(s.options.HistoryTokens); err != nil {
 		return unreadable(err)

@@ -15,12 +15,12 @@ const messageTokens = 4
 // prompt builds the messages: the system's, the history's that fit, the new one.
 // The system message and the new one always stay; the oldest turns give way,
 // whole, so that no answer stands without its question.
-func (s *Skill) prompt(t *skills.Turn, line session.Line) ([]models.Message, error) {
+func (s *Skill) prompt(t *skills.Turn, lines []session.Line) ([]models.Message, error) {
 	history, err := t.Session.History()
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	left := s.options.HistoryTokens - cost(line)
+	left := s.options.HistoryTokens - cost(lines...)
 	for _, fact := range t.Session.Pinned() {
 		left -= core.EstimateTokens(fact)
 	}
@@ -41,7 +41,10 @@ func (s *Skill) prompt(t *skills.Turn, line session.Line) ([]models.Message, err
 			messages = append(messages, models.Message{Role: models.Assistant, Text: turn.Answer})
 		}
 	}
-	return appendUser(messages, line), nil
+	for _, line := range lines {
+		messages = appendUser(messages, line)
+	}
+	return messages, nil
 }
 
 // system gives the message that comes first. It changes only when the operator or
@@ -80,9 +83,13 @@ func appendUser(messages []models.Message, line session.Line) []models.Message {
 	return append(messages, models.Message{Role: models.User, Text: text})
 }
 
-// cost guesses what a line costs in a prompt, in tokens.
-func cost(l session.Line) int {
-	return messageTokens + core.EstimateTokens(l.Name) + core.EstimateTokens(l.Text)
+// cost guesses what lines cost in a prompt, in tokens.
+func cost(lines ...session.Line) int {
+	total := 0
+	for _, l := range lines {
+		total += messageTokens + core.EstimateTokens(l.Name) + core.EstimateTokens(l.Text)
+	}
+	return total
 }
 
 // turnCost is what was stored with the turn, or a guess where nothing was.
@@ -90,9 +97,5 @@ func turnCost(t session.Turn) int {
 	if t.Tokens > 0 {
 		return t.Tokens
 	}
-	total := messageTokens + core.EstimateTokens(t.Answer)
-	for _, l := range t.Said {
-		total += cost(l)
-	}
-	return total
+	return cost(t.Said...) + messageTokens + core.EstimateTokens(t.Answer)
 }

@@ -63,6 +63,20 @@ func TestPromptInGroups(t *testing.T) {
 	}
 }
 
+// What was said past the bot is told to the model once, then it is history.
+func TestOverheardLinesComeFirst(t *testing.T) {
+	heard := skilltest.NewSession()
+	heard.Hear(session.Line{Name: "Bob", Text: "rain again"}, 5)
+	got := asked(t, chat.Options{}, skilltest.TurnOptions{Text: "what now?", Session: heard, Place: core.Group, Name: "Anna"})
+	if last := got[len(got)-1]; last.Text != "Bob: rain again\nAnna: what now?" {
+		t.Errorf("prompt %q", last.Text)
+	}
+	history, err := heard.History()
+	if err != nil || len(history) != 1 || len(history[0].Said) != 2 || heard.TakeHeard() != nil {
+		t.Errorf("history %+v, %v", history, err)
+	}
+}
+
 func TestOldestWholeTurnsGiveWay(t *testing.T) {
 	turn := func(id core.EnvelopeID, tokens int) session.Turn {
 		return session.Turn{ID: id, Said: []session.Line{{Text: "q" + string(id)}}, Answer: "a" + string(id), Tokens: tokens}

@@ -1,0 +1,236 @@
+package adapters_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/queue"
+)
+
+func TestTyping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, b := newLanes(), newBot("a")
+		h := deliver(t, q, adapters.DelivererOptions{}, b)
+		to := private("a", "1")
+		h.Draft(draft(to, "x.0", 0, ""))
+		time.Sleep(100 * time.Millisecond)
+		same(t, "an instant answer costs no call", b.did(), nil)
+		time.Sleep(9 * time.Second) // 0.15 s, 4.15 s, 8.15 s
+		same(t, "while work goes on", b.did(), []string{"typing 1", "typing 1", "typing 1"})
+		h.StopDraft("x.0")
+		time.Sleep(time.Minute)
+		if n := len(b.did()); n != 3 {
+			t.Errorf("%d calls after the end", n)
+		}
+		h.Draft(draft(to, "y.0", 0, ""))
+		publish(t, q, reply(to, "y.0", "done"))
+		time.Sleep(time.Minute)
+		same(t, "a final ends it", b.did()[3:], []string{"send 1 done"})
+		h.Draft(draft(to, "y.0", 1, "late"))
+		h.Draft(draft(to, "z.0", 0, ""))
+		time.Sleep(time.Hour)
+		if n := len(b.did()); n > 4+5*60 {
+			t.Errorf("typing never ends: %d calls", n)
+		}
+	})
+}
+
+func TestDraftsThatVanish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, b := newLanes(), newBot("a")
+		h := deliver(t, q, adapters.DelivererOptions{}, b)
+		to := private("a", "1")
+		h.Draft(draft(to, "x.0", 0, ""))
+		h.Draft(draft(to, "x.0", 1, "1"))
+		time.Sleep(50 * time.Millisecond)
+		for rev := 2; rev <= 25; rev++ { // ten a second: of each second the newest is shown
+			h.Draft(draft(to, "x.0", rev, fmt.Sprint(rev)))
+			time.Sleep(100 * time.Millisecond)
+		}
+		h.Draft(draft(to, "x.0", 3, "older"))
+		publish(t, q, reply(to, "x.0", "done"))
+		time.Sleep(time.Minute)
+		h.Draft(draft(to, "x.0", 30, "late"))
+		time.Sleep(time.Minute)
+		same(t, "calls", b.did(), []string{"draft 1 1", "draft 1 11", "draft 1 21", "send 1 done"})
+	})
+}
+
+// TestDraftsByEdit: one message grows and becomes the final.
+func TestDraftsByEdit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, b := newLanes(), newBot("a")
+		h := deliver(t, q, adapters.DelivererOptions{}, b)
+		to := group("a", "1")
+		publish(t, q, reply(to, "w.0", "before"))
+		for rev := 1; rev <= 7; rev++ {
+			h.Draft(draft(to, "x.0", rev, fmt.Sprint(rev)))
+			time.Sleep(1100 * time.Millisecond)
+		}
+		publish(t, q, reply(to, "x.0", "done\nmore"))
+		synctest.Wait()
+		same(t, "calls", b.did(), []string{
+			"send 1 before", "send 1 1", "edit 1 3", "edit 1 6", "edit 1 done", "send 1 more",
+		})
+		same(t, "chat", b.stands("1"), []string{"before", "done", "more"})
+		if fields := q.fields(queue.Lane(to)); len(fields) != 0 {
+			t.Errorf("the lane still remembers %q", fields)
+		}
+	})
+}
+
+// TestDraftOutlivesCrash: a process dies after it showed a draft. The next one goes
+// on with the same message and sends no second one.
+func TestDraftOutlivesCrash(t *testing.T) {
+	for _, redrafted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("redrafted %v", redrafted), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q, b := newLanes(), newBot("a")
+				to := group("a", "1")
+				h := deliver(t, q, adapters.DelivererOptions{}, b)
+				h.Draft(draft(to, "x.0", 1, "growing"))
+				synctest.Wait()
+				h.end()
+				h = deliver(t, q, adapters.DelivererOptions{}, b)
+				if redrafted {
+					h.Draft(draft(to, "x.0", 1, "growing again"))
+					time.Sleep(10 * time.Second)
+					same(t, "chat", b.stands("1"), []string{"growing again"})
+				}
+				publish(t, q, reply(to, "x.0", "done"))
+				time.Sleep(time.Second)
+				same(t, "chat", b.stands("1"), []string{"done"})
+			})
+		})
+	}
+}
+
+// TestDraftMessageGone: somebody deleted the draft; the final is sent all the same.
+func TestDraftMessageGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, b := newLanes(), newBot("a")
+		h := deliver(t, q, adapters.DelivererOptions{}, b)
+		to := group("a", "1")
+		h.Draft(draft(to, "x.0", 1, "growing"))
+		synctest.Wait()
+		b.mu.Lock()
+		clear(b.texts)
+		clear(b.shown)
+		b.mu.Unlock()
+		publish(t, q, reply(to, "x.0", "done"))
+		synctest.Wait()
+		same(t, "chat", b.stands("1"), []string{"done"})
+	})
+}
+
+// TestFinalWaitsForDraft: an edit that is under way cannot overwrite the final.
+func TestFinalWaitsForDraft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, b := newLanes(), newBot("a")
+		h := deliver(t, q, adapters.DelivererOptions{}, b)
+		to := group("a", "1")
+		b.on(func(_ context.Context, call string) error {
+			if call == "edit 1 slow" {
+				time.Sleep(2 * time.Second)
+			}
+			return nil
+		}, nil)
+		h.Draft(draft(to, "x.0", 1, "growing"))
+		synctest.Wait()
+		h.Draft(draft(to, "x.0", 2, "slow"))
+		time.Sleep(3500 * time.Millisecond)
+		publish(t, q, reply(to, "x.0", "done"))
+		time.Sleep(time.Minute)
+		same(t, "chat", b.stands("1"), []string{"done"})
+	})
+}
+
+// TestFailedDraft: nothing is lost by it, and what it was told holds for the final.
+func TestFailedDraft(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		to   core.Conversation
+		err  error
+		want []string
+		took time.Duration
+	}{
+		{
+			"permanent", group("a", "1"), fault.New(fault.Permanent, "draft", errTest),
+			[]string{"send 1 one", "typing 1", "send 1 done"}, 0,
+		},
+		{
+			"unsure", group("a", "1"), fault.New(fault.Retryable, "draft", errTest, fault.Unsure()),
+			[]string{"send 1 one", "typing 1", "send 1 done"}, 0,
+		},
+		{
+			"retryable", group("a", "1"), fault.New(fault.Retryable, "draft", errTest),
+			[]string{"send 1 one", "send 1 one", "edit 1 done"}, 0,
+		},
+		{
+			"rate limited", private("a", "1"), fault.New(fault.RateLimited, "draft", errTest, fault.WithWait(20*time.Second)),
+			[]string{"draft 1 one", "send 1 done"}, 20 * time.Second,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q, b := newLanes(), newBot("a")
+				h := deliver(t, q, adapters.DelivererOptions{}, b)
+				b.on(ahead(once("", test.err)), nil)
+				began := time.Now()
+				h.Draft(draft(test.to, "x.0", 1, "one"))
+				time.Sleep(3500 * time.Millisecond)
+				publish(t, q, reply(test.to, "x.0", "done"))
+				for q.waiting(queue.Lane(test.to)) > 0 {
+					time.Sleep(100 * time.Millisecond)
+				}
+				if took := time.Since(began); took < test.took {
+					t.Errorf("took %v, was told %v", took, test.took)
+				}
+				same(t, "calls", b.did(), test.want)
+			})
+		})
+	}
+}
+
+// TestDraftsGiveWay: where a chat may get one message in three seconds the drafts
+// leave room for the final.
+func TestDraftsGiveWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, b := newLanes(), newBot("a")
+		b.about.Capabilities.Limits.Group = adapters.Rate{Count: 20, Per: time.Minute, Burst: 3}
+		h := deliver(t, q, adapters.DelivererOptions{}, b)
+		to := group("a", "1")
+		for rev := range 600 {
+			h.Draft(draft(to, "x.0", rev+1, fmt.Sprint(rev)))
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := len(b.did()); n < 15 || n > 23 {
+			t.Errorf("%d calls in a minute, the limit is 20 and a burst of 3", n)
+		}
+		began := time.Now()
+		publish(t, q, reply(to, "x.0", "done"))
+		synctest.Wait()
+		if time.Since(began) != 0 || strings.Join(b.stands("1"), "") != "done" {
+			t.Errorf("the final had to wait: %q after %v", b.stands("1"), time.Since(began))
+		}
+	})
+}
+
+// TestDraftBeforeRun: drafts of a Deliverer that does not run go nowhere.
+func TestDraftBeforeRun(t *testing.T) {
+	b := newBot("a")
+	d := adapters.NewDeliverer(adapters.DelivererOptions{
+		Queue: newLanes(), Adapters: map[core.Account]adapters.Adapter{"a": b},
+	})
+	d.Draft(draft(private("a", "1"), "x.0", 1, "hello"))
+	d.Draft(draft(private("nobody", "1"), "x.0", 1, "hello"))
+	d.StopDraft("x.0")
+	same(t, "calls", b.did(), nil)
+}

@@ -1,0 +1,123 @@
+package telegram
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+)
+
+const (
+	// secretHeader carries what setWebhook was given as secret_token.
+	secretHeader = "X-Telegram-Bot-Api-Secret-Token"
+	// maxUpdate bounds the body of one webhook call.
+	maxUpdate = 4 << 20
+	// webhookConnections is how many calls the server may make at once; its default.
+	webhookConnections = 40
+)
+
+// push sets the webhook and waits. The webhook stays when ctx ends: other nodes may
+// serve it, and what comes while nobody does is kept by the server.
+func (a *Adapter) push(ctx context.Context, in adapters.Inbox) error {
+	p := params{
+		"url":             a.publicURL,
+		"secret_token":    a.secret.Reveal(),
+		"allowed_updates": allowedUpdates,
+		"max_connections": strconv.Itoa(webhookConnections),
+	}
+	if err := a.api.call(ctx, "setWebhook", p, nil); err != nil {
+		return webhookFault(err)
+	}
+	var info webhookInfo
+	err := a.api.call(ctx, "getWebhookInfo", nil, &info)
+	if err != nil && fault.ClassOf(err) != fault.Permanent { // else a server that does not know the method
+		return err
+	}
+	if err == nil && info.URL != a.publicURL {
+		return fault.New(fault.NeedsHuman, "setWebhook", fmt.Errorf(
+			"account %s: the server says the webhook is another address than %s: another process sets it with the same token",
+			a.account, a.publicURL))
+	}
+	adapters.Connected(in)
+	<-ctx.Done()
+	return nil
+}
+
+// webhookFault: an address the server refuses will be refused until somebody changes it.
+func webhookFault(err error) error {
+	if r := refused(err); r != nil && fault.ClassOf(err) == fault.Permanent {
+		return fault.New(fault.NeedsHuman, "setWebhook", fmt.Errorf(
+			"the server refuses the public address (it must be https on port 443, 80, 88 or 8443): %w", r))
+	}
+	return err
+}
+
+// Webhook implements adapters.Webhooker.
+func (a *Adapter) Webhook(in adapters.Inbox) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Nothing of a request is looked at before it is known to be Telegram's.
+		if !a.secret.Equal(r.Header.Get(secretHeader)) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxUpdate))
+		var tooLarge *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLarge):
+			a.refuse(fault.New(fault.Permanent, "webhook", tooLarge))
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		case err != nil:
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		case !json.Valid(data):
+			a.refuse(fault.New(fault.Permanent, "webhook", errNotJSON))
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		if err := a.take(r.Context(), in, data); err != nil {
+			w.Header().Set("Retry-After", retryAfter(err))
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+	})
+}
+
+// take stores one update.
+func (a *Adapter) take(ctx context.Context, in adapters.Inbox, data []byte) error {
+	if _, err := a.identify(ctx); err != nil {
+		return err
+	}
+	_, e := a.read(data)
+	if err := in.Accept(ctx, e); err != nil {
+		return err
+	}
+	a.seen(e)
+	return nil
+}
+
+// retryAfter tells the server when to come again, in whole seconds.
+func retryAfter(err error) string {
+	seconds := math.Ceil(fault.Wait(err).Seconds())
+	return strconv.Itoa(int(min(max(seconds, 1), (time.Hour).Seconds())))
+}
+
+// refuse counts a call that brought nothing an envelope could be made of.
+func (a *Adapter) refuse(err error) {
+	a.observe(core.Event{Stage: core.StageRefused, Account: a.account, Kind: core.KindOther, Err: err})
+}

@@ -1,0 +1,44 @@
+package httpserver
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+func health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// readiness is the body of /readyz.
+type readiness struct {
+	Ready    bool      `json:"ready"`
+	Problems []Problem `json:"problems"`
+}
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	problems := []Problem{}
+	select {
+	case <-s.stopping.Done():
+		problems = append(problems, Problem{Name: "hub", Text: "stopping"})
+	default:
+		if s.o.Ready != nil {
+			ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+			defer cancel()
+			problems = append(problems, s.o.Ready(ctx)...)
+		}
+	}
+	body, err := json.Marshal(readiness{Ready: len(problems) == 0, Problems: problems})
+	if err != nil {
+		http.Error(w, "readiness unknown", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if len(problems) > 0 {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = w.Write(append(body, '\n'))
+}

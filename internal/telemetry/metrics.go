@@ -1,0 +1,137 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+)
+
+// The most values a label takes. Accounts, skills, rules, pools and workers come
+// from the configuration, stages and kinds from core.
+const (
+	maxStages   = 32
+	maxKinds    = 16
+	maxAccounts = 64
+	maxSkills   = 64
+	maxRules    = 64
+	maxModels   = 64
+	maxWorkers  = 128
+	maxFamily   = 4096
+)
+
+// buckets reach from storing an envelope to a long answer, in seconds.
+var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
+
+type (
+	stageKey struct {
+		stage   core.Stage
+		account core.Account
+		kind    core.Kind
+	}
+	stageChild struct {
+		total   prometheus.Counter
+		seconds prometheus.Observer
+	}
+	faultKey struct {
+		stage core.Stage
+		class fault.Class
+	}
+	modelKey struct{ model, worker string }
+	turnKey  struct{ skill, rule string }
+)
+
+// metrics are what events are counted in.
+type metrics struct {
+	stages *family[stageKey, stageChild]
+	faults *family[faultKey, prometheus.Counter]
+	models *family[modelKey, prometheus.Observer]
+	turns  *family[turnKey, prometheus.Counter]
+	skills *family[string, prometheus.Observer]
+	unsure *family[core.Account, prometheus.Counter]
+}
+
+func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	stage, kind, account := newLabel(maxStages), newLabel(maxKinds), newLabel(maxAccounts)
+	skill, rule := newLabel(maxSkills), newLabel(maxRules)
+	model, worker := newLabel(maxModels), newLabel(maxWorkers)
+
+	stageTotal := counter("parley_stage_total",
+		"Steps that messages made, by stage of their life.", "stage", "account", "kind")
+	stageSeconds := histogram("parley_stage_seconds",
+		"How long a step took; for taken the wait in the inbox, for delivered the time since the commit.", "stage", "account")
+	faults := counter("parley_faults_total",
+		"Steps that failed, by the class of the failure.", "stage", "class")
+	modelSeconds := histogram("parley_model_seconds",
+		"How long a model worker took for a whole answer.", "model", "worker")
+	turns := counter("parley_turns_total",
+		"Turns handed to a skill, by the rule that chose it; a turn that is run again counts again.", "skill", "rule")
+	skillSeconds := histogram("parley_skill_seconds",
+		"How long a skill took for a turn, the model's time counted in.", "skill")
+	unsure := counter("parley_sends_unsure_total",
+		"Messages sent once more because nobody knew whether the platform had them: people may have seen them twice.", "account")
+
+	m := &metrics{
+		stages: newFamily(maxFamily, func(k stageKey) stageChild {
+			s, a := stage.value(string(k.stage)), account.value(string(k.account))
+			return stageChild{
+				total:   stageTotal.WithLabelValues(s, a, kind.value(string(k.kind))),
+				seconds: stageSeconds.WithLabelValues(s, a),
+			}
+		}),
+		faults: newFamily(maxFamily, func(k faultKey) prometheus.Counter {
+			return faults.WithLabelValues(stage.value(string(k.stage)), k.class.String())
+		}),
+		models: newFamily(maxFamily, func(k modelKey) prometheus.Observer {
+			return modelSeconds.WithLabelValues(model.value(k.model), worker.value(k.worker))
+		}),
+		turns: newFamily(maxFamily, func(k turnKey) prometheus.Counter {
+			return turns.WithLabelValues(skill.value(k.skill), rule.value(k.rule))
+		}),
+		skills: newFamily(maxFamily, func(k string) prometheus.Observer {
+			return skillSeconds.WithLabelValues(skill.value(k))
+		}),
+		unsure: newFamily(maxFamily, func(k core.Account) prometheus.Counter {
+			return unsure.WithLabelValues(account.value(string(k)))
+		}),
+	}
+	for _, a := range known {
+		m.unsure.get(a) // stands at 0 from the start, so that the first one is seen as a rise
+	}
+	return m
+}
+
+func (m *metrics) observe(e core.Event) {
+	c := m.stages.get(stageKey{e.Stage, e.Account, e.Kind})
+	c.total.Inc()
+	if e.Took > 0 {
+		c.seconds.Observe(seconds(e.Took))
+	}
+	if e.Err != nil {
+		m.faults.get(faultKey{e.Stage, fault.ClassOf(e.Err)}).Inc()
+	}
+	switch e.Stage {
+	case core.StageRouted:
+		m.turns.get(turnKey{e.Skill, e.Rule}).Inc()
+	case core.StageSkill:
+		m.skills.get(e.Skill).Observe(seconds(e.Took))
+	case core.StageModel:
+		m.models.get(modelKey{e.Model, e.Worker}).Observe(seconds(e.Took))
+	case core.StageUnsure:
+		m.unsure.get(e.Account).Inc()
+	}
+}
+
+func seconds(d time.Duration) float64 { return max(0, d.Seconds()) }

@@ -1,0 +1,58 @@
+package openaichat_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/parley-hub/parley/models/modeltest"
+	"github.com/parley-hub/parley/models/openaichat"
+)
+
+// stream67 is a stream of 67 chunks as vLLM sends it: role, 64 tokens, finish, usage.
+func stream67() string {
+	const chunk = `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795198106,"model":"tiny","system_fingerprint":"b0","choices":[{"index":0,"delta":%s,"logprobs":null,"finish_reason":%s}],"usage":null}` + "\n\n"
+	var b strings.Builder
+	fmt.Fprintf(&b, chunk, `{"role":"assistant","content":""}`, "null")
+	for range 64 {
+		fmt.Fprintf(&b, chunk, `{"content":" token"}`, "null")
+	}
+	fmt.Fprintf(&b, chunk, `{}`, `"stop"`)
+	b.WriteString(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":30,"completion_tokens":64}}` + "\n\ndata: [DONE]\n\n")
+	return b.String()
+}
+
+// BenchmarkRelay measures the client alone; allocations are per stream of 67 chunks.
+func BenchmarkRelay(b *testing.B) {
+	c := cannedText(stream67()).client(b)
+	r := modeltest.Ask("hello")
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, err := range c.Chat(b.Context(), r) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkLoopback measures the way over HTTP to the fake worker and back.
+func BenchmarkLoopback(b *testing.B) {
+	w := modeltest.Start(b, modeltest.Options{})
+	transport := &http.Transport{}
+	b.Cleanup(transport.CloseIdleConnections)
+	c, err := openaichat.New(openaichat.Options{Base: w.Base(), HTTP: &http.Client{Transport: transport}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := modeltest.Ask(strings.TrimSpace(strings.Repeat("token ", 63)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, err := range c.Chat(b.Context(), r) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

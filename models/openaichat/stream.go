@@ -1,0 +1,224 @@
+package openaichat
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/models"
+)
+
+const bufferSize = 4 << 10
+
+var (
+	errNoFinish = errors.New("the stream ended without a finish_reason")
+	errGaveUp   = errors.New("the engine gave up")
+	errHTML     = errors.New("the answer is a page, not a completion")
+	errWorker   = errors.New("the worker reports an error")
+)
+
+// The phases of a stream; each has its own deadline.
+const (
+	waiting    int32 = iota // for the first generated token
+	generating              // between tokens
+	closing                 // after the finish: usage may follow
+)
+
+// stream is one answer on its way.
+type stream struct {
+	client   *Client
+	yield    func(models.Delta, error) bool
+	cancel   context.CancelCauseFunc
+	deadline *time.Timer
+	// phase is read by the deadline's own goroutine.
+	phase atomic.Int32
+
+	chunk  chunk
+	think  thinkFilter
+	finish models.Finish
+	usage  *models.Usage
+	// left is true when the caller broke out of the loop.
+	left bool
+}
+
+// expire runs when the deadline is over; the cause tells which one it was.
+func (s *stream) expire() {
+	switch s.phase.Load() {
+	case waiting:
+		s.cancel(errFirstContent)
+	case generating:
+		s.cancel(errIdle)
+	default:
+		s.cancel(errClosing)
+	}
+}
+
+// run asks and relays. It returns nil when the answer was finished or the caller
+// left.
+func (s *stream) run(ctx context.Context, r models.Request) error {
+	body, err := encode(r)
+	if err != nil {
+		return fault.New(fault.Permanent, "encode the chat request", err)
+	}
+	req, err := s.client.newRequest(ctx, http.MethodPost, s.client.chatURL, body)
+	if err != nil {
+		return fault.New(fault.Bug, "chat", s.client.redact.err(err))
+	}
+	resp, err := s.client.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return s.client.refused("chat", resp)
+	}
+	buffered := bufio.NewReaderSize(resp.Body, bufferSize)
+	err = s.read(buffered)
+	switch {
+	case s.left:
+		return nil
+	case s.finish == "" && err != nil:
+		return err
+	case s.finish == "":
+		return fault.New(fault.Retryable, "chat", errNoFinish)
+	}
+	// What comes after the finish can no longer spoil the answer, except for the
+	// worker taking it back.
+	if errors.Is(err, errWorker) {
+		return err
+	}
+	s.conclude(buffered)
+	return nil
+}
+
+// read relays until the stream's end. Its kind is told by its first byte, not by
+// its Content-Type: some servers answer with one JSON object although a stream was
+// asked for, and proxies label streams wrongly.
+func (s *stream) read(r *bufio.Reader) error {
+	first, err := firstByte(r)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	case first == '<':
+		return fault.New(fault.Retryable, "chat", errHTML)
+	case first == '{':
+		return s.readJSON(r)
+	}
+	events := newSSEReader(r, s.client.maxLine)
+	for {
+		e, err := events.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case isDone(e.data):
+			return nil
+		}
+		if err := s.take(e); err != nil || s.left {
+			return err
+		}
+	}
+}
+
+// readJSON reads objects without event framing: one whole completion, or chunks
+// line by line.
+func (s *stream) readJSON(r io.Reader) error {
+	limited := &io.LimitedReader{R: r, N: int64(s.client.maxLine)}
+	objects := json.NewDecoder(limited)
+	for {
+		var object json.RawMessage
+		err := objects.Decode(&object)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && limited.N <= 0:
+			return errAnswerTooLong
+		case err != nil:
+			return err
+		}
+		if err := s.take(event{data: object}); err != nil || s.left {
+			return err
+		}
+	}
+}
+
+// take relays one event.
+func (s *stream) take(e event) error {
+	if len(bytes.TrimSpace(e.data)) == 0 {
+		return nil
+	}
+	if err := s.chunk.decode(e.data); err != nil && !e.failed {
+		return fault.New(fault.Retryable, "chat", err)
+	}
+	if e.failed || s.chunk.failed {
+		words, _ := explain(e.data)
+		return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %s", errWorker, s.client.redact.text(bounded(words))))
+	}
+	if s.chunk.usage != nil {
+		s.usage = s.chunk.usage
+	}
+	return s.relay()
+}
+
+func (s *stream) relay() error {
+	shown := s.think.add(s.chunk.words)
+	if reason := s.chunk.finish; reason != "" {
+		finish, ok := finishOf(reason)
+		if !ok {
+			return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %s", errGaveUp, bounded(reason)))
+		}
+		s.finish = finish
+		shown += s.think.rest()
+	}
+	s.move()
+	if shown == "" {
+		return nil
+	}
+	// The caller's time is not the server's.
+	s.deadline.Stop()
+	s.left = !s.yield(models.Delta{Text: shown}, nil)
+	s.restart()
+	return nil
+}
+
+// move goes on to the phase that the piece proves, and gives it its time. A
+// thinking model's token ends the wait for the first one: it works.
+func (s *stream) move() {
+	switch {
+	case s.finish != "":
+		s.phase.Store(closing)
+	case s.chunk.generated:
+		s.phase.Store(generating)
+	}
+	s.restart()
+}
+
+func (s *stream) restart() {
+	switch s.phase.Load() {
+	case generating:
+		s.deadline.Reset(s.client.idle)
+	case closing:
+		s.deadline.Reset(min(closingTime, s.client.idle))
+	}
+}
+
+// conclude gives the last delta, then reads the little that may be left, so that
+// the connection can be used again.
+func (s *stream) conclude(r io.Reader) {
+	s.deadline.Stop()
+	last := models.Delta{Finish: s.finish, Usage: s.usage, Model: s.chunk.model, Worker: s.client.worker}
+	s.yield(last, nil)
+	s.deadline.Reset(reuseTime)
+	_, _ = io.CopyN(io.Discard, r, bufferSize)
+}

@@ -1,0 +1,66 @@
+package sqliteq
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/queue"
+)
+
+// lockName is the file whose lock stands for the whole directory.
+const lockName = "parley.lock"
+
+// lockDir makes the directory and takes its lock, which ends with the file or
+// the process. The file tells the pid of the holder.
+func lockDir(dir string) (*os.File, error) {
+	const op = "open data directory"
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, unwritable(op, dir, err)
+	}
+	path := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator chose the directory
+	if err != nil {
+		return nil, unwritable(op, dir, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder := readPID(f)
+		closeErr := f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fault.New(fault.NeedsHuman, op, fmt.Errorf("%w: process %s holds %s; stop it or choose another data directory", queue.ErrLocked, holder, path))
+		}
+		return nil, fault.New(fault.NeedsHuman, op, errors.Join(fmt.Errorf("lock %s: %w", path, err), closeErr))
+	}
+	if err := writePID(f); err != nil {
+		return nil, unwritable(op, dir, errors.Join(err, f.Close()))
+	}
+	return f, nil
+}
+
+func unwritable(op, dir string, err error) error {
+	return fault.New(fault.NeedsHuman, op, fmt.Errorf("%s is not a writable directory; create it, or give it to the user this process runs as: %w", dir, err))
+}
+
+func readPID(f *os.File) string {
+	b, err := io.ReadAll(io.LimitReader(f, 32))
+	if pid, numErr := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && numErr == nil {
+		return strconv.Itoa(pid)
+	}
+	return "(unknown)"
+}
+
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return fmt.Errorf("clear lock file: %w", err)
+	}
+	if _, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+		return fmt.Errorf("write lock file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,261 @@
+// Package crash kills the hub while people talk to it, and counts.
+package crash
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/modeltest"
+	telegram "github.com/parley-hub/parley/simulators/telegram"
+	"github.com/parley-hub/parley/test/hubtest"
+)
+
+var (
+	messages = flag.Int("messages", 600, "how many messages are sent in all")
+	chats    = flag.Int("chats", 30, "by how many people, each in a private chat")
+	kills    = flag.Int("kills", 3, "how often the hub is ended")
+	seed     = flag.Uint64("seed", 0, "of the random moments; 0 draws one")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	hubtest.Cleanup()
+	os.Exit(code)
+}
+
+const (
+	token = "4242:crash-test-token-of-no-real-bot"
+	bot   = 4242
+)
+
+const config = `
+http: {listen: "ADDRESS"}
+data_dir: "DIR"
+channels:
+  telegram:
+    token: "` + token + `"
+    api_url: "%s"
+    limits: {account: {count: 0}, chat: {count: 0}, group: {count: 0}}
+models:
+  pools:
+    chat: {model: fake, workers: [{url: "%s/v1", slots: 64}]}
+skills: {rate: {count: 0}}
+shutdown: 10s
+log: {level: warn}
+`
+
+// answer says what the model was told: the last message, and the one before it in
+// the conversation's memory. It proves order, context and that nobody is mixed up.
+func answer(prompt []models.Message) string {
+	var said []string
+	for _, m := range prompt {
+		if m.Role == models.User {
+			said = append(said, m.Text)
+		}
+	}
+	before := "nothing"
+	if len(said) > 1 {
+		before = said[len(said)-2]
+	}
+	return said[len(said)-1] + " after " + before
+}
+
+func word(chat, i int) string { return fmt.Sprintf("c%d.%d", chat, i) }
+
+// party is everybody who talks to the hub in one test.
+type party struct {
+	t   *testing.T
+	sim *telegram.Server
+	hub *hubtest.Hub
+	rng *rand.Rand
+	per int // messages of each person
+}
+
+func newParty(t *testing.T) *party {
+	t.Helper()
+	s := *seed
+	if s == 0 {
+		s = rand.Uint64()
+	}
+	t.Logf("seed %d", s)
+	per := *messages / *chats
+	sim := telegram.New(telegram.Options{MaxMessages: 4*per + 100, MaxCalls: 100})
+	t.Cleanup(sim.Close)
+	sim.AddBot(token, bot, "crash_bot", "Crash")
+	for c := range *chats {
+		id := int64(10_000 + c)
+		sim.AddUser(telegram.User{ID: id, FirstName: fmt.Sprint("P", c)})
+		if err := sim.OpenPrivate(bot, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	api := hubtest.Serve(t, sim)
+	worker := hubtest.Serve(t, modeltest.New(modeltest.Options{Answer: answer}))
+	return &party{
+		t: t, sim: sim, rng: rand.New(rand.NewPCG(s, s)), per: per,
+		hub: hubtest.New(t, fmt.Sprintf(config, api, worker)),
+	}
+}
+
+// talk sends every person's messages, in bursts of one to four, the next burst
+// when the first was answered; it returns when all are answered or ctx ends.
+func (p *party) talk(ctx context.Context) error {
+	var wg sync.WaitGroup
+	errs := make(chan error, *chats)
+	for c := range *chats {
+		rng := rand.New(rand.NewPCG(p.rng.Uint64(), 1))
+		wg.Go(func() {
+			id := int64(10_000 + c)
+			for i := 0; i < p.per; {
+				for burst := 1 + rng.IntN(4); burst > 0 && i < p.per; burst-- {
+					if _, err := p.sim.Say(id, word(c, i)); err != nil {
+						errs <- err
+						return
+					}
+					i++
+				}
+				want := fmt.Sprint(word(c, i-1), " after")
+				if err := p.sim.Wait(ctx, func() bool { return p.answered(id, want) }); err != nil {
+					errs <- fmt.Errorf("chat %d: no answer to message %d: %w", c, i-1, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	return <-errs
+}
+
+// answered looks for an answer among the last few messages of a chat.
+func (p *party) answered(id int64, prefix string) bool {
+	shown := p.sim.Shown(bot, id)
+	for i := len(shown) - 1; i >= 0; i-- {
+		if shown[i].ByBot != 0 && strings.HasPrefix(shown[i].Text, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// verdict is what the chats show in the end.
+type verdict struct{ lost, reordered, crossed, wrongContext, doubled, other int }
+
+func (p *party) judge() verdict {
+	var v verdict
+	for c := range *chats {
+		next, prefix := 0, fmt.Sprintf("c%d.", c)
+		seen := map[string]bool{}
+		for _, m := range p.sim.Shown(bot, int64(10_000+c)) {
+			if m.ByBot == 0 {
+				continue
+			}
+			head, context, ok := strings.Cut(m.Text, " after ")
+			switch {
+			case !ok:
+				v.other++
+				p.t.Logf("chat %d was told: %s", c, m.Text)
+			case !strings.HasPrefix(head, prefix):
+				v.crossed++
+			case seen[head]:
+				v.doubled++
+			default:
+				seen[head] = true
+				if head != word(c, next) {
+					v.reordered++
+				}
+				if want := "nothing"; next > 0 {
+					if want = word(c, next-1); context != want {
+						v.wrongContext++
+						p.t.Logf("chat %d, message %d: context %q, want %q", c, next, context, want)
+					}
+				} else if context != want {
+					v.wrongContext++
+				}
+				next++
+			}
+		}
+		v.lost += p.per - len(seen)
+	}
+	return v
+}
+
+// run talks while the hub is ended by end and started again.
+func (p *party) run(end func()) verdict {
+	p.hub.Start()
+	p.hub.WaitReady()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 15*time.Minute)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- p.talk(ctx) }()
+
+	sub := p.sim.Subscribe(1 << 16)
+	defer sub.Close()
+	answers, total := 0, p.per**chats
+	for k := range *kills {
+		// A random moment: after a random share of what should be answered until then.
+		until := (k*total + p.rng.IntN(total)) / *kills
+		for answers < until {
+			select {
+			case e := <-sub.C:
+				if e.Kind == telegram.EventMessage && e.Message.ByBot != 0 {
+					answers++
+				}
+			case err := <-done:
+				p.t.Fatalf("all was said before the hub was ended %d times: %v", *kills, err)
+			}
+		}
+		// And a little on, so that it does not always fall right behind an answer.
+		pause := time.NewTimer(time.Duration(p.rng.IntN(3000)) * time.Microsecond)
+		<-pause.C
+		end()
+		p.hub.Start()
+	}
+	sub.Close()
+	if err := <-done; err != nil {
+		p.t.Errorf("%v\n%s", err, strings.Join(p.hub.Lines(), "\n"))
+	}
+	p.hub.WaitReady()
+	return p.judge()
+}
+
+// unsure is how often the hub said that it repeats a message of unknown outcome.
+const unsure = "nobody knows whether this message was sent"
+
+func TestCrashKill(t *testing.T) {
+	p := newParty(t)
+	v := p.run(p.hub.Kill)
+	said := p.hub.Count(unsure)
+	t.Logf("%d messages, %d chats, %d kills: %+v; the hub reported %d of unknown outcome", p.per**chats, *chats, *kills, v, said)
+	if v.lost+v.reordered+v.crossed+v.wrongContext+v.other > 0 {
+		t.Error("something was lost, out of order, mixed up or forgotten")
+	}
+	if v.doubled > said {
+		t.Errorf("%d answers came twice, only %d were reported", v.doubled, said)
+	}
+	if v.doubled > *kills {
+		t.Errorf("%d answers came twice, more than one for each of the %d kills", v.doubled, *kills)
+	}
+}
+
+func TestCrashStop(t *testing.T) {
+	p := newParty(t)
+	v := p.run(func() {
+		if code := p.hub.Stop(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+	t.Logf("%d messages, %d chats, %d stops: %+v", p.per**chats, *chats, *kills, v)
+	if v != (verdict{}) {
+		t.Error("a stop in good order may not be noticed by anybody")
+	}
+}

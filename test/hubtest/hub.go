@@ -1,0 +1,264 @@
+// Package hubtest runs the real parley binary as a child process, against the
+// platform simulator and the fake model worker, for tests that need a whole hub:
+// one that can be killed, stopped and started again.
+package hubtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Patience is how long a test waits for something that must happen.
+const Patience = time.Minute
+
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "parley-test")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "parley")
+	out, err := exec.Command("go", "build", "-o", bin, "github.com/parley-hub/parley/cmd/parley").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+// Binary builds the hub once per test process and tells where it is.
+func Binary(tb testing.TB) string {
+	tb.Helper()
+	bin, err := build()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return bin
+}
+
+// Cleanup removes the binary; TestMain calls it last.
+func Cleanup() {
+	if bin, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(bin))
+	}
+}
+
+// Serve serves a handler on a loopback port until the test ends and gives its
+// address with scheme.
+func Serve(tb testing.TB, h http.Handler) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &http.Server{Handler: h}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Serve(l)
+	}()
+	tb.Cleanup(func() {
+		_ = s.Close()
+		<-done
+	})
+	return "http://" + l.Addr().String()
+}
+
+// FreeAddress gives a loopback address that was free a moment ago.
+func FreeAddress(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Hub is a hub in a directory; at most one process of it runs at a time.
+type Hub struct {
+	tb      testing.TB
+	Dir     string
+	Address string
+	args    []string
+	env     []string
+
+	mu    sync.Mutex
+	cmd   *exec.Cmd
+	ended chan struct{}
+	err   error
+	lines []string
+}
+
+// New prepares a hub with this configuration; without one it is the playground.
+// "DIR" and "ADDRESS" in the text stand for the data directory and the listener.
+func New(tb testing.TB, config string, env ...string) *Hub {
+	tb.Helper()
+	h := &Hub{tb: tb, Dir: tb.TempDir(), Address: FreeAddress(tb), env: env}
+	if config != "" {
+		config = strings.NewReplacer("DIR", filepath.Join(h.Dir, "data"), "ADDRESS", h.Address).Replace(config)
+		file := filepath.Join(h.Dir, "parley.yaml")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+		h.args = []string{"serve", "--config", file}
+	} else {
+		h.env = append(h.env, "PARLEY_HTTP_LISTEN="+h.Address)
+	}
+	tb.Cleanup(func() { h.Kill() })
+	return h
+}
+
+// Start starts the process; it does not wait for it.
+func (h *Hub) Start() {
+	h.tb.Helper()
+	cmd := exec.Command(Binary(h.tb), h.args...)
+	cmd.Dir = h.Dir
+	cmd.Env = append(os.Environ(), h.env...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	cmd.Stdout = io.Discard
+	if err := cmd.Start(); err != nil {
+		h.tb.Fatal(err)
+	}
+	ended := make(chan struct{})
+	h.mu.Lock()
+	h.cmd, h.ended = cmd, ended
+	h.mu.Unlock()
+	go func() {
+		defer close(ended)
+		h.read(stderr)
+		err := cmd.Wait()
+		h.mu.Lock()
+		h.err = err
+		h.mu.Unlock()
+	}()
+}
+
+func (h *Hub) read(stderr io.Reader) {
+	s := bufio.NewScanner(stderr)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		h.mu.Lock()
+		h.lines = append(h.lines, s.Text())
+		h.mu.Unlock()
+	}
+}
+
+// Lines gives the log so far, of all processes of this hub.
+func (h *Hub) Lines() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]string(nil), h.lines...)
+}
+
+// Count tells how many lines of the log hold the words.
+func (h *Hub) Count(words string) int {
+	n := 0
+	for _, l := range h.Lines() {
+		if strings.Contains(l, words) {
+			n++
+		}
+	}
+	return n
+}
+
+// Get asks the hub's own server.
+func (h *Hub) Get(path string) (int, string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+h.Address+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	var body bytes.Buffer
+	_, err = body.ReadFrom(io.LimitReader(res.Body, 4<<20))
+	return res.StatusCode, body.String(), err
+}
+
+// WaitReady waits until the hub says that it is ready.
+func (h *Hub) WaitReady() {
+	h.tb.Helper()
+	late := time.Now().Add(Patience)
+	for time.Now().Before(late) {
+		if status, _, err := h.Get("/readyz"); err == nil && status == http.StatusOK {
+			return
+		}
+		select {
+		case <-h.ended:
+			h.tb.Fatalf("the hub ended: %v\n%s", h.err, strings.Join(h.Lines(), "\n"))
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	_, body, _ := h.Get("/readyz")
+	h.tb.Fatalf("the hub is not ready: %s\n%s", body, strings.Join(h.Lines(), "\n"))
+}
+
+// PID is that of the running process.
+func (h *Hub) PID() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cmd.Process.Pid
+}
+
+// Kill ends the process as kill -9 does, if one runs.
+func (h *Hub) Kill() {
+	h.mu.Lock()
+	cmd, ended := h.cmd, h.ended
+	h.mu.Unlock()
+	if cmd == nil {
+		return
+	}
+	_ = cmd.Process.Signal(syscall.SIGKILL)
+	<-ended
+}
+
+// Stop ends the process as an operator does and gives its exit code.
+func (h *Hub) Stop() int {
+	h.tb.Helper()
+	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		h.tb.Fatal(err)
+	}
+	return h.WaitEnd()
+}
+
+// WaitEnd waits for the process to end and gives its exit code.
+func (h *Hub) WaitEnd() int {
+	h.tb.Helper()
+	select {
+	case <-h.ended:
+	case <-time.After(Patience):
+		h.tb.Fatalf("the hub did not end\n%s", strings.Join(h.Lines(), "\n"))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var exit *exec.ExitError
+	switch {
+	case h.err == nil:
+		return 0
+	case errors.As(h.err, &exit):
+		return exit.ExitCode()
+	default:
+		h.tb.Fatal(h.err)
+		return -1
+	}
+}
