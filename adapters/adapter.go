@@ -39,6 +39,11 @@ type Capabilities struct {
 	TypingFor time.Duration
 	// Limits the platform puts on calls.
 	Limits Limits
+	// Overlap is for platforms that cannot tell whether a message was sent: what is
+	// under way when the process dies may be sent twice. So that this is one message
+	// and not many, sends of the account follow each other; one that takes longer
+	// than this lets the next begin. 0 sends as many at once as there is work.
+	Overlap time.Duration
 	// Support tells for each kind of content what the platform makes of it.
 	Support map[string]Support
 }

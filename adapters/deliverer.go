@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,6 +84,8 @@ type account struct {
 	about Description
 	busy  atomic.Int64
 	most  int64
+	// line holds the one who may send, where the platform wants one at a time.
+	line chan struct{}
 }
 
 // enter takes one of the account's slots if one is free.
@@ -95,6 +98,22 @@ func (a *account) enter() bool {
 }
 
 func (a *account) leave() { a.busy.Add(-1) }
+
+// queueUp waits until the account's last send is known to have ended, or is taking
+// long (Capabilities.Overlap). The caller calls done when its own has.
+func (a *account) queueUp(ctx context.Context) (done func(), err error) {
+	if a.about.Capabilities.Overlap <= 0 {
+		return func() {}, nil
+	}
+	select {
+	case a.line <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fault.New(fault.Retryable, "send", ctx.Err())
+	}
+	next := sync.OnceFunc(func() { <-a.line })
+	slow := time.AfterFunc(a.about.Capabilities.Overlap, next)
+	return func() { slow.Stop(); next() }, nil
+}
 
 // NewDeliverer makes a Deliverer; it does nothing before Run.
 func NewDeliverer(o DelivererOptions) *Deliverer {
@@ -113,7 +132,7 @@ func NewDeliverer(o DelivererOptions) *Deliverer {
 	for name, a := range o.Adapters {
 		about := a.Describe()
 		limits[name] = about.Capabilities.Limits
-		d.accounts[name] = &account{Adapter: a, about: about, most: int64(max(consume.Slots/len(o.Adapters), 1))}
+		d.accounts[name] = &account{Adapter: a, about: about, most: int64(max(consume.Slots/len(o.Adapters), 1)), line: make(chan struct{}, 1)}
 	}
 	if d.limiter == nil {
 		d.limiter = NewLimiter(limits)

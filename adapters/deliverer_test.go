@@ -320,3 +320,46 @@ func TestDrain(t *testing.T) {
 		same(t, "chat", b.stands("1"), []string{"one", "two", "three"})
 	})
 }
+
+// Where a crash may double what is on its way, sends follow each other; a slow one
+// holds the next up for no longer than Overlap.
+func TestSendsOfAnAccountFollowEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, b := newLanes(), newBot("a")
+		b.about.Capabilities.Overlap = 100 * time.Millisecond
+		b.before = func(ctx context.Context, call string) error {
+			took := 40 * time.Millisecond
+			if strings.HasSuffix(call, "slow") {
+				took = time.Second
+			}
+			time.Sleep(took) // in the bubble's time
+			return nil
+		}
+		deliver(t, q, adapters.DelivererOptions{}, b)
+		began := time.Now()
+		for _, chat := range []core.ChatID{"1", "2", "3"} {
+			publish(t, q, reply(private("a", chat), core.ReplyID(chat+".0"), "quick"))
+			synctest.Wait()
+		}
+		publish(t, q, reply(private("a", "4"), "4.0", "slow"))
+		synctest.Wait()
+		publish(t, q, reply(private("a", "5"), "5.0", "quick"))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		var at []time.Duration
+		for _, when := range b.times {
+			at = append(at, when.Sub(began)/time.Millisecond)
+		}
+		if want := fmt.Sprint([]int{0, 40, 80, 120, 220}); fmt.Sprint(asInts(at)) != want {
+			t.Errorf("sends began at %v ms, want %v", asInts(at), want)
+		}
+	})
+}
+
+func asInts(d []time.Duration) []int {
+	out := make([]int, len(d))
+	for i := range d {
+		out[i] = int(d[i])
+	}
+	return out
+}

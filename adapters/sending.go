@@ -64,12 +64,17 @@ func (s *sending) next(ctx context.Context) error {
 	if err := s.d.room(ctx, s.reply.To, MethodSend); err != nil {
 		return err
 	}
+	done, err := s.account.queueUp(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	s.note.Step = stepSending
 	if err := s.keep(ctx); err != nil {
 		return err
 	}
 	var receipt core.Receipt
-	err := s.d.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+	err = s.d.call(ctx, callTimeout, func(ctx context.Context) (err error) {
 		receipt, err = s.account.Send(ctx, s.reply)
 		return err
 	})

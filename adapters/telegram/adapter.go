@@ -106,6 +106,7 @@ func (a *Adapter) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: 700 * time.Millisecond, core.Group: 3 * time.Second},
 			TypingFor:  5 * time.Second,
 			Limits:     a.config.Limits,
+			Overlap:    a.config.SendOverlap,
 			Support: map[string]adapters.Support{
 				"text": adapters.Native, "markdown": adapters.Native, "buttons": adapters.Native,
 				"mention": adapters.Native, "image": adapters.Native, "voice": adapters.Native,

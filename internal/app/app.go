@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -160,9 +161,10 @@ func (a *App) makeAdapters(context.Context) error {
 		byPlatform[f.Platform()] = f
 	}
 	for name, channel := range a.cfg.Channels {
-		log := a.room("adapter").With().Str("account", string(name)).Logger()
+		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: a.webhookURL(name), Log: log, Observer: a.telemetry,
+			Account: name, Config: channel.Config, PublicURL: a.webhookURL(name), Observer: a.telemetry,
+			Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
 			return err
@@ -186,13 +188,9 @@ func (a *App) webhookURL(name core.Account) string {
 }
 
 func (a *App) makeServer(ctx context.Context) error {
-	options := console.Options{Status: a.overview, Journeys: journeys{a.telemetry.Journeys()}, Log: a.room("console")}
-	if a.playground != nil {
-		options.Playground = a.playground
-	}
-	pages, err := console.New(options)
+	pages, err := a.makePages()
 	if err != nil {
-		return fault.New(fault.Bug, "console", err)
+		return err
 	}
 	webhooks := map[string]http.Handler{}
 	for name, adapter := range a.adapters {
@@ -210,6 +208,31 @@ func (a *App) makeServer(ctx context.Context) error {
 	return a.telemetry.Watch(telemetry.Sources{
 		Boxes: boxes, Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates,
 	})
+}
+
+// makePages makes the console. It has no login, so it is there only for who sits
+// at this machine: nil when the hub listens for others.
+func (a *App) makePages() (http.Handler, error) {
+	if !loopback(a.cfg.HTTP.Listen) {
+		a.log.Info().Msg("the pages are left out: they have no login, and the hub does not listen on a loopback address")
+		return nil, nil
+	}
+	options := console.Options{Status: a.overview, Journeys: journeys{a.telemetry.Journeys()}, Log: a.room("console")}
+	if a.playground != nil {
+		options.Playground = a.playground
+	}
+	pages, err := console.New(options)
+	if err != nil {
+		return nil, fault.New(fault.Bug, "console", err)
+	}
+	return pages, nil
+}
+
+// loopback tells whether only this machine can reach an address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 var boxes = []queue.Box{queue.Inbox, queue.Outbox, queue.Ledger}

@@ -148,7 +148,7 @@ func (j *Journey) add(s Step) {
 		j.Steps[n-1] = s
 		j.Dropped++
 	default:
-		j.Steps = append(j.Steps, s)
+		j.Steps = slices.Insert(j.Steps, j.place(s.Stage), s)
 	}
 }
 
@@ -156,4 +156,21 @@ func (j *Journey) snapshot() Journey {
 	out := *j
 	out.Steps = slices.Clone(j.Steps)
 	return out
+}
+
+// place is where a step belongs. Whoever stores a thing tells of it after it is
+// stored, and by then somebody else may have begun to work on it: what comes first
+// in a message's life may be told second.
+func (j *Journey) place(s core.Stage) int {
+	switch s {
+	case core.StageAccepted:
+		return 0
+	case core.StageCommitted:
+		for i, step := range j.Steps {
+			if step.Stage == core.StageSent || step.Stage == core.StageDelivered || step.Stage == core.StageUnsure {
+				return i
+			}
+		}
+	}
+	return len(j.Steps)
 }

@@ -52,6 +52,22 @@ func TestJourney(t *testing.T) {
 	}
 }
 
+// Who stores a thing tells of it after somebody else may have begun to work on it.
+func TestJourneyIsInTheOrderOfLife(t *testing.T) {
+	r := newRecorder(telemetry.Options{})
+	for _, stage := range []core.Stage{
+		core.StageTaken, core.StageAccepted, core.StageSkill, core.StageSent, core.StageCommitted, core.StageDelivered,
+	} {
+		r.Observe(core.Event{Stage: stage, Trace: "t"})
+	}
+	want := []core.Stage{
+		core.StageAccepted, core.StageTaken, core.StageSkill, core.StageCommitted, core.StageSent, core.StageDelivered,
+	}
+	if got := stages(r.Journeys().Recent(1)[0]); !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestRing(t *testing.T) {
 	r := newRecorder(telemetry.Options{Journeys: 3})
 	for n := range 5 {

@@ -231,3 +231,29 @@ func testSettle(t *testing.T, h Harness) {
 	k.done(len(k.d.Items))
 	empty(t, q, queue.Inbox)
 }
+
+// Then is called once, after the commit: what it finds in the outbox is the proof.
+func testThen(t *testing.T, h Harness) {
+	q := h.Open(t, Bounds{})
+	publish(t, q, key("ann"), item("1"))
+	found := make(chan int, 2)
+	c := consume(t, q, queue.ConsumeOptions{})
+	c.expect("1").commit(queue.Commit{
+		Done: 1, Out: []queue.Outgoing{{Key: lane("ann"), Item: item("o")}},
+		Then: func(time.Duration) {
+			s, err := q.Stats(t.Context(), lane("ann").Box)
+			if err != nil {
+				t.Error(err)
+			}
+			found <- s.Items
+		},
+	})
+	select {
+	case n := <-found:
+		if n != 1 {
+			t.Errorf("%d items in the outbox when the commit was told of", n)
+		}
+	case <-after():
+		t.Fatal("the commit was never told of")
+	}
+}

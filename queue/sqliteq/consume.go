@@ -298,12 +298,16 @@ func (c *consumer) retry(l *lease, tries int, wait time.Duration) {
 // write commits, and tries again while the disk is full: what a handler did
 // must not be done twice for the disk's sake.
 func (c *consumer) write(l *lease, commit queue.Commit) {
+	began := time.Now()
 	op := c.e.newCommit(l, commit)
 	defer op.letGo()
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		err := c.e.submit(context.WithoutCancel(l.ctx), "commit", op)
 		if err == nil {
 			err = c.e.await(context.WithoutCancel(l.ctx), "commit", op.done)
+		}
+		if err == nil && commit.Then != nil {
+			commit.Then(time.Since(began))
 		}
 		if err == nil || errors.Is(err, queue.ErrClosed) {
 			return

@@ -1,11 +1,11 @@
 package telegram
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -189,11 +189,9 @@ func (s *Server) chatFor(b *bot, ref string) (*chat, error) {
 	s.mu.RLock()
 	var ch *chat
 	var user *person
-	if err != nil {
-		ch = s.chatNamed(ref)
-	} else if id > 0 {
+	if err == nil && id > 0 {
 		ch, user = s.chats[chatKey{bot: b.user.ID, chat: id}], s.users[id]
-	} else {
+	} else if err == nil { // public names (@name) are not simulated: nothing has one
 		ch = s.chats[chatKey{chat: id}]
 	}
 	s.mu.RUnlock()
@@ -212,20 +210,6 @@ func (s *Server) chatFor(b *bot, ref string) (*chat, error) {
 		return nil, err
 	}
 	return ch, nil
-}
-
-// chatNamed finds a public supergroup by @username. The caller holds s.mu.
-func (s *Server) chatNamed(ref string) *chat {
-	name, ok := strings.CutPrefix(ref, "@")
-	if !ok {
-		return nil
-	}
-	for _, ch := range s.chats {
-		if ch.key.bot == 0 && strings.EqualFold(ch.info.Username, name) && name != "" {
-			return ch
-		}
-	}
-	return nil
 }
 
 // meets tells whether a bot and a user share a group, so that the bot knows the user at all.
@@ -285,7 +269,7 @@ func (ch *chat) find(id int64) *Posted {
 
 func (ch *chat) index(id int64) (int, bool) {
 	return slices.BinarySearchFunc(ch.log, id, func(p *Posted, id int64) int {
-		return int(p.MessageID - id)
+		return cmp.Compare(p.MessageID, id)
 	})
 }
 

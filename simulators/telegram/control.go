@@ -21,6 +21,7 @@ const (
 func (s *Server) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	s.controlPeople(mux)
+	s.controlGroups(mux)
 	s.controlTalk(mux)
 	s.controlFaults(mux)
 	s.controlViews(mux)
@@ -83,6 +84,18 @@ func (s *Server) controlPeople(mux *http.ServeMux) {
 		s.AddUser(in)
 		return nil
 	})
+	type botAndUser struct {
+		Bot  int64 `json:"bot"`
+		User int64 `json:"user"`
+		On   bool  `json:"on"`
+	}
+	act(mux, "deactivate", func(in botAndUser) error { return s.Deactivate(in.User) })
+	act(mux, "private", func(in botAndUser) error { return s.OpenPrivate(in.Bot, in.User) })
+	act(mux, "block", func(in botAndUser) error { return s.Block(in.Bot, in.User, in.On) })
+	act(mux, "privacy", func(in botAndUser) error { return s.SetPrivacy(in.Bot, in.On) })
+}
+
+func (s *Server) controlGroups(mux *http.ServeMux) {
 	act(mux, "groups", func(in struct {
 		ID         int64   `json:"id"`
 		Title      string  `json:"title"`
@@ -97,15 +110,6 @@ func (s *Server) controlPeople(mux *http.ServeMux) {
 		}
 		return nil
 	})
-	type botAndUser struct {
-		Bot  int64 `json:"bot"`
-		User int64 `json:"user"`
-		On   bool  `json:"on"`
-	}
-	act(mux, "deactivate", func(in botAndUser) error { return s.Deactivate(in.User) })
-	act(mux, "private", func(in botAndUser) error { return s.OpenPrivate(in.Bot, in.User) })
-	act(mux, "block", func(in botAndUser) error { return s.Block(in.Bot, in.User, in.On) })
-	act(mux, "privacy", func(in botAndUser) error { return s.SetPrivacy(in.Bot, in.On) })
 	act(mux, "members", func(in struct {
 		Chat   int64  `json:"chat"`
 		By     int64  `json:"by"`

@@ -77,8 +77,8 @@ func formatText(text, mode, given string) (string, []Entity, error) {
 
 // givenEntities reads an explicit entities argument.
 func givenEntities(text string) ([]Entity, error) {
-	if text == "" {
-		return nil, nil
+	if !strings.HasPrefix(text, "[") || !json.Valid([]byte(text)) {
+		return nil, nil // the public server ignores what is no array
 	}
 	var list []struct {
 		Entity
@@ -87,7 +87,7 @@ func givenEntities(text string) ([]Entity, error) {
 		Type   *string `json:"type"`
 	}
 	if json.Unmarshal([]byte(text), &list) != nil {
-		return nil, nil // the public server ignores what it cannot read here
+		return nil, badRequest("can't parse MessageEntity: a field has the wrong type")
 	}
 	found := make([]Entity, 0, len(list))
 	for _, e := range list {

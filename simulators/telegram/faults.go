@@ -142,7 +142,7 @@ func (l *faultList) match(bot, chat int64, fits func(*FaultHandle) bool) *FaultH
 }
 
 // applyFault does what comes before the call is executed. With final, it is not executed at all.
-func (s *Server) applyFault(c *call, h *FaultHandle) (o outcome, final bool) {
+func (s *Server) applyFault(h *FaultHandle) (o outcome, final bool) {
 	s.feed.touch()
 	o.fault = h.Kind
 	switch h.Kind {
@@ -155,7 +155,7 @@ func (s *Server) applyFault(c *call, h *FaultHandle) (o outcome, final bool) {
 	case FaultDropBefore:
 		o.cut = true
 	case FaultDelay:
-		if !s.hold(c, h) {
+		if !s.hold(h) {
 			o.err = errRestart
 			return o, true
 		}
@@ -168,7 +168,7 @@ func (s *Server) applyFault(c *call, h *FaultHandle) (o outcome, final bool) {
 
 // hold waits out a delay. It tells false when the server closes meanwhile. A caller that hangs
 // up does not end it: the public server executes what it has read.
-func (s *Server) hold(_ *call, h *FaultHandle) bool {
+func (s *Server) hold(h *FaultHandle) bool {
 	var after <-chan time.Time
 	if h.Delay > 0 {
 		t := time.NewTimer(h.Delay)

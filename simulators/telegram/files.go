@@ -98,16 +98,16 @@ func extension(f *file) string {
 	if ext := path.Ext(f.name); ext != "" && !strings.ContainsAny(ext, "/?#% ") {
 		return ext
 	}
-	switch {
-	case f.kind == "photo":
+	switch f.kind {
+	case "photo":
 		return ".jpg"
-	case f.kind == "voice":
+	case "voice":
 		return ".oga"
-	case f.kind == "audio":
+	case "audio":
 		return ".mp3"
-	case f.kind == "video", f.kind == "animation":
+	case "video", "animation":
 		return ".mp4"
-	case f.kind == "sticker":
+	case "sticker":
 		return ".webp"
 	}
 	return ""

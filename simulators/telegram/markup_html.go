@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -92,6 +93,9 @@ func (p *htmlParser) emit(r rune) {
 	p.units += units(r)
 }
 
+// maxReference bounds a numeric character reference, in bytes.
+const maxReference = 10
+
 // htmlEntity decodes a character reference at the start of s. Unknown ones are plain text: n is 0.
 func htmlEntity(s string) (r rune, n int) {
 	end := 1
@@ -101,15 +105,13 @@ func htmlEntity(s string) (r rune, n int) {
 		if strings.HasPrefix(s, "&#x") {
 			base, end = 16, 3
 		}
-		from := end
-		for end < len(s) && isDigit(s[end], base) {
+		for end < len(s) && isDigit(s[end], base) && end < maxReference {
+			r = r*rune(base) + digit(s[end])
 			end++
 		}
-		code, err := strconv.ParseUint(s[from:end], base, 32)
-		if err != nil || code == 0 || code >= 0x10ffff || end >= 10 {
+		if r == 0 || r >= unicode.MaxRune || end == maxReference {
 			return 0, 0
 		}
-		r = rune(code)
 	} else {
 		for end < len(s) && (s[end]|0x20 >= 'a' && s[end]|0x20 <= 'z') {
 			end++
@@ -131,6 +133,14 @@ func htmlEntity(s string) (r rune, n int) {
 		end++
 	}
 	return r, end
+}
+
+// digit is the value of a decimal or hexadecimal digit.
+func digit(c byte) rune {
+	if c <= '9' {
+		return rune(c - '0')
+	}
+	return rune(c|0x20) - 'a' + 10
 }
 
 func isDigit(c byte, base int) bool {

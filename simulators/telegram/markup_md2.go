@@ -213,7 +213,8 @@ func (p *md2Parser) end(c byte) error {
 	kind := m.kind
 	if c == '\n' && kind != "blockquote" {
 		// "||" just before the line break marks the quotation as expandable.
-		if kind != "spoiler" || !(m.from == p.pos-2 || m.from == p.pos-3 && p.in[p.pos-1] == '\r') {
+		justOpened := m.from == p.pos-2 || m.from == p.pos-3 && p.in[p.pos-1] == '\r'
+		if kind != "spoiler" || !justOpened {
 			return p.unended(&m)
 		}
 		p.open = p.open[:len(p.open)-1]

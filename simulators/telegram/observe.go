@@ -160,42 +160,43 @@ func (f *feed) close() {
 	f.signal()
 }
 
-// begin notes a call that arrived; the function it gives notes what became of it.
-func (f *feed) begin(c *call, name string) func(outcome) {
-	return func(o outcome) {
-		rec := Call{
-			At: c.at, Bot: c.bot.user.ID, Method: name, Chat: c.chat, OK: true,
-			Fault: o.fault, Params: shorten(c.params.values),
-		}
-		if o.err != nil {
-			rec.OK, rec.Description = false, o.err.Error()
-			var api *apiError
-			if errors.As(o.err, &api) {
-				rec.Code = api.code
-			}
-		}
-		if o.html || o.cut && o.result == nil {
-			rec.OK = false
-		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.callSeq++
-		rec.Seq = f.callSeq
-		f.calls.add(rec)
-		f.signal()
+// record adds a call that ended to the transcript.
+func (f *feed) record(c *call, name string, o outcome) {
+	rec := Call{
+		At: c.at, Bot: c.bot.user.ID, Method: name, Chat: c.chat, OK: o.err == nil && !o.html,
+		Fault: o.fault, Params: shorten(c.params.values),
 	}
+	if o.cut && o.result == nil { // cut before it was executed
+		rec.OK = false
+	}
+	if o.err != nil {
+		rec.Description = o.err.Error()
+		var api *apiError
+		if errors.As(o.err, &api) {
+			rec.Code = api.code
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.callSeq++
+	rec.Seq = f.callSeq
+	f.calls.add(rec)
+	f.signal()
 }
 
+// shorten cuts long values, in a copy.
 func shorten(values map[string]string) map[string]string {
+	var cut map[string]string
 	for k, v := range values {
 		if len(v) > longParam {
-			cut := maps.Clone(values)
-			cut[k] = v[:longParam]
-			for k, v := range cut {
-				cut[k] = v[:min(len(v), longParam)]
+			if cut == nil {
+				cut = maps.Clone(values)
 			}
-			return cut
+			cut[k] = v[:longParam]
 		}
+	}
+	if cut != nil {
+		return cut
 	}
 	return values
 }
@@ -212,7 +213,7 @@ func (s *Server) Events(after int64) []Event {
 	s.feed.mu.Lock()
 	all := s.feed.events.list()
 	s.feed.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(all, after+1, func(e Event, seq int64) int { return int(e.Seq - seq) })
+	i, _ := slices.BinarySearchFunc(all, after+1, func(e Event, seq int64) int { return cmp.Compare(e.Seq, seq) })
 	return all[i:]
 }
 
@@ -312,7 +313,7 @@ func (s *Server) Drafts(bot, chat int64) []Draft {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	maps.DeleteFunc(ch.drafts, func(_ int64, d Draft) bool { return now.Sub(d.At) >= draftLife })
-	return slices.SortedFunc(maps.Values(ch.drafts), func(a, b Draft) int { return int(a.ID - b.ID) })
+	return slices.SortedFunc(maps.Values(ch.drafts), func(a, b Draft) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // OpenChat names a chat that exists: a group, or a bot's private chat with a user.

@@ -2,7 +2,6 @@ package telegram
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -205,10 +204,9 @@ func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request, token, name
 	}
 	c := &call{ctx: r.Context(), bot: b, name: strings.ToLower(name), params: p, at: s.opts.Now()}
 	c.chat = p.int64("chat_id")
-	done := s.feed.begin(c, name)
-	outcome := s.execute(c)
-	done(outcome)
-	s.answer(w, outcome)
+	o := s.execute(c)
+	s.feed.record(c, name, o)
+	s.answer(w, o)
 }
 
 // outcome is what became of a call: a result, an error, or a fault that replaces the answer.
@@ -224,7 +222,7 @@ type outcome struct {
 func (s *Server) execute(c *call) outcome {
 	f := s.faults.take(c.name, c.bot.user.ID, c.chat)
 	if f != nil {
-		if o, final := s.applyFault(c, f); final {
+		if o, final := s.applyFault(f); final {
 			return o
 		}
 	}
@@ -262,7 +260,7 @@ func (s *Server) answer(w http.ResponseWriter, o outcome) {
 
 // wrote notes a failed write. The client went away; there is nobody else to tell.
 func (s *Server) wrote(_ int, err error) {
-	if err != nil && !errors.Is(err, http.ErrHandlerTimeout) {
+	if err != nil {
 		s.opts.Log.Debug("answer not written", "error", err)
 	}
 }

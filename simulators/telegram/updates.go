@@ -3,6 +3,7 @@ package telegram
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -155,12 +156,7 @@ func (b *bot) setAllowed(p params) {
 }
 
 func (b *bot) allowedList() []string {
-	var kinds []string
-	for k := range b.allowed {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	return kinds
+	return slices.Sorted(maps.Keys(b.allowed))
 }
 
 func (b *bot) wakePoll() {

@@ -258,6 +258,5 @@ func (s *Server) executeReply(h *hook, contentType string, body []byte) {
 	}
 	c := &call{ctx: h.ctx, bot: h.bot, name: name, params: p, at: s.opts.Now()}
 	c.chat = p.int64("chat_id")
-	done := s.feed.begin(c, p.values["method"])
-	done(s.execute(c))
+	s.feed.record(c, p.values["method"], s.execute(c))
 }

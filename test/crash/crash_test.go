@@ -45,6 +45,7 @@ channels:
     token: "` + token + `"
     api_url: "%s"
     limits: {account: {count: 0}, chat: {count: 0}, group: {count: 0}}
+    send_overlap: 1s
 models:
   pools:
     chat: {model: fake, workers: [{url: "%s/v1", slots: 64}]}
