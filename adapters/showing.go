@@ -168,7 +168,7 @@ func (w *drafts) failed(r core.Reply, m Method, err error) {
 	case m == MethodTyping:
 		dr.nextTyping = later(dr.nextTyping, until)
 		dr.typing = class == fault.RateLimited || class == fault.Retryable
-	case class == fault.RateLimited, class == fault.Retryable && !(m == MethodSend && unsure(err)):
+	case class == fault.RateLimited, class == fault.Retryable && (m != MethodSend || !unsure(err)):
 		dr.fresh, dr.asked, dr.nextWords = true, false, later(dr.nextWords, until)
 	default:
 		w.mute(dr)

@@ -94,7 +94,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		began := time.Now()
 		err := s.receive(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it ended because it was told to
 		}
 		if time.Since(began) >= steadyAfter {
 			failures = 0

@@ -43,7 +43,7 @@ func TestReplyIDKnowsItsEnvelope(t *testing.T) {
 }
 
 func TestPersonsAreApartByRealm(t *testing.T) {
-	if core.PersonOf("a", "1") == core.PersonOf("b", "1") || core.PersonOf("a", "1") != core.PersonOf("a", "1") {
+	if here, there := core.PersonOf("a", "1"), core.PersonOf("b", "1"); here == there || here != core.PersonOf("a", "1") {
 		t.Error("a person is a realm and an id")
 	}
 }

@@ -225,8 +225,8 @@ func otherWorkerMayHelp(err error) bool {
 
 // final gives the failure its public text.
 func (a *answer) final(ctx context.Context, err error) error {
-	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-		err = context.Cause(ctx)
+	if cause := context.Cause(ctx); errors.Is(cause, errTotal) || cause != nil && !errors.Is(err, ctx.Err()) {
+		err = cause
 	}
 	public := fault.Public(err)
 	switch class := fault.ClassOf(err); {
@@ -264,7 +264,7 @@ func (p *Pool) acquire(tried []*worker) (*lease, error) {
 }
 
 // pick gives the least loaded worker among those that are ready or due for their
-// trial, else among the new ones; nil for none. Ties are drawn.
+// trial, else among those a probe has yet to reach; nil for none. Ties are drawn.
 func (p *Pool) pick(now time.Time, tried []*worker) *worker {
 	var best *worker
 	ties := 0
@@ -291,8 +291,8 @@ func (p *Pool) pick(now time.Time, tried []*worker) *worker {
 
 // compareLoad is negative when a is the better choice, 0 when they are equal.
 func compareLoad(a, b *worker) int {
-	if aNew, bNew := a.state == StateNew, b.state == StateNew; aNew != bNew {
-		if aNew {
+	if a.unproven() != b.unproven() {
+		if a.unproven() {
 			return 1
 		}
 		return -1

@@ -20,9 +20,12 @@ import (
 	"github.com/parley-hub/parley/models/modeltest"
 )
 
+// script is what a worker does with one request.
+type script = func(ctx context.Context, yield func(models.Delta, error) bool)
+
 // scripted is a worker's client that does what the test says.
 type scripted struct {
-	chat  func(ctx context.Context, yield func(models.Delta, error) bool)
+	chat  script
 	calls atomic.Int32
 	inner atomic.Int32
 }
@@ -36,7 +39,7 @@ func (s *scripted) Chat(ctx context.Context, _ models.Request) iter.Seq2[models.
 	}
 }
 
-func says(text string) func(context.Context, func(models.Delta, error) bool) {
+func says(text string) script {
 	return func(_ context.Context, yield func(models.Delta, error) bool) {
 		if yield(models.Delta{Text: text}, nil) {
 			yield(models.Delta{Finish: models.FinishStop}, nil)
@@ -44,12 +47,12 @@ func says(text string) func(context.Context, func(models.Delta, error) bool) {
 	}
 }
 
-func fails(err error) func(context.Context, func(models.Delta, error) bool) {
+func fails(err error) script {
 	return func(_ context.Context, yield func(models.Delta, error) bool) { yield(models.Delta{}, err) }
 }
 
 // breaksAfter says something, then fails.
-func breaksAfter(text string, err error) func(context.Context, func(models.Delta, error) bool) {
+func breaksAfter(text string, err error) script {
 	return func(_ context.Context, yield func(models.Delta, error) bool) {
 		if yield(models.Delta{Text: text}, nil) {
 			yield(models.Delta{}, err)
@@ -70,6 +73,28 @@ var (
 	errLimited = fault.New(fault.RateLimited, "chat", errors.New("status 429"), fault.WithWait(7*time.Second))
 )
 
+// prober is a worker's probe with a result that a test changes.
+type prober struct {
+	mu     sync.Mutex
+	result error
+	asked  int
+}
+
+func (p *prober) probe(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	return p.result
+}
+
+// set changes the result and gives how often the probe was asked since the last change.
+func (p *prober) set(result error) (asked int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	asked, p.asked, p.result = p.asked, 0, result
+	return asked
+}
+
 // rig is a pool of scripted workers, and what its observer saw.
 type rig struct {
 	*models.Pool
@@ -84,7 +109,7 @@ func (r *rig) Observe(e core.Event) {
 	r.events = append(r.events, e)
 }
 
-func newRig(o models.PoolOptions, scripts ...func(context.Context, func(models.Delta, error) bool)) *rig {
+func newRig(o models.PoolOptions, scripts ...script) *rig {
 	r := &rig{}
 	for i, s := range scripts {
 		w := &scripted{chat: s}
@@ -170,25 +195,25 @@ func TestPoolFailsOver(t *testing.T) {
 	always := func() bool { return true }
 	for _, test := range []struct {
 		name     string
-		scripts  []func(context.Context, func(models.Delta, error) bool)
+		scripts  []script
 		shown    func() bool
 		text     string
 		class    fault.Class
 		attempts int
 	}{
-		{"refused", []func(context.Context, func(models.Delta, error) bool){fails(errDown), says("b")}, nil, "b", 0, 2},
-		{"refused twice", []func(context.Context, func(models.Delta, error) bool){fails(errDown), fails(errDown), says("c")}, nil, "c", 0, 3},
-		{"refused three times", []func(context.Context, func(models.Delta, error) bool){fails(errDown), fails(errDown), fails(errDown), says("d")}, nil, "", fault.Retryable, 3},
-		{"only one worker", []func(context.Context, func(models.Delta, error) bool){fails(errDown)}, nil, "", fault.Retryable, 1},
-		{"bad request", []func(context.Context, func(models.Delta, error) bool){fails(errBad), says("b")}, nil, "", fault.Permanent, 1},
-		{"bug", []func(context.Context, func(models.Delta, error) bool){fails(errors.New("?")), says("b")}, nil, "", fault.Bug, 1},
-		{"key refused", []func(context.Context, func(models.Delta, error) bool){fails(errKey), says("b")}, nil, "b", 0, 2},
-		{"rate limited", []func(context.Context, func(models.Delta, error) bool){fails(errLimited), says("b")}, nil, "b", 0, 2},
-		{"cut, nobody asked what is shown", []func(context.Context, func(models.Delta, error) bool){breaksAfter("a", errDown), says("b")}, nil, "a", fault.Retryable, 1},
-		{"cut, shown", []func(context.Context, func(models.Delta, error) bool){breaksAfter("a", errDown), says("b")}, always, "a", fault.Retryable, 1},
-		{"cut, not shown", []func(context.Context, func(models.Delta, error) bool){breaksAfter("a", errDown), says("b")}, never, "b", 0, 2},
-		{"cut twice, not shown", []func(context.Context, func(models.Delta, error) bool){breaksAfter("a", errDown), breaksAfter("b", errDown), says("c")}, never, "c", 0, 3},
-		{"ends without finish", []func(context.Context, func(models.Delta, error) bool){func(context.Context, func(models.Delta, error) bool) {}, says("b")}, nil, "b", 0, 2},
+		{"refused", []script{fails(errDown), says("b")}, nil, "b", 0, 2},
+		{"refused twice", []script{fails(errDown), fails(errDown), says("c")}, nil, "c", 0, 3},
+		{"refused three times", []script{fails(errDown), fails(errDown), fails(errDown), says("d")}, nil, "", fault.Retryable, 3},
+		{"only one worker", []script{fails(errDown)}, nil, "", fault.Retryable, 1},
+		{"bad request", []script{fails(errBad), says("b")}, nil, "", fault.Permanent, 1},
+		{"bug", []script{fails(errors.New("?")), says("b")}, nil, "", fault.Bug, 1},
+		{"key refused", []script{fails(errKey), says("b")}, nil, "b", 0, 2},
+		{"rate limited", []script{fails(errLimited), says("b")}, nil, "b", 0, 2},
+		{"cut, nobody asked what is shown", []script{breaksAfter("a", errDown), says("b")}, nil, "a", fault.Retryable, 1},
+		{"cut, shown", []script{breaksAfter("a", errDown), says("b")}, always, "a", fault.Retryable, 1},
+		{"cut, not shown", []script{breaksAfter("a", errDown), says("b")}, never, "b", 0, 2},
+		{"cut twice, not shown", []script{breaksAfter("a", errDown), breaksAfter("b", errDown), says("c")}, never, "c", 0, 3},
+		{"ends without finish", []script{func(context.Context, func(models.Delta, error) bool) {}, says("b")}, nil, "b", 0, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(models.PoolOptions{Rand: first}, test.scripts...)
@@ -215,239 +240,6 @@ func TestPoolFailsOver(t *testing.T) {
 	}
 }
 
-func TestPoolBreakerSanity(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		script := says("hello")
-		r := newRig(models.PoolOptions{}, func(ctx context.Context, yield func(models.Delta, error) bool) { script(ctx, yield) })
-		r.ask(t)
-		for range 1000 {
-			script = fails(errBad)
-			r.ask(t)
-		}
-		r.wantStates(t, models.StateReady)
-		for range 100 {
-			ctx, cancel := context.WithCancel(t.Context())
-			script = func(ctx context.Context, yield func(models.Delta, error) bool) { cancel(); waits(ctx, yield) }
-			modeltest.Collect(t, ctx, r.Pool, modeltest.Ask("hi"))
-		}
-		r.wantStates(t, models.StateReady)
-		for range 100 { // two failures between successes are no three in a row
-			script = fails(errDown)
-			r.ask(t)
-			r.ask(t)
-			script = says("hello")
-			r.ask(t)
-		}
-		r.wantStates(t, models.StateReady)
-	})
-}
-
-func TestPoolOpensAndReturns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		script := fails(errDown)
-		// rnd 200 of 401 is no jitter at all.
-		r := newRig(models.PoolOptions{Rand: func(n int) int { return n / 2 }},
-			func(ctx context.Context, yield func(models.Delta, error) bool) { script(ctx, yield) }, says("other"))
-		for r.workers[0].calls.Load() < 3 {
-			if res := r.ask(t); res.Text != "other" {
-				t.Fatalf("the failure was seen: %+v", res)
-			}
-		}
-		r.wantStates(t, models.StateOpen, models.StateReady)
-		for _, backoff := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
-			before := r.workers[0].calls.Load()
-			time.Sleep(backoff*time.Second - time.Millisecond)
-			for range 50 {
-				r.ask(t)
-			}
-			if got := r.workers[0].calls.Load(); got != before {
-				t.Errorf("%d requests during a back-off of %d s", got-before, backoff)
-			}
-			time.Sleep(time.Millisecond)
-			for range 50 {
-				r.ask(t)
-			}
-			if got := r.workers[0].calls.Load(); got != before+1 {
-				t.Errorf("%d trials after a back-off of %d s", got-before, backoff)
-			}
-		}
-		script = says("back")
-		time.Sleep(30 * time.Second)
-		for range 50 {
-			r.ask(t)
-		}
-		r.wantStates(t, models.StateReady, models.StateReady)
-	})
-}
-
-func TestPoolTrialIsOneAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		script := fails(errDown)
-		r := newRig(models.PoolOptions{}, func(ctx context.Context, yield func(models.Delta, error) bool) { script(ctx, yield) })
-		for range 3 {
-			r.ask(t)
-		}
-		r.wantStates(t, models.StateOpen)
-		script = waits
-		before := r.workers[0].calls.Load()
-		time.Sleep(2 * time.Second)
-		ctx, cancel := context.WithCancel(t.Context())
-		var askers sync.WaitGroup
-		var refused atomic.Int32
-		for range 20 {
-			askers.Go(func() {
-				if res := modeltest.Collect(t, ctx, r.Pool, modeltest.Ask("hi")); ctx.Err() == nil && fault.ClassOf(res.Err) == fault.Retryable {
-					refused.Add(1)
-				}
-			})
-		}
-		synctest.Wait()
-		if got := r.workers[0].calls.Load() - before; got != 1 || refused.Load() != 19 {
-			t.Errorf("%d were let through and %d refused, want 1 and 19", got, refused.Load())
-		}
-		cancel()
-		askers.Wait()
-		script = says("back")
-		if res := r.ask(t); res.Text != "back" {
-			t.Errorf("the cancelled trial kept its place: %+v", res)
-		}
-	})
-}
-
-func TestPoolLastResort(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(models.PoolOptions{Rand: first}, fails(errDown), fails(errDown))
-		for range 3 {
-			r.ask(t)
-			time.Sleep(time.Millisecond)
-		}
-		r.wantStates(t, models.StateOpen, models.StateOpen)
-		// Both are within their back-off; still every request may try, one at a time.
-		before := r.workers[0].calls.Load() + r.workers[1].calls.Load()
-		res := r.ask(t)
-		if fault.ClassOf(res.Err) != fault.Retryable || fault.Public(res.Err) == "" {
-			t.Errorf("%v", res.Err)
-		}
-		if after := r.workers[0].calls.Load() + r.workers[1].calls.Load(); after == before {
-			t.Error("everything was refused because all are open")
-		}
-	})
-}
-
-func TestPoolObeysPatience(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(models.PoolOptions{}, fails(errLimited))
-		res := r.ask(t)
-		if fault.ClassOf(res.Err) != fault.RateLimited || fault.Wait(res.Err) != 7*time.Second || fault.Public(res.Err) == "" {
-			t.Errorf("%v", res.Err)
-		}
-		time.Sleep(3 * time.Second)
-		res = r.ask(t)
-		if fault.ClassOf(res.Err) != fault.RateLimited || fault.Wait(res.Err) != 4*time.Second || r.workers[0].calls.Load() != 1 {
-			t.Errorf("%v, wait %v, %d calls", res.Err, fault.Wait(res.Err), r.workers[0].calls.Load())
-		}
-		if w := r.Workers()[0]; w.WaitUntil.IsZero() || w.Err == nil || w.State == models.StateOpen {
-			t.Errorf("status is %+v", w)
-		}
-		time.Sleep(4 * time.Second)
-		r.ask(t)
-		if r.workers[0].calls.Load() != 2 {
-			t.Error("the wait was over, but nobody asked")
-		}
-	})
-}
-
-func TestPoolRefusedKey(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		alive := errors.New("status 401")
-		r := newRig(models.PoolOptions{Workers: []models.Worker{{Name: "w0", Probe: func(context.Context) error { return alive }}}}, fails(errKey))
-		r.ask(t)
-		res := r.ask(t)
-		if fault.ClassOf(res.Err) != fault.NeedsHuman || r.workers[0].calls.Load() != 1 {
-			t.Errorf("%v after %d calls", res.Err, r.workers[0].calls.Load())
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { _ = r.Run(ctx) })
-		synctest.Wait()
-		alive = nil // the key was put right
-		time.Sleep(3 * time.Second)
-		r.ask(t)
-		if r.workers[0].calls.Load() != 2 {
-			t.Error("the probe with the new key did not help")
-		}
-		cancel()
-		running.Wait()
-	})
-}
-
-func TestPoolTotal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(models.PoolOptions{Total: time.Minute}, waits, says("b"))
-		r.workers[1].chat = waits
-		began := time.Now()
-		res := r.ask(t)
-		if time.Since(began) != time.Minute || fault.ClassOf(res.Err) != fault.Retryable || !strings.Contains(fault.Public(res.Err), "too long") {
-			t.Errorf("%v after %v", res.Err, time.Since(began))
-		}
-		r.wantStates(t, models.StateNew, models.StateNew)
-	})
-}
-
-func TestPoolProbes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var asked int
-		var result error
-		script := says("hello")
-		r := newRig(models.PoolOptions{Workers: []models.Worker{{Name: "w0", Probe: func(context.Context) error { asked++; return result }}}},
-			func(ctx context.Context, yield func(models.Delta, error) bool) { script(ctx, yield) })
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		result = errDown
-		running.Go(func() { _ = r.Run(ctx) })
-		step := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
-
-		step(19 * time.Second)
-		r.wantStates(t, models.StateNew)
-		if asked != 10 {
-			t.Errorf("a new worker was probed %d times in 19 s", asked)
-		}
-		result = nil
-		step(2 * time.Second)
-		r.wantStates(t, models.StateReady)
-		asked = 0
-		step(60 * time.Second)
-		if asked != 6 {
-			t.Errorf("an idle worker was probed %d times in 60 s", asked)
-		}
-		// A worker that just answered is believed more than its probes.
-		result = errDown
-		for range 30 {
-			r.ask(t)
-			step(time.Second)
-		}
-		r.wantStates(t, models.StateReady)
-		step(30 * time.Second)
-		r.wantStates(t, models.StateOpen)
-		calls := r.workers[0].calls.Load()
-		// A probe that succeeds does not close the breaker, the trial does.
-		result = nil
-		step(30 * time.Second)
-		r.wantStates(t, models.StateOpen)
-		script = fails(errDown)
-		r.ask(t)
-		r.wantStates(t, models.StateOpen)
-		script = says("back")
-		step(30 * time.Second)
-		if res := r.ask(t); res.Text != "back" || r.workers[0].calls.Load() != calls+2 {
-			t.Errorf("%+v", res)
-		}
-		r.wantStates(t, models.StateReady)
-		cancel()
-		running.Wait()
-	})
-}
-
 func TestPoolWithoutWorkers(t *testing.T) {
 	res := newRig(models.PoolOptions{}).ask(t)
 	if fault.ClassOf(res.Err) != fault.Retryable || !strings.Contains(fault.Public(res.Err), "not reachable") {
@@ -458,11 +250,11 @@ func TestPoolWithoutWorkers(t *testing.T) {
 // TestPoolChaos: whatever happens, no place stays taken and no answer is made up.
 func TestPoolChaos(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var scripts []func(context.Context, func(models.Delta, error) bool)
+		var scripts []script
 		for range 4 {
 			scripts = append(scripts, func(ctx context.Context, yield func(models.Delta, error) bool) {
 				time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
-				kinds := []func(context.Context, func(models.Delta, error) bool){
+				kinds := []script{
 					says("whole"), says("whole"), says("whole"), says("whole"), fails(errDown), fails(errBad), fails(errLimited), fails(errKey),
 					breaksAfter("part", errDown), waits, func(context.Context, func(models.Delta, error) bool) { panic("worker") },
 				}

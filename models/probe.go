@@ -24,6 +24,7 @@ func (p *Pool) Run(ctx context.Context) error {
 			probes.Go(func() { p.watch(ctx, w) })
 		}
 	}
+	<-ctx.Done()
 	probes.Wait()
 	return nil
 }

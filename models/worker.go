@@ -100,6 +100,10 @@ func (w *worker) tryable(now time.Time) bool {
 	return w.state == StateOpen && !w.trial && w.probeFails == 0 && !now.Before(w.openUntil)
 }
 
+// unproven tells whether a probe has yet to reach the worker. One without probes
+// can prove itself only by requests.
+func (w *worker) unproven() bool { return w.state == StateNew && w.probe != nil }
+
 func (w *worker) aliveAt() time.Time {
 	if n := w.alive.Load(); n != 0 {
 		return time.Unix(0, n)

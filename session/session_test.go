@@ -200,7 +200,9 @@ func TestUnknownFormsAreRefused(t *testing.T) {
 // The privacy rule: who shares a memory with whom.
 func TestKeyPolicy(t *testing.T) {
 	ada, ben := core.PersonOf("r", "1"), core.PersonOf("r", "2")
-	private := func(a core.Account) core.Conversation { return core.Conversation{Account: a, Place: core.Private, Chat: "1"} }
+	private := func(a core.Account) core.Conversation {
+		return core.Conversation{Account: a, Place: core.Private, Chat: "1"}
+	}
 	group := func(thread core.ThreadID) core.Conversation {
 		return core.Conversation{Account: "x", Place: core.Group, Chat: "1", Thread: thread}
 	}

@@ -77,7 +77,7 @@ func (a *adapter) Run(ctx context.Context, in adapters.Inbox) error {
 		}
 		switch err := in.Accept(ctx, a.envelope(u)); {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it ended because it was told to
 		case err != nil:
 			return fault.New(fault.Retryable, "receive", err)
 		}

@@ -66,18 +66,18 @@ type Failure struct {
 type How uint8
 
 const (
-	// RateLimit: the platform refuses and tells how long to wait.
+	// RateLimit means that the platform refuses and tells how long to wait.
 	RateLimit How = iota + 1
-	// LoseAnswer: the platform takes the message, and its answer never comes.
+	// LoseAnswer means that the platform takes the message, and its answer never comes.
 	LoseAnswer
-	// Hang: the platform takes the request and does not answer until the caller
+	// Hang means that the platform takes the request and does not answer until the caller
 	// gives up.
 	Hang
-	// Outage: the platform says that it is out of order and takes nothing.
+	// Outage means that the platform says that it is out of order and takes nothing.
 	Outage
-	// Revoked: the platform does not know the account's token.
+	// Revoked means that the platform does not know the account's token.
 	Revoked
-	// Refuse: the platform will never take this message.
+	// Refuse means that the platform will never take this message.
 	Refuse
 )
 

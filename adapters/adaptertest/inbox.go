@@ -36,7 +36,7 @@ func newInbox(seed uint64) *inbox {
 		refused: map[core.ChatID]core.EnvelopeID{}, ids: map[core.EnvelopeID]int{}, bell: make(chan struct{}, 1),
 	}
 	if seed != 0 {
-		in.dice = rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // dice that must fall the same way again
+		in.dice = rand.New(rand.NewPCG(seed, seed))
 	}
 	return in
 }

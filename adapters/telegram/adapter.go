@@ -135,7 +135,7 @@ func (a *Adapter) Run(ctx context.Context, in adapters.Inbox) error {
 }
 
 func (a *Adapter) receive(ctx context.Context, in adapters.Inbox) error {
-	if _, err := a.identify(ctx); err != nil {
+	if err := a.identify(ctx); err != nil {
 		return err
 	}
 	if a.config.Mode == ModeWebhook {
@@ -146,21 +146,21 @@ func (a *Adapter) receive(ctx context.Context, in adapters.Inbox) error {
 
 // identify asks once who this bot is. Without it mentions of the bot and answers
 // to it cannot be told from others.
-func (a *Adapter) identify(ctx context.Context) (user, error) {
+func (a *Adapter) identify(ctx context.Context) error {
 	a.mu.Lock()
-	known := a.self
+	known := a.self != nil
 	a.mu.Unlock()
-	if known != nil {
-		return *known, nil
+	if known {
+		return nil
 	}
 	var self user
 	if err := a.api.call(ctx, "getMe", nil, &self); err != nil {
-		return user{}, err
+		return err
 	}
 	a.mu.Lock()
 	a.self = &self
 	a.mu.Unlock()
-	return self, nil
+	return nil
 }
 
 // read makes the envelope of an update, whatever state it is in.

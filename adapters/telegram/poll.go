@@ -92,7 +92,7 @@ func (a *Adapter) acceptBatch(ctx context.Context, in adapters.Inbox, raw []json
 		g.Go(func() error {
 			for _, i := range chats[c] {
 				if errs[i] = in.Accept(ctx, envelopes[i]); errs[i] != nil {
-					return nil // the chat's later updates must not overtake this one
+					return nil //nolint:nilerr // kept in errs; the chat's later updates must not overtake this one
 				}
 				stored[i] = true
 				a.seen(envelopes[i])

@@ -6,14 +6,14 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
-	"github.com/parley-hub/parley/skills/status"
 )
 
 // maxEnvelope bounds an envelope file.
@@ -30,7 +30,7 @@ func Explain(out io.Writer, cfg *configs.Config, file string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	set, err := newSet(parts{config: cfg, models: &models.Registry{}, status: status.Source(nil)})
+	set, err := newSet(parts{config: cfg, models: &models.Registry{}, status: nil})
 	if err != nil {
 		return err
 	}
@@ -43,31 +43,35 @@ func Explain(out io.Writer, cfg *configs.Config, file string) error {
 		return err
 	}
 	route, steps := table.Explain(e, s)
-	fmt.Fprintf(out, "%s: %s in %s, channel %s\n", file, e.Kind, e.In.Place, e.In.Account)
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	_, err = io.WriteString(out, explanation(file, e, route, steps))
+	return err
+}
+
+func explanation(file string, e core.Envelope, route router.Route, steps []router.Step) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s in %s, channel %s\n", file, e.Kind, e.In.Place, e.In.Account)
+	width := 0
+	for _, step := range steps {
+		width = max(width, len(step.Rule))
+	}
 	for _, step := range steps {
 		mark := "no "
 		if step.Matched {
 			mark = "YES"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", mark, step.Rule, step.Because)
-	}
-	if err := w.Flush(); err != nil {
-		return err
+		fmt.Fprintf(&b, "  %s  %-*s  %s\n", mark, width, step.Rule, step.Because)
 	}
 	switch {
 	case route.Ignore:
-		fmt.Fprintf(out, "  => nobody answers (rule %s)\n", route.Rule)
+		fmt.Fprintf(&b, "  => nobody answers (rule %s)\n", route.Rule)
 	case route.Refused:
-		fmt.Fprintf(out, "  => the person is told that the bot is not open to them (rule %s)\n", route.Rule)
+		fmt.Fprintf(&b, "  => the person is told that the bot is not open to them (rule %s)\n", route.Rule)
+	case route.Model != "":
+		fmt.Fprintf(&b, "  => skill %s with model %s (rule %s, role %s)\n", route.Skill, route.Model, route.Rule, route.Role)
 	default:
-		fmt.Fprintf(out, "  => skill %s (rule %s, role %s", route.Skill, route.Rule, route.Role)
-		if route.Model != "" {
-			fmt.Fprintf(out, ", model %s", route.Model)
-		}
-		fmt.Fprintln(out, ")")
+		fmt.Fprintf(&b, "  => skill %s (rule %s, role %s)\n", route.Skill, route.Rule, route.Role)
 	}
-	return nil
+	return b.String()
 }
 
 func readBounded(file string, limit int64) ([]byte, error) {
@@ -75,7 +79,7 @@ func readBounded(file string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
@@ -89,13 +93,14 @@ func readBounded(file string, limit int64) ([]byte, error) {
 // Check prints what a valid configuration would start, and what each platform
 // makes of each kind of content. It makes no call.
 func Check(out io.Writer, cfg *configs.Config, file string) error {
+	var b strings.Builder
 	if file == "" {
 		file = "no file, the built-in defaults"
 	}
-	fmt.Fprintf(out, "configuration is fine (%s)\n", file)
-	fmt.Fprintf(out, "data in %s, listening on %s\n", cfg.DataDir, cfg.HTTP.Listen)
+	fmt.Fprintf(&b, "configuration is fine (%s)\n", file)
+	fmt.Fprintf(&b, "data in %s, listening on %s\n", cfg.DataDir, cfg.HTTP.Listen)
 	if len(cfg.Channels) == 0 {
-		fmt.Fprintln(out, "no channels: the playground would start")
+		fmt.Fprintln(&b, "no channels: the playground would start")
 	}
 	byPlatform := map[string]adapters.Factory{}
 	for _, f := range Factories() {
@@ -108,18 +113,19 @@ func Check(out io.Writer, cfg *configs.Config, file string) error {
 			return err
 		}
 		about := a.Describe()
-		fmt.Fprintf(out, "channel %s: %s, mode %s\n", name, about.Platform, about.Mode)
+		fmt.Fprintf(&b, "channel %s: %s, mode %s\n", name, about.Platform, about.Mode)
 		for _, kind := range slices.Sorted(maps.Keys(about.Capabilities.Support)) {
-			fmt.Fprintf(out, "  %-12s %s\n", kind, about.Capabilities.Support[kind])
+			fmt.Fprintf(&b, "  %-12s %s\n", kind, about.Capabilities.Support[kind])
 		}
 	}
 	if len(cfg.Models.Pools) == 0 {
-		fmt.Fprintln(out, "no model pools: a worker at the usual local addresses is used if one answers, else the offline model")
+		fmt.Fprintln(&b, "no model pools: a worker at the usual local addresses is used if one answers, else the offline model")
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Models.Pools)) {
 		p := cfg.Models.Pools[name]
-		fmt.Fprintf(out, "models %s: %s on %d workers\n", name, p.Model, len(p.Workers))
+		fmt.Fprintf(&b, "models %s: %s on %d workers\n", name, p.Model, len(p.Workers))
 	}
-	fmt.Fprintf(out, "%d routes of your own\n", len(cfg.Routes))
-	return nil
+	fmt.Fprintf(&b, "%d routes of your own\n", len(cfg.Routes))
+	_, err := io.WriteString(out, b.String())
+	return err
 }

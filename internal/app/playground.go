@@ -23,7 +23,7 @@ import (
 // The cast of the playground: one bot, two people, one group. The ids are made up.
 const (
 	playBot   = 7_000_001
-	playToken = "7000001:playground-token-of-no-real-bot"
+	playToken = "7000001:playground-token-of-no-real-bot" //nolint:gosec // names no real bot
 	playGroup = -1_000_000_007
 	ada       = 1001
 	ben       = 1002
@@ -79,7 +79,7 @@ func newPlayground(cfg *configs.Config, log zerolog.Logger) (*playground, error)
 			Speakers: append(one(ada), one(ben)...),
 		}, playBot, playGroup},
 	}
-	section := telegram.Factory().Defaults().(*telegram.Config) //nolint:errcheck,forcetypeassert // the factory's own type
+	section := telegram.Factory().Defaults().(*telegram.Config) // the factory's own type
 	section.Token = secret.New(playToken)
 	section.APIURL = "http://" + listener.Addr().String()
 	cfg.Channels = map[core.Account]configs.Channel{cast: {Platform: telegram.Factory().Platform(), Config: section}}

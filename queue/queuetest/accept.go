@@ -119,7 +119,7 @@ func testClose(t *testing.T, h Harness) {
 	if err := q.Close(); err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	ended(t, held.ctx)
+	ended(held.ctx, t)
 	if err := held.d.SetNote(context.Background(), []byte("late")); err == nil {
 		t.Error("SetNote succeeded after Close")
 	}

@@ -206,7 +206,7 @@ func empty(t rapid.TB, q queue.Queue, box queue.Box) {
 }
 
 // ended waits for the end of a handler's context.
-func ended(t rapid.TB, ctx context.Context) {
+func ended(ctx context.Context, t rapid.TB) {
 	t.Helper()
 	select {
 	case <-ctx.Done():

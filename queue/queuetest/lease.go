@@ -105,7 +105,7 @@ func testLeaseKept(t *testing.T, h Harness) {
 	silent := consume(t, q, queue.ConsumeOptions{Box: queue.Outbox, Lease: shortLease, Heartbeat: forever, MaxAttempts: 100})
 	for range 4 {
 		lost := silent.expect("b")
-		ended(t, lost.ctx)
+		ended(lost.ctx, t)
 		lost.done(0)
 	}
 	if kept.ctx.Err() != nil {
@@ -128,7 +128,7 @@ func testLeaseLapses(t *testing.T, h Harness) {
 	if lost.d.Attempt != 1 || again.d.Attempt != 2 {
 		t.Errorf("attempts %d and %d, want 1 and 2", lost.d.Attempt, again.d.Attempt)
 	}
-	ended(t, lost.ctx)
+	ended(lost.ctx, t)
 	silent.cancel()
 	lost.done(1)
 	silent.stop()
@@ -148,7 +148,7 @@ func testFencing(t *testing.T, h Harness) {
 	lost := silent.expect("a")
 	holder := consume(t, q, queue.ConsumeOptions{})
 	held := holder.expect("a")
-	ended(t, lost.ctx)
+	ended(lost.ctx, t)
 	if !errors.Is(context.Cause(lost.ctx), queue.ErrStale) {
 		t.Errorf("the context ended with %v, want ErrStale", context.Cause(lost.ctx))
 	}

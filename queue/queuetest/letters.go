@@ -121,7 +121,7 @@ func testNotes(t *testing.T, h Harness) {
 			t.Fatalf("set note: %v", err)
 		}
 	}
-	ended(t, k.ctx)
+	ended(k.ctx, t)
 	silent.cancel()
 	k.done(1)
 	silent.stop()
@@ -137,7 +137,7 @@ func testNotes(t *testing.T, h Harness) {
 	}
 	if h.Features.Durable {
 		c.cancel()
-		ended(t, k.ctx)
+		ended(k.ctx, t)
 		k.fail(k.ctx.Err())
 		c.stop()
 		q = h.Reopen(t, q)
@@ -180,7 +180,7 @@ func testReopen(t *testing.T, h Harness) {
 	c.expect("2").fail(fault.New(fault.Retryable, "test", nil, fault.WithWait(1)))
 	k = c.expect("2")
 	c.cancel()
-	ended(t, k.ctx)
+	ended(k.ctx, t)
 	k.fail(k.ctx.Err())
 	c.stop()
 

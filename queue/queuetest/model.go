@@ -262,7 +262,7 @@ func (m *machine) lapse(t *rapid.T) {
 	defer d.abandon()
 	c := m.receive(t, d)
 	delete(m.held, c.d.Key)
-	ended(t, c.ctx)
+	ended(c.ctx, t)
 	d.cancel()
 	c.commit(queue.Commit{Done: 1, Set: map[string][]byte{"x": []byte("stale")}, Append: bytesOf("stale"), Out: []queue.Outgoing{{Key: lane("a"), Item: item("stale")}}})
 	d.stop()
@@ -276,7 +276,7 @@ func (m *machine) drain(t *rapid.T) {
 	m.desk.t = t
 	m.desk.cancel()
 	for k, c := range m.held {
-		ended(t, c.ctx)
+		ended(c.ctx, t)
 		c.fail(c.ctx.Err())
 		m.boxes[k].attempts--
 	}

@@ -122,7 +122,7 @@ func testDeathsCount(t *testing.T, h Harness) {
 		if k.d.Attempt != attempt {
 			t.Errorf("attempt %d, want %d", k.d.Attempt, attempt)
 		}
-		ended(t, k.ctx)
+		ended(k.ctx, t)
 		k.done(1)
 	}
 	k := c.expect("2")
@@ -181,7 +181,7 @@ func testDrainHandsBack(t *testing.T, h Harness) {
 			t.Errorf("attempt %d after a drain, want 1", k.d.Attempt)
 		}
 		c.cancel()
-		ended(t, k.ctx)
+		ended(k.ctx, t)
 		k.fail(k.ctx.Err())
 		c.stop()
 	}

@@ -120,7 +120,7 @@ func (j *journal) prepare(ctx context.Context) error {
 		{&s.deadDrop, `DELETE FROM dead WHERE id = ? RETURNING box`},
 		{&s.pages, `SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count`},
 	} {
-		st, err := j.conn.PrepareContext(ctx, p.sql)
+		st, err := j.conn.PrepareContext(ctx, p.sql) //nolint:sqlclosecheck // close does, through j.prepared
 		if err != nil {
 			return fmt.Errorf("prepare %q: %w", p.sql, err)
 		}
@@ -191,7 +191,7 @@ type querier interface {
 
 // each runs a query and calls scan on every row.
 func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := q.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // eachRow closes them
+	rows, err := q.QueryContext(ctx, query, args...)
 	return eachRow(rows, err, scan)
 }
 

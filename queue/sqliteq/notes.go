@@ -89,7 +89,7 @@ func parseNotes(r io.Reader) (map[int64]remark, error) {
 		if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
 			return found, nil
 		}
-		seq := int64(binary.LittleEndian.Uint64(payload[1:])) //nolint:gosec // written from an int64
+		seq := int64(binary.LittleEndian.Uint64(payload[1:]))
 		m := found[seq]
 		switch rest := payload[payloadHead:]; payload[0] {
 		case kindState:
@@ -98,7 +98,7 @@ func parseNotes(r io.Reader) (map[int64]remark, error) {
 			}
 			m.tries = int(binary.LittleEndian.Uint32(rest))
 			m.retryAt = time.Time{}
-			if ns := int64(binary.LittleEndian.Uint64(rest[4:])); ns != 0 { //nolint:gosec // written from an int64
+			if ns := int64(binary.LittleEndian.Uint64(rest[4:])); ns != 0 {
 				m.retryAt = time.Unix(0, ns)
 			}
 		case kindNote:
@@ -120,19 +120,19 @@ func appendRecord(b []byte, kind byte, seq int64, rest ...byte) []byte {
 	start := len(b)
 	b = append(b, make([]byte, recordHead)...)
 	b = append(b, kind)
-	b = binary.LittleEndian.AppendUint64(b, uint64(seq)) //nolint:gosec // read back as an int64
+	b = binary.LittleEndian.AppendUint64(b, uint64(seq))
 	b = append(b, rest...)
 	payload := b[start+recordHead:]
-	binary.LittleEndian.PutUint32(b[start:], uint32(len(payload))) //nolint:gosec // bounded by maxNote
+	binary.LittleEndian.PutUint32(b[start:], uint32(len(payload)))
 	binary.LittleEndian.PutUint32(b[start+4:], crc32.Checksum(payload, castagnoli))
 	return b
 }
 
 func appendState(b []byte, seq int64, tries int, retryAt time.Time) []byte {
 	var rest [12]byte
-	binary.LittleEndian.PutUint32(rest[:], uint32(tries)) //nolint:gosec // bounded by MaxAttempts
+	binary.LittleEndian.PutUint32(rest[:], uint32(tries))
 	if !retryAt.IsZero() {
-		binary.LittleEndian.PutUint64(rest[4:], uint64(retryAt.UnixNano())) //nolint:gosec // read back as an int64
+		binary.LittleEndian.PutUint64(rest[4:], uint64(retryAt.UnixNano()))
 	}
 	return appendRecord(b, kindState, seq, rest[:]...)
 }

@@ -116,7 +116,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		boxes:     map[queue.Box]*box{},
 		mailboxes: map[queue.Key]*mailbox{},
 		cache:     list.New(),
-		lastToken: queue.Token(first), //nolint:gosec // the epoch is small and positive
+		lastToken: queue.Token(first),
 	}
 	if err := e.load(ctx); err != nil {
 		return nil, errors.Join(classify("open queue", err), j.close(), lock.Close())

@@ -83,7 +83,7 @@ func FreeAddress(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 
@@ -189,7 +189,7 @@ func (h *Hub) Get(path string) (int, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	var body bytes.Buffer
 	_, err = body.ReadFrom(io.LimitReader(res.Body, 4<<20))
 	return res.StatusCode, body.String(), err

@@ -1,0 +1,245 @@
+package models_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/modeltest"
+)
+
+func TestPoolBreakerSanity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		act := says("hello")
+		r := newRig(models.PoolOptions{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
+		r.ask(t)
+		for range 1000 {
+			act = fails(errBad)
+			r.ask(t)
+		}
+		r.wantStates(t, models.StateReady)
+		for range 100 {
+			ctx, cancel := context.WithCancel(t.Context())
+			act = func(ctx context.Context, yield func(models.Delta, error) bool) { cancel(); waits(ctx, yield) }
+			modeltest.Collect(t, ctx, r.Pool, modeltest.Ask("hi"))
+		}
+		r.wantStates(t, models.StateReady)
+		for range 100 { // two failures between successes are no three in a row
+			act = fails(errDown)
+			r.ask(t)
+			r.ask(t)
+			act = says("hello")
+			r.ask(t)
+		}
+		r.wantStates(t, models.StateReady)
+	})
+}
+
+func TestPoolOpensAndReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		act := fails(errDown)
+		// rnd 200 of 401 is no jitter at all.
+		r := newRig(models.PoolOptions{Rand: func(n int) int { return n / 2 }},
+			func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) }, says("other"))
+		for r.workers[0].calls.Load() < 3 {
+			if res := r.ask(t); res.Text != "other" {
+				t.Fatalf("the failure was seen: %+v", res)
+			}
+		}
+		r.wantStates(t, models.StateOpen, models.StateReady)
+		for _, backoff := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+			before := r.workers[0].calls.Load()
+			time.Sleep(backoff*time.Second - time.Millisecond)
+			for range 50 {
+				r.ask(t)
+			}
+			if got := r.workers[0].calls.Load(); got != before {
+				t.Errorf("%d requests during a back-off of %d s", got-before, backoff)
+			}
+			time.Sleep(time.Millisecond)
+			for range 50 {
+				r.ask(t)
+			}
+			if got := r.workers[0].calls.Load(); got != before+1 {
+				t.Errorf("%d trials after a back-off of %d s", got-before, backoff)
+			}
+		}
+		act = says("back")
+		time.Sleep(30 * time.Second)
+		for range 50 {
+			r.ask(t)
+		}
+		r.wantStates(t, models.StateReady, models.StateReady)
+	})
+}
+
+func TestPoolTrialIsOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		act := fails(errDown)
+		r := newRig(models.PoolOptions{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
+		for range 3 {
+			r.ask(t)
+		}
+		r.wantStates(t, models.StateOpen)
+		act = waits
+		before := r.workers[0].calls.Load()
+		time.Sleep(2 * time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		var askers sync.WaitGroup
+		var refused atomic.Int32
+		for range 20 {
+			askers.Go(func() {
+				if res := modeltest.Collect(t, ctx, r.Pool, modeltest.Ask("hi")); ctx.Err() == nil && fault.ClassOf(res.Err) == fault.Retryable {
+					refused.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		if got := r.workers[0].calls.Load() - before; got != 1 || refused.Load() != 19 {
+			t.Errorf("%d were let through and %d refused, want 1 and 19", got, refused.Load())
+		}
+		cancel()
+		askers.Wait()
+		act = says("back")
+		if res := r.ask(t); res.Text != "back" {
+			t.Errorf("the cancelled trial kept its place: %+v", res)
+		}
+	})
+}
+
+func TestPoolLastResort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(models.PoolOptions{Rand: first}, fails(errDown), fails(errDown))
+		for range 3 {
+			r.ask(t)
+			time.Sleep(time.Millisecond)
+		}
+		r.wantStates(t, models.StateOpen, models.StateOpen)
+		// Both are within their back-off; still every request may try, one at a time.
+		before := r.workers[0].calls.Load() + r.workers[1].calls.Load()
+		res := r.ask(t)
+		if fault.ClassOf(res.Err) != fault.Retryable || fault.Public(res.Err) == "" {
+			t.Errorf("%v", res.Err)
+		}
+		if after := r.workers[0].calls.Load() + r.workers[1].calls.Load(); after == before {
+			t.Error("everything was refused because all are open")
+		}
+	})
+}
+
+func TestPoolObeysPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(models.PoolOptions{}, fails(errLimited))
+		res := r.ask(t)
+		if fault.ClassOf(res.Err) != fault.RateLimited || fault.Wait(res.Err) != 7*time.Second || fault.Public(res.Err) == "" {
+			t.Errorf("%v", res.Err)
+		}
+		time.Sleep(3 * time.Second)
+		res = r.ask(t)
+		if fault.ClassOf(res.Err) != fault.RateLimited || fault.Wait(res.Err) != 4*time.Second || r.workers[0].calls.Load() != 1 {
+			t.Errorf("%v, wait %v, %d calls", res.Err, fault.Wait(res.Err), r.workers[0].calls.Load())
+		}
+		if w := r.Workers()[0]; w.WaitUntil.IsZero() || w.Err == nil || w.State == models.StateOpen {
+			t.Errorf("status is %+v", w)
+		}
+		time.Sleep(4 * time.Second)
+		r.ask(t)
+		if r.workers[0].calls.Load() != 2 {
+			t.Error("the wait was over, but nobody asked")
+		}
+	})
+}
+
+func TestPoolRefusedKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alive := &prober{result: errors.New("status 401")}
+		r := newRig(models.PoolOptions{Workers: []models.Worker{{Name: "w0", Probe: alive.probe}}}, fails(errKey))
+		r.ask(t)
+		res := r.ask(t)
+		if fault.ClassOf(res.Err) != fault.NeedsHuman || r.workers[0].calls.Load() != 1 {
+			t.Errorf("%v after %d calls", res.Err, r.workers[0].calls.Load())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = r.Run(ctx) })
+		synctest.Wait()
+		alive.set(nil) // the key was put right
+		time.Sleep(3 * time.Second)
+		r.ask(t)
+		if r.workers[0].calls.Load() != 2 {
+			t.Error("the probe with the new key did not help")
+		}
+		cancel()
+		running.Wait()
+	})
+}
+
+func TestPoolTotal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(models.PoolOptions{Total: time.Minute}, waits, says("b"))
+		r.workers[1].chat = waits
+		began := time.Now()
+		res := r.ask(t)
+		if time.Since(began) != time.Minute || fault.ClassOf(res.Err) != fault.Retryable || !strings.Contains(fault.Public(res.Err), "too long") {
+			t.Errorf("%v after %v", res.Err, time.Since(began))
+		}
+		r.wantStates(t, models.StateNew, models.StateNew)
+	})
+}
+
+func TestPoolProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pulse := &prober{result: errDown}
+		act := says("hello")
+		r := newRig(models.PoolOptions{Workers: []models.Worker{{Name: "w0", Probe: pulse.probe}}},
+			func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = r.Run(ctx) })
+		step := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
+
+		step(19 * time.Second)
+		r.wantStates(t, models.StateNew)
+		if asked := pulse.set(nil); asked != 10 {
+			t.Errorf("a new worker was probed %d times in 19 s", asked)
+		}
+		step(2 * time.Second)
+		r.wantStates(t, models.StateReady)
+		pulse.set(nil)
+		step(60 * time.Second)
+		// A worker that just answered is believed more than its probes.
+		if asked := pulse.set(errDown); asked != 6 {
+			t.Errorf("an idle worker was probed %d times in 60 s", asked)
+		}
+		for range 30 {
+			r.ask(t)
+			step(time.Second)
+		}
+		r.wantStates(t, models.StateReady)
+		step(30 * time.Second)
+		r.wantStates(t, models.StateOpen)
+		calls := r.workers[0].calls.Load()
+		// A probe that succeeds does not close the breaker, the trial does.
+		pulse.set(nil)
+		step(30 * time.Second)
+		r.wantStates(t, models.StateOpen)
+		act = fails(errDown)
+		r.ask(t)
+		r.wantStates(t, models.StateOpen)
+		act = says("back")
+		step(30 * time.Second)
+		if res := r.ask(t); res.Text != "back" || r.workers[0].calls.Load() != calls+2 {
+			t.Errorf("%+v", res)
+		}
+		r.wantStates(t, models.StateReady)
+		cancel()
+		running.Wait()
+	})
+}
