@@ -14,6 +14,9 @@ const (
 	// typingAfter is how long a turn may take before typing is shown: an instant
 	// answer costs no extra call.
 	typingAfter = 150 * time.Millisecond
+	// wordsAfter is how long a turn may take before its words are shown while they
+	// grow: an answer that is there by then is sent once and no more.
+	wordsAfter = 300 * time.Millisecond
 	// draftEvery paces the drafts of a platform that does not say how often.
 	draftEvery = time.Second
 	// draftTimeout bounds a call that shows a draft; a final may wait this long for
@@ -172,7 +175,7 @@ func (w *drafts) show(r core.Reply) {
 	switch {
 	case dr == nil:
 		dr = &draft{
-			account: a, way: wayOf(a, r.To.Place), nextWords: now, typing: a.types(), nextTyping: now.Add(typingAfter),
+			account: a, way: wayOf(a, r.To.Place), nextWords: now.Add(wordsAfter), typing: a.types(), nextTyping: now.Add(typingAfter),
 		}
 		w.replies[r.ID] = dr
 		c.drafts = append(c.drafts, dr)

@@ -59,7 +59,7 @@ func TestDraftsThatVanish(t *testing.T) {
 		time.Sleep(time.Minute)
 		h.Draft(draft(to, "x.0", 30, "late"))
 		time.Sleep(time.Minute)
-		same(t, "calls", b.did(), []string{"draft 1 1", "draft 1 11", "draft 1 21", "send 1 done"})
+		same(t, "calls", b.did(), []string{"draft 1 4", "draft 1 14", "draft 1 24", "send 1 done"})
 	})
 }
 
@@ -72,12 +72,12 @@ func TestDraftsByEdit(t *testing.T) {
 		publish(t, q, reply(to, "w.0", "before"))
 		for rev := 1; rev <= 7; rev++ {
 			h.Draft(draft(to, "x.0", rev, fmt.Sprint(rev)))
-			time.Sleep(1100 * time.Millisecond)
+			time.Sleep(time.Second)
 		}
 		publish(t, q, reply(to, "x.0", "done\nmore"))
 		synctest.Wait()
 		same(t, "calls", b.did(), []string{
-			"send 1 before", "send 1 1", "edit 1 3", "edit 1 6", "edit 1 done", "send 1 more",
+			"send 1 before", "send 1 1", "edit 1 4", "edit 1 7", "edit 1 done", "send 1 more",
 		})
 		same(t, "chat", b.stands("1"), []string{"before", "done", "more"})
 		if fields := q.fields(queue.Lane(to)); len(fields) != 0 {

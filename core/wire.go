@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,36 +43,49 @@ type wireReply struct {
 }
 
 // wirePart is one part as {"name": {...}}: the single key says which type it is.
+// It is written and taken apart by hand, because every message goes through here
+// several times.
 type wirePart struct{ Part }
 
 func (w wirePart) MarshalJSON() ([]byte, error) {
 	if w.Part == nil {
 		return nil, errors.New("empty part")
 	}
-	return json.Marshal(map[string]Part{w.partName(): w.Part})
+	body, err := json.Marshal(w.Part)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, len(body)+24)
+	out = append(out, `{"`...)
+	out = append(out, w.partName()...)
+	out = append(out, `":`...)
+	return append(append(out, body...), '}'), nil
 }
 
 func (w *wirePart) UnmarshalJSON(data []byte) error {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(data, &m); err != nil {
-		return err
+	// The decoder calls this with valid JSON only.
+	rest, ok := bytes.CutPrefix(data, []byte("{"))
+	rest, ok2 := bytes.CutPrefix(bytes.TrimLeft(rest, space), []byte(`"`))
+	name, rest, ok3 := bytes.Cut(rest, []byte(`"`))
+	rest, ok4 := bytes.CutPrefix(bytes.TrimLeft(rest, space), []byte(":"))
+	if !ok || !ok2 || !ok3 || !ok4 {
+		return fmt.Errorf("%w: a part is an object of one key", ErrSchema)
 	}
-	if len(m) != 1 {
-		return fmt.Errorf("%w: a part has one key, not %d", ErrSchema, len(m))
+	read, known := partReaders[string(name)]
+	if !known {
+		return fmt.Errorf("%w: part %q", ErrSchema, name)
 	}
-	for name, body := range m {
-		read, ok := partReaders[name]
-		if !ok {
-			return fmt.Errorf("%w: part %q", ErrSchema, name)
-		}
-		part, err := read(body)
-		if err != nil {
-			return err
-		}
-		w.Part = part
+	// What stands behind the value, a second key, is no JSON and fails to be read.
+	part, err := read(rest[:len(rest)-1])
+	if err != nil {
+		return fmt.Errorf("%w: part %s: %w", ErrSchema, name, err)
 	}
+	w.Part = part
 	return nil
 }
+
+// space is JSON's white space.
+const space = " \t\r\n"
 
 func reader[P Part](data []byte) (Part, error) {
 	var p P

@@ -17,6 +17,8 @@
 //     and its handler's context is cancelled.
 //  6. Commit is one atomic step: drop the handled items, change the memory,
 //     publish what goes out. Its cost depends on what changed, not on the memory.
+//     What goes out is stored as it is: the token already makes it once, so the
+//     dedupe window is for Publish alone.
 //  7. Coalescing. A delivery may carry several waiting items, up to Batch; an item
 //     may ask that its mailbox settles first (Item.Settle).
 //  8. Retry keeps order: the mailbox waits, attempts are counted, past the limit

@@ -180,6 +180,9 @@ type Handler func(ctx context.Context, d Delivery) (Commit, error)
 type Memory struct {
 	Fields map[string][]byte
 	Log    [][]byte
+	// Memo is what the commit before left as its Memo, if this process still has
+	// it; nil at any other time.
+	Memo any
 }
 
 // Commit is what a handler did with a delivery.
@@ -196,6 +199,9 @@ type Commit struct {
 	Trim int
 	// Append adds entries to the log.
 	Append [][]byte
+	// Memo is what the holder made of the memory as it is after this commit, so that
+	// the next one need not make it again. It is never stored.
+	Memo any
 	// Out is published with the commit. Bounds do not apply to it: what was
 	// accepted must be able to leave.
 	Out []Outgoing

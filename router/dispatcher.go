@@ -88,7 +88,7 @@ func (d *Dispatcher) handle(ctx context.Context, del queue.Delivery) (queue.Comm
 	if err != nil {
 		return queue.Commit{}, fault.New(fault.Permanent, "read envelope", err)
 	}
-	s, err := session.Load(del.Memory.Fields, del.Memory.Log)
+	s, err := session.Load(del.Memory.Fields, del.Memory.Log, del.Memory.Memo)
 	if err != nil {
 		return queue.Commit{}, fault.New(fault.NeedsHuman, "read session", err)
 	}
@@ -182,7 +182,7 @@ func (d *Dispatcher) commit(g gathered, s *session.Session, out []queue.Outgoing
 	}
 	c := s.Changes()
 	return queue.Commit{
-		Done: g.done, Set: c.Set, Trim: c.Trim, Append: c.Append, Out: append(out, replies...),
+		Done: g.done, Set: c.Set, Trim: c.Trim, Append: c.Append, Memo: c.Memo, Out: append(out, replies...),
 		Then: func(took time.Duration) {
 			d.observe(core.Event{Stage: core.StageCommitted, Took: took}, g.envelope)
 		},

@@ -64,7 +64,7 @@ func table(t *testing.T, change func(*router.TableOptions)) *router.Table {
 
 func empty(t *testing.T) *session.Session {
 	t.Helper()
-	s, err := session.Load(nil, nil)
+	s, err := session.Load(nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

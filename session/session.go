@@ -64,6 +64,7 @@ type Session struct {
 	fields map[string][]byte
 	log    [][]byte
 	turns  []Turn // of log, once read
+	read   bool
 
 	pinned   []string
 	model    string
@@ -80,12 +81,18 @@ type Changes struct {
 	Set    map[string][]byte
 	Trim   int
 	Append [][]byte
+	// Memo is the history that was read, for the Load after this change.
+	Memo any
 }
 
-// Load reads a session from a mailbox's memory. The arguments are not changed.
-// The error wraps ErrSchema when a newer build wrote it.
-func Load(fields map[string][]byte, log [][]byte) (*Session, error) {
+// Load reads a session from a mailbox's memory. The arguments are not changed. The
+// memo, when there is one, spares reading the log again. The error wraps
+// ErrSchema when a newer build wrote it.
+func Load(fields map[string][]byte, log [][]byte, memo any) (*Session, error) {
 	s := &Session{fields: fields, log: log}
+	if turns, ok := memo.([]Turn); ok && len(turns) == len(log) {
+		s.turns, s.read = turns, true
+	}
 	var version int
 	for name, into := range map[string]any{
 		fieldVersion: &version, fieldPinned: &s.pinned, fieldModel: &s.model, fieldAbsorbed: &s.absorbed,
@@ -106,7 +113,7 @@ func Load(fields map[string][]byte, log [][]byte) (*Session, error) {
 // History gives the turns, oldest first, with those of this turn. The slice is
 // the caller's to read, not to change.
 func (s *Session) History() ([]Turn, error) {
-	if s.turns == nil && len(s.log) > 0 {
+	if !s.read {
 		turns := make([]Turn, 0, len(s.log))
 		for _, entry := range s.log {
 			var w wireTurn
@@ -118,11 +125,14 @@ func (s *Session) History() ([]Turn, error) {
 			}
 			turns = append(turns, Turn{ID: w.ID, At: w.At, Said: w.Said, Answer: w.Answer, Tokens: w.Tokens})
 		}
-		s.turns = turns
+		s.turns, s.read = turns, true
 	}
-	kept := s.turns[min(s.trimmed, len(s.turns)):]
-	return slices.Concat(kept, s.added), nil
+	return s.current(), nil
 }
+
+// current is the history that was read as it is now. It is a copy: what a memo
+// holds is shared with later turns.
+func (s *Session) current() []Turn { return slices.Concat(s.turns[s.trimmed:], s.added) }
 
 // Append adds a turn to the history.
 func (s *Session) Append(t Turn) { s.added = append(s.added, t) }
@@ -232,6 +242,9 @@ func (s *Session) put(field string, raw []byte) {
 // Changes gives what happened to the session since Load.
 func (s *Session) Changes() Changes {
 	c := Changes{Set: s.set, Trim: s.trimmed}
+	if s.read {
+		c.Memo = s.current()
+	}
 	for _, t := range s.added {
 		c.Append = append(c.Append, encode(wireTurn{
 			V: SchemaVersion, ID: t.ID, At: t.At.UTC(), Said: t.Said, Answer: t.Answer, Tokens: t.Tokens,

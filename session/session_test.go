@@ -28,7 +28,7 @@ func at(minute int) time.Time { return time.Date(2026, 11, 20, 10, minute, 0, 0,
 
 func load(t *testing.T, fields map[string][]byte, log [][]byte) *session.Session {
 	t.Helper()
-	s, err := session.Load(fields, log)
+	s, err := session.Load(fields, log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestChangesMakeTheSameSession(t *testing.T) {
 		var log [][]byte
 		var model []session.Turn
 		for i := range rapid.IntRange(1, 20).Draw(t, "turns") {
-			s, err := session.Load(fields, log)
+			s, err := session.Load(fields, log, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,16 +124,18 @@ func TestChangesMakeTheSameSession(t *testing.T) {
 				t.Fatalf("a turn wrote %d entries", len(c.Append))
 			}
 			fields, log = apply(fields, log, c)
-			again, err := session.Load(fields, log)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := again.History()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(model, got); diff != "" {
-				t.Fatal(diff)
+			for _, memo := range []any{nil, c.Memo, "of another build"} {
+				again, err := session.Load(fields, log, memo)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := again.History()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(model, got); diff != "" {
+					t.Fatal(diff)
+				}
 			}
 		}
 	})
@@ -185,7 +187,7 @@ func TestAbsorbedIsBounded(t *testing.T) {
 
 func TestUnknownFormsAreRefused(t *testing.T) {
 	for _, fields := range []map[string][]byte{{"v": []byte("99")}, {"model": []byte("{")}} {
-		if _, err := session.Load(fields, nil); !errors.Is(err, session.ErrSchema) {
+		if _, err := session.Load(fields, nil, nil); !errors.Is(err, session.ErrSchema) {
 			t.Errorf("%s: %v", fields, err)
 		}
 	}

@@ -16,9 +16,10 @@ import (
 const (
 	// pollTimeout is how long the server holds an empty getUpdates; it allows 50 s.
 	pollTimeout = 30 * time.Second
-	// acceptAtOnce bounds how many chats of one batch are stored at the same time.
-	// Storing is a group commit: together they wait about as long as one alone.
-	acceptAtOnce = 16
+	// acceptAtOnce bounds how many chats of one batch are stored at the same time: all
+	// of them, since a batch has at most 100 updates. Storing is a group commit, so
+	// together they wait about as long as one alone.
+	acceptAtOnce = 100
 )
 
 // poll asks for updates until ctx ends or something fails. It starts at the oldest

@@ -23,11 +23,16 @@ const maxFile = 64 << 10
 // not there or empty.
 var ErrMissing = errors.New("secret missing")
 
-// String is a secret. The zero value is an empty one.
-type String struct{ value string }
+// String is a secret. The zero value is an empty one. Two Strings are compared with
+// Equal: == says whether they are copies of one.
+type String struct {
+	// A pointer, because fmt prints unexported fields of a surrounding struct without
+	// asking their methods: so it prints an address.
+	value *string
+}
 
 // New wraps a value that is already known.
-func New(value string) String { return String{value} }
+func New(value string) String { return String{&value} }
 
 // Parse reads a spelling: literal, file:PATH or env:NAME. The error names the
 // source, never the value.
@@ -40,9 +45,9 @@ func Parse(spelling string) (String, error) {
 		if value == "" {
 			return String{}, fmt.Errorf("%w: environment variable %s is not set", ErrMissing, name)
 		}
-		return String{value}, nil
+		return New(value), nil
 	}
-	return String{spelling}, nil
+	return New(spelling), nil
 }
 
 func fromFile(path string) (String, error) {
@@ -61,26 +66,31 @@ func fromFile(path string) (String, error) {
 	if value == "" {
 		return String{}, fmt.Errorf("%w: %s is empty", ErrMissing, path)
 	}
-	return String{value}, nil
+	return New(value), nil
 }
 
 // Reveal gives the value. Keep it on the stack of the call that needs it.
-func (s String) Reveal() string { return s.value }
+func (s String) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // IsZero tells whether the secret is empty.
-func (s String) IsZero() bool { return s.value == "" }
+func (s String) IsZero() bool { return s.Reveal() == "" }
 
 // Equal compares in constant time for values of the same length.
 func (s String) Equal(other string) bool {
-	return subtle.ConstantTimeCompare([]byte(s.value), []byte(other)) == 1
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other)) == 1
 }
 
 // Redact replaces the secret wherever it stands in text.
 func (s String) Redact(text string) string {
-	if s.value == "" {
+	if s.IsZero() {
 		return text
 	}
-	return strings.ReplaceAll(text, s.value, redacted)
+	return strings.ReplaceAll(text, s.Reveal(), redacted)
 }
 
 // String gives [redacted].

@@ -23,9 +23,10 @@ func TestNothingShowsTheValue(t *testing.T) {
 		S secret.String
 		P *secret.String
 		M map[string]secret.String
+		u secret.String
 	}
 	s := secret.New(value)
-	b := box{s, &s, map[string]secret.String{"k": s}}
+	b := box{s, &s, map[string]secret.String{"k": s}, s}
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
 		fmt.Fprintf(&out, verb+verb+"\n", s, b)

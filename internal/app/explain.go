@@ -38,7 +38,7 @@ func Explain(out io.Writer, cfg *configs.Config, file string) error {
 	if err != nil {
 		return err
 	}
-	s, err := session.Load(nil, nil)
+	s, err := session.Load(nil, nil, nil)
 	if err != nil {
 		return err
 	}

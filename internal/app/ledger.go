@@ -50,8 +50,12 @@ func item(entry records.Entry) (queue.Outgoing, error) {
 	return queue.Outgoing{Key: transcripts, Item: queue.Item{ID: entry.ID, Body: body}}, nil
 }
 
-// recordBatch is how many entries one transaction of the records holds at most.
-const recordBatch = 512
+const (
+	// recordBatch is how many entries one transaction of the records holds at most.
+	recordBatch = 512
+	// recordEvery is how long an entry waits for others to be written with it.
+	recordEvery = 250 * time.Millisecond
+)
 
 // keepRecords follows the ledger. Records that cannot be written wait; they are
 // never given up for a database that is down.
@@ -60,6 +64,10 @@ func (a *App) keepRecords(ctx context.Context) error {
 	return a.queue.Consume(ctx, queue.ConsumeOptions{
 		Box: queue.Ledger, Slots: 1, Batch: recordBatch, MaxAttempts: 1 << 30, Grace: a.cfg.Shutdown / 10,
 	}, func(ctx context.Context, d queue.Delivery) (queue.Commit, error) {
+		if age := time.Since(d.Since); len(d.Items) < recordBatch && age < recordEvery {
+			// Not a failure: a transaction for many costs what one for few does.
+			return queue.Commit{}, fault.New(fault.RateLimited, "gather records", nil, fault.WithWait(recordEvery-age))
+		}
 		bodies := make([][]byte, len(d.Items))
 		for i, item := range d.Items {
 			bodies[i] = item.Body

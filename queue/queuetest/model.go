@@ -230,7 +230,8 @@ func (m *machine) commit(t *rapid.T) {
 	for range rapid.IntRange(0, 2).Draw(t, "outs") {
 		out := queue.Outgoing{Key: lane(c.d.Key.Owner), Item: item(m.drawID(t, "o"+c.d.Key.Owner))}
 		k.Out = append(k.Out, out)
-		m.accept(out.Key, out.Item.ID)
+		to := m.box(out.Key)
+		to.items = append(to.items, out.Item.ID)
 	}
 	c.commit(k)
 }

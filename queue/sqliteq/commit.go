@@ -55,7 +55,7 @@ func (op *commitOp) write(t *tx) error {
 		return err
 	}
 	for i := range op.outs {
-		if err := op.outs[i].store(t, false); err != nil {
+		if err := op.outs[i].store(t); err != nil {
 			return err
 		}
 	}

@@ -114,7 +114,7 @@ func (op *letterOp) restore(t *tx) error {
 		op.mb = op.e.pin(key)
 		op.e.mu.Unlock()
 	}
-	return op.store(t, true)
+	return op.store(t)
 }
 
 func (op *letterOp) apply(e *Engine) {

@@ -61,6 +61,7 @@ func (m *memory) change(c queue.Commit) {
 	for _, body := range m.view.Log[:trim] {
 		m.size -= int64(len(body)) + entryCost
 	}
+	m.view.Memo = c.Memo
 	m.view.Log = m.view.Log[trim:]
 	m.first += int64(trim)
 	for _, body := range c.Append {

@@ -19,14 +19,9 @@ type storing struct {
 	fresh   bool
 }
 
-// store writes the item unless its id was accepted before. With again it is
-// stored whatever was accepted.
-func (s *storing) store(t *tx, again bool) error {
+// store writes the item.
+func (s *storing) store(t *tx) (err error) {
 	s.it = nil
-	isNew, err := t.note(s.mb.key.Box, s.in.ID)
-	if err != nil || !isNew && !again {
-		return err
-	}
 	if s.mailbox, s.fresh, err = t.mailbox(s.mb); err != nil {
 		return err
 	}
@@ -109,7 +104,10 @@ func (op *publishOp) write(t *tx) error {
 		op.refused = queue.ErrFull
 	}
 	if op.refused == nil {
-		return op.store(t, false)
+		if isNew, err := t.note(op.mb.key.Box, op.in.ID); err != nil || !isNew {
+			return err
+		}
+		return op.store(t)
 	}
 	known, err := t.seen(op.mb.key.Box, op.in.ID)
 	if known {

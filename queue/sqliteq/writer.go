@@ -5,14 +5,20 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/queue"
 )
 
-// maxBatch is how many operations share a transaction at most.
-const maxBatch = 256
+const (
+	// maxBatch is how many operations share a transaction at most.
+	maxBatch = 256
+	// patience is how often others may run without an operation coming of it before
+	// a batch is closed.
+	patience = 4
+)
 
 // operation is one change of the journal. write may run more than once: when its
 // transaction was rolled back it runs again in one of its own.
@@ -59,15 +65,7 @@ func (e *Engine) runWriter() {
 		case <-e.closing:
 			ending = true
 		}
-	gather:
-		for len(batch) < maxBatch {
-			select {
-			case op := <-e.ops:
-				batch = append(batch, op)
-			default:
-				break gather
-			}
-		}
+		batch = e.gather(batch)
 		if ending && len(batch) == 0 {
 			return
 		}
@@ -78,6 +76,23 @@ func (e *Engine) runWriter() {
 			ticker.Reset(time.Millisecond)
 		}
 	}
+}
+
+// gather adds the operations that wait. While more come it lets others run first:
+// on a busy machine their operations then share this transaction, and on an idle
+// one nobody else is there to run, so nothing is waited for.
+func (e *Engine) gather(batch []operation) []operation {
+	for quiet := 0; len(batch) < maxBatch && quiet < patience; {
+		select {
+		case op := <-e.ops:
+			batch = append(batch, op)
+			quiet = 0
+		default:
+			quiet++
+			runtime.Gosched()
+		}
+	}
+	return batch
 }
 
 // runBatch runs operations in one transaction, or each in its own when one of

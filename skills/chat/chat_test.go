@@ -285,7 +285,7 @@ func TestHistoryIsTrimmed(t *testing.T) {
 }
 
 func TestUnreadableMemoryWaitsForAHuman(t *testing.T) {
-	s, err := session.Load(nil, [][]byte{[]byte(`{"v":99}`)})
+	s, err := session.Load(nil, [][]byte{[]byte(`{"v":99}`)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func NewSession(history ...session.Turn) *session.Session {
 		s.Append(t)
 	}
 	stored := s.Changes()
-	loaded, err := session.Load(stored.Set, stored.Append)
+	loaded, err := session.Load(stored.Set, stored.Append, nil)
 	if err != nil {
 		panic("skilltest: a session cannot read what it wrote: " + err.Error())
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -63,6 +64,22 @@ func Serve(tb testing.TB, h http.Handler) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	serve(tb, l, h)
+	return "http://" + l.Addr().String()
+}
+
+// ServeAt serves a handler at an address that was given out before, until the test
+// ends.
+func ServeAt(tb testing.TB, address string, h http.Handler) {
+	tb.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	serve(tb, l, h)
+}
+
+func serve(tb testing.TB, l net.Listener, h http.Handler) {
 	s := &http.Server{Handler: h}
 	done := make(chan struct{})
 	go func() {
@@ -73,18 +90,27 @@ func Serve(tb testing.TB, h http.Handler) string {
 		_ = s.Close()
 		<-done
 	})
-	return "http://" + l.Addr().String()
 }
 
-// FreeAddress gives a loopback address that was free a moment ago.
+// given are the ports that FreeAddress gave out: none is given twice.
+var given sync.Map
+
+// FreeAddress gives a loopback address that was free a moment ago and that nobody
+// gets by chance: it lies below the ports that systems draw from.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 15_000+rand.IntN(15_000))
+		if _, taken := given.LoadOrStore(address, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	tb.Fatal("no free port")
+	return ""
 }
 
 // Hub is a hub in a directory; at most one process of it runs at a time.
@@ -120,6 +146,9 @@ func New(tb testing.TB, config string, env ...string) *Hub {
 	tb.Cleanup(func() { h.Kill() })
 	return h
 }
+
+// SetEnv sets what the next process has in its environment besides the test's own.
+func (h *Hub) SetEnv(env ...string) { h.env = env }
 
 // Start starts the process; it does not wait for it.
 func (h *Hub) Start() {
@@ -177,6 +206,9 @@ func (h *Hub) Count(words string) int {
 	return n
 }
 
+// client leaves no connection behind that would outlive its hub.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // Get asks the hub's own server.
 func (h *Hub) Get(path string) (int, string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -185,7 +217,7 @@ func (h *Hub) Get(path string) (int, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return 0, "", err
 	}
@@ -235,10 +267,39 @@ func (h *Hub) Kill() {
 // Stop ends the process as an operator does and gives its exit code.
 func (h *Hub) Stop() int {
 	h.tb.Helper()
+	h.Terminate()
+	return h.WaitEnd()
+}
+
+// Terminate tells the process to end and does not wait for it.
+func (h *Hub) Terminate() {
+	h.tb.Helper()
 	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		h.tb.Fatal(err)
 	}
-	return h.WaitEnd()
+}
+
+// Result is what a command that ended said.
+type Result struct {
+	Code        int
+	Out, ErrOut string
+}
+
+// Run runs the binary to its end in a folder, with nothing but env as environment.
+func Run(tb testing.TB, dir string, env []string, args ...string) Result {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, Binary(tb), args...)
+	cmd.Dir, cmd.Env = dir, env
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
+		tb.Fatalf("parley %s: %v\n%s", strings.Join(args, " "), err, &errOut)
+	}
+	return Result{Code: cmd.ProcessState.ExitCode(), Out: out.String(), ErrOut: errOut.String()}
 }
 
 // WaitEnd waits for the process to end and gives its exit code.
