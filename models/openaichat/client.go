@@ -138,6 +138,12 @@ func (c *Client) Chat(ctx context.Context, r models.Request) iter.Seq2[models.De
 	}
 }
 
+// String names the worker. The address and the key are kept from printing.
+func (c *Client) String() string { return "openaichat " + c.worker }
+
+// GoString is String: %#v would print what the fields hold.
+func (c *Client) GoString() string { return c.String() }
+
 // ended gives the reason for which a call failed: the caller's end before our own
 // deadlines, those before what the transport made of it.
 func (c *Client) ended(outer, inner context.Context, err error) error {
