@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -190,8 +191,12 @@ var frame = map[string]bool{
 // contentName names what a message holds by its first field that is not part of
 // the frame ("poll", "dice", "story").
 func contentName(m *message) string {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(m.raw, &fields); err != nil {
+		return "unreadable message"
+	}
 	name := ""
-	for field := range m.others {
+	for field := range fields {
 		if !frame[field] && (name == "" || field < name) {
 			name = field
 		}

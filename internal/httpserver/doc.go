@@ -9,7 +9,7 @@
 //
 // What it mounts are plain http.Handlers; it knows no platform and no page. It
 // gives each of them the same protection: a bound on the body (413 before it is
-// read), time limits on slow clients, recovery from panics with a reference that
+// read, where its length is announced), time limits on slow clients, recovery from panics with a reference that
 // the log has too, and an access log at debug level without query strings.
 //
 // The console gets three more, since browsers reach it: security headers with a

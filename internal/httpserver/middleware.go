@@ -1,9 +1,7 @@
 package httpserver
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -51,9 +49,9 @@ func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitBody refuses a body over the limit before a handler sees it. A length that
-// was announced is believed, since net/http reads no further than that; a body of
-// unknown length is read up to the limit.
+// limitBody refuses a body that is announced to be over the limit before a handler
+// sees it. One of unknown length fails the handler's reading at the limit
+// (*http.MaxBytesError): nothing is read for somebody the handler does not know.
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -71,16 +69,7 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		if r.ContentLength < 0 {
-			body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, s.o.MaxBody))
-			var tooLarge *http.MaxBytesError
-			switch {
-			case errors.As(err, &tooLarge):
-				return echo.ErrStatusRequestEntityTooLarge
-			case err != nil:
-				return echo.ErrBadRequest
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			r.ContentLength = int64(len(body))
+			r.Body = http.MaxBytesReader(c.Response(), r.Body, s.o.MaxBody)
 		}
 		return next(c)
 	}

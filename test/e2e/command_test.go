@@ -12,10 +12,10 @@ func TestCommands(t *testing.T) {
 	w.told(w.ask(ann, "/start", 1), "Hello! I am a bot.\n"+
 		"Write to me as you would to a person; I answer with the help of a language model and can be wrong.\n\n"+
 		"A few commands:\n/help – Show what you can do here\n/new – Forget this conversation and begin anew\n"+
-		"/status – Show whether the bot and its models are well\n/whoami – Show who you are to this bot")
-	const help = "You can use:\n/help – Show what you can do here\n/new – Forget this conversation and begin anew\n" +
-		"/start – Say hello and see what this bot is\n/status – Show whether the bot and its models are well\n" +
-		"/whoami – Show who you are to this bot\n\nAnything else you write is answered too."
+		"/whoami – Show who you are to this bot\n/status – Show whether the bot and its models are well")
+	const help = "You can use:\n/start – Say hello and see what this bot is\n/help – Show what you can do here\n" +
+		"/new – Forget this conversation and begin anew\n/whoami – Show who you are to this bot\n" +
+		"/status – Show whether the bot and its models are well\n\nAnything else you write is answered too."
 	w.told(w.ask(ann, "/help", 2), help)
 	w.told(w.ask(ann, "/nosuchcommand", 3), help)
 	who := w.ask(ann, "/whoami", 4)
@@ -37,17 +37,17 @@ func TestCommandMenu(t *testing.T) {
 	t.Parallel()
 	w := start(t, setup{})
 	english := []telegram.Command{
+		{Command: "start", Description: "Say hello and see what this bot is"},
 		{Command: "help", Description: "Show what you can do here"},
 		{Command: "new", Description: "Forget this conversation and begin anew"},
-		{Command: "start", Description: "Say hello and see what this bot is"},
-		{Command: "status", Description: "Show whether the bot and its models are well"},
 		{Command: "whoami", Description: "Show who you are to this bot"},
+		{Command: "status", Description: "Show whether the bot and its models are well"},
 	}
 	w.until("the menu", func() bool { return len(w.sim.Commands(bot, "default", "en")) > 0 })
 	for _, language := range []string{"", "en"} {
 		same(t, "menu in "+language, english, w.sim.Commands(bot, "default", language))
 	}
-	if german := w.sim.Commands(bot, "default", "de"); len(german) != len(english) || german[0].Description != "Zeigen, was hier möglich ist" {
+	if german := w.sim.Commands(bot, "default", "de"); len(german) != len(english) || german[1].Description != "Zeigen, was hier möglich ist" {
 		t.Errorf("the German menu is %v", german)
 	}
 }

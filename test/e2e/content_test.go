@@ -108,6 +108,7 @@ func TestOddUpdates(t *testing.T) {
 	w.sim.AddSupergroup(-1000000000003, "Club", false, ann, bot)
 	w.hub.Start()
 	w.hub.WaitReady()
+	w.ask(ann, "hello", 1)
 	if err := w.sim.Join(-1000000000003, ann, ben); err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +121,9 @@ func TestOddUpdates(t *testing.T) {
 	w.raw("channel_post", `{"message_id":5,"date":1700000000,"chat":{"id":-1009,"type":"channel","title":"News"},"text":"news"}`)
 	w.raw("message", `{"message_id":"seven","chat":[]}`)
 	w.raw("message", `{"message_id":9,"date":1700000000,"chat":{"id":7,"type":"private"},"from":{"id":7,"first_name":"Ann"},"hologram":{"size":3}}`)
-	w.answered(ann, 1)
+	w.answered(ann, 2)
 	same(t, "what the model was told", "[something this bot cannot read: hologram]", w.model.last())
-	w.told(w.ask(ann, "still there?", 2), "You said: still there?")
+	w.told(w.ask(ann, "still there?", 3), "You said: still there?")
 	w.stored(bot)
 	for labels, want := range map[string]float64{
 		`stage="accepted" kind="membership"`: 3,
