@@ -26,8 +26,9 @@ run: build ## run Parley: your ./parley.yaml, or the playground on http://127.0.
 	./$(BIN) serve
 
 setup: ## make sure that what the tests need is there (Chromium, Node)
-	@test/setup
+	@test/setup $(NEEDS)
 
+race: NEEDS = gcc
 test: setup ## run all tests
 	$(GO) test $(TESTFLAGS) ./...
 

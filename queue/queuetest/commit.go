@@ -257,3 +257,25 @@ func testThen(t *testing.T, h Harness) {
 		t.Fatal("the commit was never told of")
 	}
 }
+
+// A memo is a help, not a memory: it is what the commit before left, or nothing.
+func testMemo(t *testing.T, h Harness) {
+	q := h.Open(t, Bounds{})
+	publish(t, q, key("ann"), item("1"), item("2"), item("3"))
+	c := consume(t, q, queue.ConsumeOptions{Slots: 1, Turns: 10})
+	one := c.expect("1")
+	if one.d.Memory.Memo != nil {
+		t.Errorf("memo %v before any commit", one.d.Memory.Memo)
+	}
+	one.commit(queue.Commit{Done: 1, Append: bytesOf("x"), Memo: "first"})
+	two := c.expect("2")
+	if m := two.d.Memory.Memo; m != nil && m != "first" {
+		t.Errorf("memo %v behind the first commit", m)
+	}
+	two.commit(queue.Commit{Done: 1, Append: bytesOf("y")})
+	three := c.expect("3")
+	if m := three.d.Memory.Memo; m != nil {
+		t.Errorf("memo %v behind a commit that left none", m)
+	}
+	three.done(1)
+}

@@ -59,6 +59,7 @@ func Run(t *testing.T, h Harness) {
 		{"06 commit that buries", testCommitBuries},
 		{"06 memory is shared safely", testMemoryShared},
 		{"06 a commit is told of", testThen},
+		{"06 memo", testMemo},
 		{"07 batches", testBatches},
 		{"07 settle", testSettle},
 		{"08 retry keeps order", testRetry},
