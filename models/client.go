@@ -3,6 +3,8 @@ package models
 import (
 	"context"
 	"iter"
+
+	"github.com/parley-hub/parley/core"
 )
 
 // Role says who speaks in a Message.
@@ -35,6 +37,8 @@ type Request struct {
 	// Affinity is the same for requests that share a long prompt, so that a pool
 	// may send them to the worker that has it cached.
 	Affinity string
+	// Trace is the message that asks, for the events of who answers.
+	Trace core.TraceID
 	// Shown tells whether any of the answer has been shown to a person. Until then
 	// a pool may begin again on another worker (Delta.Reset). Nil means that what
 	// was yielded counts as shown.

@@ -69,7 +69,7 @@ func TestWorkerName(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
-	main, spare := newRig(models.PoolOptions{}, says("a")), offline.New(nil)
+	main, spare := newRig(models.PoolOptions{}, says("a")), offline.New(nil, 0)
 	r := models.NewRegistry("main", map[string]models.Client{"main": main.Pool, "spare": spare})
 	for name, want := range map[string]models.Client{"": main.Pool, "main": main.Pool, "spare": spare} {
 		if c, ok := r.Client(name); !ok || c != want {

@@ -94,7 +94,7 @@ func (p *Pool) Workers() []WorkerStatus {
 	all := make([]WorkerStatus, len(p.workers))
 	for i, w := range p.workers {
 		all[i] = WorkerStatus{
-			Pool: p.name, Name: w.name, Model: p.model, State: w.state, InFlight: w.inFlight, Slots: w.slots,
+			Pool: p.name, Name: w.name, Model: p.model, State: w.state, Due: w.due(now), InFlight: w.inFlight, Slots: w.slots,
 			Alive: w.aliveAt(), Err: w.err,
 		}
 		if w.waitUntil.After(now) {
@@ -134,7 +134,7 @@ type answer struct {
 
 func (a *answer) observe() {
 	a.pool.observer.Observe(core.Event{
-		Stage: core.StageModel, At: time.Now(), Took: time.Since(a.began), Model: a.pool.model, Worker: a.worker, Err: a.err,
+		Stage: core.StageModel, Trace: a.req.Trace, At: time.Now(), Took: time.Since(a.began), Model: a.pool.model, Worker: a.worker, Err: a.err,
 	})
 }
 

@@ -153,6 +153,14 @@ func TestPoolNamesModelAndWorker(t *testing.T) {
 	if len(r.events) != 1 || r.events[0].Stage != core.StageModel || r.events[0].Model != "tiny" || r.events[0].Worker != "w0" || r.events[0].Err != nil {
 		t.Errorf("events: %+v", r.events)
 	}
+	for _, err := range r.Chat(t.Context(), models.Request{Trace: "t1"}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if last := r.events[len(r.events)-1]; last.Trace != "t1" {
+		t.Errorf("trace %q", last.Trace)
+	}
 }
 
 func TestPoolSpreadsBySlots(t *testing.T) {

@@ -54,7 +54,9 @@ type Worker struct {
 type WorkerStatus struct {
 	Pool, Name, Model string
 	State             State
-	InFlight, Slots   int
+	// Due tells that an open worker answers probes again: its next request is its trial.
+	Due             bool
+	InFlight, Slots int
 	// WaitUntil is when it may be asked again after it asked for patience; zero for none.
 	WaitUntil time.Time
 	// Alive is when it last sent a token or answered a probe; zero for never.
@@ -96,8 +98,11 @@ func newWorker(w Worker) *worker {
 
 // tryable tells whether an open worker may get its trial request. One whose
 // probes fail does not: that would cost somebody a request to learn nothing new.
-func (w *worker) tryable(now time.Time) bool {
-	return w.state == StateOpen && !w.trial && w.probeFails == 0 && !now.Before(w.openUntil)
+func (w *worker) tryable(now time.Time) bool { return w.due(now) && !w.trial }
+
+// due tells whether an open worker's back-off is over and its probes succeed.
+func (w *worker) due(now time.Time) bool {
+	return w.state == StateOpen && w.probeFails == 0 && !now.Before(w.openUntil)
 }
 
 // unproven tells whether a probe has yet to reach the worker. One without probes

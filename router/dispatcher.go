@@ -165,7 +165,7 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 	return handler.Handle(ctx, &skills.Turn{
 		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Role: route.Role, Session: s, Model: route.Model,
 		Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
-		Log: d.o.Log.With().Str("skill", route.Skill).EmbedObject(e).Logger(),
+		Log: d.o.Log.With().EmbedObject(e).Logger(),
 	}, w)
 }
 

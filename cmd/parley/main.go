@@ -65,10 +65,10 @@ func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &problems), errors.As(err, &usage):
-		fmt.Fprintln(errOut, err)
+		_, _ = fmt.Fprintln(errOut, err)
 		return exitUsage
 	default:
-		fmt.Fprintln(errOut, "parley:", err)
+		_, _ = fmt.Fprintln(errOut, "parley:", err)
 		return exitFailed
 	}
 }
@@ -133,7 +133,7 @@ func (c *commands) load() (*configs.Config, string, error) {
 	}
 	cfg, warnings, err := configs.Load(configs.Source{Path: path, Env: c.env, Factories: app.Factories()})
 	for _, w := range warnings {
-		fmt.Fprintln(c.errOut, "warning:", w)
+		_, _ = fmt.Fprintln(c.errOut, "warning:", w)
 	}
 	return cfg, path, err
 }

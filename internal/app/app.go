@@ -163,7 +163,7 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: a.webhookURL(name), Observer: a.telemetry,
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), Observer: a.telemetry,
 			Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
@@ -180,11 +180,11 @@ func (a *App) makeAdapters(context.Context) error {
 }
 
 // webhookURL is where a platform reaches the account; empty without a public address.
-func (a *App) webhookURL(name core.Account) string {
-	if a.cfg.HTTP.PublicURL == "" {
+func webhookURL(cfg *configs.Config, name core.Account) string {
+	if cfg.HTTP.PublicURL == "" {
 		return ""
 	}
-	return strings.TrimRight(a.cfg.HTTP.PublicURL, "/") + "/webhooks/" + string(name)
+	return strings.TrimRight(cfg.HTTP.PublicURL, "/") + "/webhooks/" + string(name)
 }
 
 func (a *App) makeServer(ctx context.Context) error {

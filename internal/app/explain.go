@@ -108,7 +108,9 @@ func Check(out io.Writer, cfg *configs.Config, file string) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Channels)) {
 		channel := cfg.Channels[name]
-		a, err := byPlatform[channel.Platform].New(adapters.Settings{Account: name, Config: channel.Config})
+		a, err := byPlatform[channel.Platform].New(adapters.Settings{
+			Account: name, Config: channel.Config, PublicURL: webhookURL(cfg, name),
+		})
 		if err != nil {
 			return err
 		}

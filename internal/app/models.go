@@ -23,8 +23,12 @@ func (a *App) makeModels(ctx context.Context) error {
 		base, model, ok := models.Discover(ctx, a.candidates(), client)
 		if !ok {
 			a.log.Warn().Msg("no model worker is configured and none answers locally: the offline model says so")
+			var pace time.Duration
+			if a.playground != nil {
+				pace = playgroundPace
+			}
 			a.registry = models.NewRegistry(offline.Name, map[string]models.Client{
-				offline.Name: offline.New(a.skillsWithoutModel),
+				offline.Name: offline.New(a.skillsWithoutModel, pace),
 			})
 			return nil
 		}

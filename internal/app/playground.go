@@ -29,6 +29,8 @@ const (
 	ben       = 1002
 	cast      = "telegram" // the account's name
 	botName   = "Parley"
+	// playgroundPace lets a newcomer without a model see how an answer grows.
+	playgroundPace = 40 * time.Millisecond
 )
 
 var people = map[int64]simulator.User{

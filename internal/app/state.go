@@ -41,8 +41,10 @@ func (a *App) ready(ctx context.Context) []httpserver.Problem {
 	return out
 }
 
-// up tells whether a worker takes requests: a new one is tried.
-func up(w models.WorkerStatus) bool { return w.State != models.StateOpen }
+// up tells whether a worker takes requests: a new one is tried, and so is one that
+// failed and answers probes again. Were that one down, a hub that gets no requests
+// while it is not ready would never be ready again.
+func up(w models.WorkerStatus) bool { return w.State != models.StateOpen || w.Due }
 
 func byPool(workers []models.WorkerStatus) map[string][]models.WorkerStatus {
 	out := map[string][]models.WorkerStatus{}
@@ -108,7 +110,7 @@ func (a *App) overview() console.Overview {
 			Up: h.State == adapters.StateHealthy, State: string(h.State), Detail: h.Text,
 		}
 		if about.Mode == modeWebhook {
-			account.Webhook = a.webhookURL(h.Account)
+			account.Webhook = webhookURL(a.cfg, h.Account)
 		}
 		out.Accounts = append(out.Accounts, account)
 	}

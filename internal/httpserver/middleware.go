@@ -69,7 +69,9 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		if r.ContentLength < 0 {
-			r.Body = http.MaxBytesReader(c.Response(), r.Body, s.o.MaxBody)
+			// net/http's own writer: at the limit it ends the connection without a reset
+			// that would overtake the answer.
+			r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, s.o.MaxBody)
 		}
 		return next(c)
 	}

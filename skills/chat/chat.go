@@ -91,7 +91,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	}
 	w.Draft()
 	a, err := stream(ctx, client, models.Request{
-		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Shown: w.Drafted,
+		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace, Shown: w.Drafted,
 	}, w)
 	if err != nil {
 		return err

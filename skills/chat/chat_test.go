@@ -271,6 +271,18 @@ func TestAffinityIsTheMemorys(t *testing.T) {
 	}
 }
 
+func TestTraceGoesAlong(t *testing.T) {
+	model := says("ok")
+	turn := skilltest.NewTurn(skilltest.TurnOptions{})
+	turn.Envelope.Trace = "t1"
+	if err := with(model).Handle(t.Context(), turn, &skilltest.RecordingWriter{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := model.last(t).Trace; got != "t1" {
+		t.Errorf("trace %q", got)
+	}
+}
+
 func TestHistoryIsTrimmed(t *testing.T) {
 	s := chat.New(chat.Options{Models: pools{"": says("ok")}, HistoryTokens: 100})
 	turn := skilltest.NewTurn(skilltest.TurnOptions{Session: skilltest.NewSession(

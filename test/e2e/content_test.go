@@ -136,3 +136,47 @@ func TestOddUpdates(t *testing.T) {
 	}
 	w.logged("update of an unknown shape kept as it is")
 }
+
+// TestRepeatedUpdates delivers messages again, as happens when a confirmation is
+// lost: nobody is answered twice.
+func TestRepeatedUpdates(t *testing.T) {
+	t.Parallel()
+	w := start(t, setup{})
+	w.sim.Inject(telegram.Fault{Kind: telegram.FaultDuplicate, Chat: ann})
+	w.ask(ann, "said once", 1)
+	w.ask(ann, "said again", 2)
+	w.stored(bot)
+	if n, err := w.sim.Redeliver(bot, 2); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	w.ask(ann, "the end", 3)
+	w.eventually("the repeated ones are counted", func() bool { return w.metric("parley_stage_total", `stage="duplicate"`) >= 3 })
+	if n := len(w.model.prompts()); n != 3 {
+		t.Errorf("the model was asked %d times", n)
+	}
+	same(t, "answers", 3, len(w.answers(ann)))
+}
+
+// TestAccess keeps strangers out, and tells them so.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	w := start(t, setup{config: map[string]string{"access": `{dm: listed, allow: ["telegram:7"], groups: "off"}`}})
+	w.told(w.ask(ben, "hello?", 1), "Sorry, this bot is not open to everybody. Its operator can let you in.")
+	w.told(w.ask(ann, "hello", 1), "You said: hello")
+	w.sim.AddGroup(group, "Friends", ann, ben, bot)
+	w.say(group, ann, "@parley_bot and here?")
+	w.stored(bot)
+	w.eventually("the group is ignored", func() bool { return w.metric("parley_stage_total", `stage="ignored"`) == 2 })
+	same(t, "answers in the group", 0, len(w.answers(group)))
+}
+
+// TestNoWorker has no model at all: the hub says so and names what works.
+func TestNoWorker(t *testing.T) {
+	t.Parallel()
+	w := start(t, setup{config: map[string]string{"models": ""}})
+	text := w.ask(ann, "how are you?", 1).Text
+	if !strings.HasPrefix(text, "No model worker is connected to this hub, so I cannot answer that.") ||
+		!strings.Contains(text, "workers:\n") || !strings.Contains(text, "/whoami") {
+		t.Errorf("it said %q", text)
+	}
+}

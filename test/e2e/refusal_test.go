@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/parley-hub/parley/models/modeltest"
+	telegram "github.com/parley-hub/parley/simulators/telegram"
 	"github.com/parley-hub/parley/test/hubtest"
 )
 
@@ -46,7 +47,7 @@ func TestConfigurationRefused(t *testing.T) {
 				"    chat: {model: m, workers: [{url: \"gpu-1:8000\"}]}\nroutes:\n  - {when: {places: [moon]}, to: {skill: chat}}\nshutdown: soon\n",
 			want: []string{
 				"6 problems:", "http.listen (line 1): must be host:port or :port, such as 127.0.0.1:8080",
-				"http.public_url: must be the address where platforms reach this hub, since these need it: channels.telegram",
+				"http.public_url (line 1): must be the address where platforms reach this hub, since these need it: channels.telegram",
 				"models.default (line 5): ", "models.pools.chat.workers[0].url (line 7): ",
 				"routes[0].when.places[0] (line 9): must be one of: private, group, thread", "shutdown (line 10): ",
 			},
@@ -107,7 +108,7 @@ func TestDataDirectoryNotWritable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, file, "not a directory")
 	newWorld(t, setup{config: map[string]string{"data_dir": file + "/data"}}).fails(
-		"parley: open data directory: "+file+"/data is not a writable directory; create it, or give it to the user this process runs as")
+		"parley: open data directory: " + file + "/data is not a writable directory; create it, or give it to the user this process runs as")
 }
 
 func TestDataDirectoryInUse(t *testing.T) {
@@ -128,23 +129,30 @@ func TestAddressInUse(t *testing.T) {
 }
 
 // TestWrongToken lets a token become wrong while messages wait: the hub stays up
-// and says what to do, and keeps what it accepted until the token is right.
+// and says what to do, and keeps questions and answers until the token is right.
 func TestWrongToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{
-		config: map[string]string{"channels": `{telegram: {token: "env:BOT_TOKEN", api_url: "API", ` + noLimits + `}}`, "shutdown": "2s"},
-		env:    []string{"BOT_TOKEN=" + token},
+		config: map[string]string{"channels": `{telegram: {token: "env:BOT_SECRET", api_url: "API", ` + noLimits + `}}`, "shutdown": "2s"},
+		env:    []string{"BOT_SECRET=" + token},
 	})
 	w.hub.Start()
+	// Ann's question waits for the model, the answer to Ben's for the platform.
 	w.model.hold()
 	w.say(0, ann, "hello")
 	w.eventually("the model thinks", func() bool { return len(w.model.prompts()) == 1 })
-	if code := w.hub.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
+	broken := w.sim.Inject(telegram.Fault{Kind: telegram.FaultBadGateway, Method: "sendMessage", Chat: ben, Count: -1})
+	w.say(0, ben, "/whoami")
+	w.until("the answer is held up", func() bool { return broken.Hits() > 0 })
+	stop := func() {
+		if code := w.hub.Stop(); code != 0 {
+			t.Errorf("exit code %d%s", code, w.report())
+		}
 	}
-	w.model.release()
+	stop()
+	broken.Remove()
 
-	w.hub.SetEnv("BOT_TOKEN=" + token2)
+	w.hub.SetEnv("BOT_SECRET=" + token2)
 	w.hub.Start()
 	w.eventually("/readyz asks for a human", func() bool {
 		status, body, err := w.hub.Get("/readyz")
@@ -155,16 +163,24 @@ func TestWrongToken(t *testing.T) {
 	if status, _, err := w.hub.Get("/healthz"); err != nil || status != 200 {
 		t.Errorf("/healthz: %d, %v", status, err)
 	}
-	w.eventually("the answer waits for the token", func() bool {
-		return w.metric("parley_stage_total", `stage="retry"`) > 0 && w.metric("parley_queue_items", `box="outbox"`) == 1
+	w.eventually("both wait for the token", func() bool {
+		return w.metric("parley_faults_total", `stage="retry"`, `class="needs_human"`) > 0 &&
+			w.metric("parley_queue_items", `box="outbox"`) == 1 && w.metric("parley_queue_items", `box="inbox"`) == 1
 	})
-	if code := w.hub.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-	w.hub.SetEnv("BOT_TOKEN=" + token)
+	stop()
+
+	w.hub.SetEnv("BOT_SECRET=" + token)
 	w.hub.Start()
+	w.model.release()
 	w.told(w.answered(ann, 1), "You said: hello")
 	w.told(w.ask(ann, "again", 2), "You said: again")
+	// Ben's answer comes within the minute after which a refused token is tried again.
+	w.eventually("Ben's answer waits or stands", func() bool {
+		return w.metric("parley_queue_items", `box="outbox"`)+float64(len(w.answers(ben))) == 1
+	})
+	if n := w.metric("parley_queue_dead_letters"); n != 0 {
+		t.Errorf("%v dead letters", n)
+	}
 }
 
 // TestPlatformUnreachable starts the hub before its platform: it heals by itself.

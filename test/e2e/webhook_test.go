@@ -90,14 +90,18 @@ func TestWebhookRefuses(t *testing.T) {
 		{"no account", http.MethodPost, "", own, posted(906, "forged"), http.StatusNotFound},
 		{"too much", http.MethodPost, "telegram", own, `"` + strings.Repeat("x", 9<<20) + `"`, http.StatusRequestEntityTooLarge},
 	} {
-		if status, _ := post(t, c.method, url+c.account, c.secret, c.body); status != c.want {
+		if status, _ := post(t, c.method, url+c.account, c.secret, strings.NewReader(c.body)); status != c.want {
 			t.Errorf("%s: %d, want %d", c.name, status, c.want)
 		}
+	}
+	// A body that does not tell its length.
+	if status, _ := post(t, http.MethodPost, url+"telegram", own, io.LimitReader(zeros{}, 100<<20)); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("100 MB in chunks: %d", status)
 	}
 	w.refusesUnread(own)
 	// The same update with the right secret, twice, is one question.
 	for range 2 {
-		if status, _ := post(t, http.MethodPost, url+"telegram", own, posted(907, "genuine")); status != http.StatusOK {
+		if status, _ := post(t, http.MethodPost, url+"telegram", own, strings.NewReader(posted(907, "genuine"))); status != http.StatusOK {
 			t.Errorf("a genuine update: %d", status)
 		}
 	}
@@ -109,6 +113,14 @@ func TestWebhookRefuses(t *testing.T) {
 	if n := w.metric("parley_stage_total", `stage="accepted"`); n != 3 {
 		t.Errorf("%v updates were accepted", n)
 	}
+}
+
+// zeros never end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 // refusesUnread announces a body of 100 MB and sends nothing of it.
@@ -145,7 +157,7 @@ func TestWebhookWhileTheHubIsDown(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	w.say(0, ann, "meanwhile")
-	w.until("a delivery fails", func() bool { return strings.Contains(w.webhookInfo(), "Connection refused") })
+	w.eventually("a delivery fails", func() bool { return strings.Contains(w.webhookInfo(), "Connection refused") })
 	w.hub.Start()
 	w.told(w.answered(ann, 2), "You said: meanwhile")
 	w.told(w.ask(ann, "after", 3), "You said: after")
@@ -167,14 +179,15 @@ func (w *world) webhookInfo() string {
 func TestQueueFull(t *testing.T) {
 	t.Parallel()
 	w := newWebhookWorld(t, map[string]string{"queue": `{max_bytes: 1MiB}`, "session": `{history_tokens: 100}`})
+	secret := w.secret(bot)
 	w.model.hold()
 	const messages = 300
 	text := strings.Repeat("x", 4000)
 	for i := range messages {
 		w.say(0, ann, fmt.Sprintf("%d %s", i, text))
 	}
-	w.until("a delivery is refused", func() bool { return strings.Contains(w.webhookInfo(), "503") })
-	status, head := post(t, http.MethodPost, "http://"+w.hub.Address+"/webhooks/telegram", w.secret(bot), posted(900_000, text))
+	w.eventually("a delivery is refused", func() bool { return strings.Contains(w.webhookInfo(), "503") })
+	status, head := post(t, http.MethodPost, "http://"+w.hub.Address+"/webhooks/telegram", secret, strings.NewReader(posted(900_000, text)))
 	if status != http.StatusServiceUnavailable || head.Get("Retry-After") == "" {
 		t.Errorf("an update too many: %d, Retry-After %q", status, head.Get("Retry-After"))
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -93,7 +94,7 @@ func newWorld(t *testing.T, s setup) *world {
 			fmt.Fprintf(&text, "%s: %s\n", name, config[name])
 		}
 	}
-	t.Cleanup(w.keptSecrets) // after the hub's end, which registers later
+	t.Cleanup(w.discreet) // after the hub's end, which registers later
 	w.hub = hubtest.New(t, strings.NewReplacer("TOKEN2", token2, "TOKEN", token, "API", w.api, "WORKER", s.worker, "KEY", key).Replace(text.String()), s.env...)
 	return w
 }
@@ -107,19 +108,30 @@ func start(t *testing.T, s setup) *world {
 	return w
 }
 
-// keptSecrets looks for secrets in all that the hub ever logged.
-func (w *world) keptSecrets() {
+// discreet looks for secrets in all that the hub ever logged, and for people's words
+// in what it logs without being asked for details.
+func (w *world) discreet() {
 	secrets := []string{token, token2, key}
 	for _, c := range w.sim.Calls() {
 		if s := c.Params["secret_token"]; s != "" {
 			secrets = append(secrets, s)
 		}
 	}
-	for _, line := range w.hub.Lines() {
-		for _, s := range secrets {
-			if strings.Contains(line, s) {
-				w.t.Errorf("a secret in the log: %s", line)
+	var words []string
+	for _, c := range w.sim.Chats() {
+		for _, m := range w.sim.Shown(c.Bot, c.Chat.ID) {
+			if text := m.Text + m.Caption; len(text) > 10 && m.ByBot == 0 {
+				words = append(words, text)
 			}
+		}
+	}
+	for _, line := range w.hub.Lines() {
+		in := func(s string) bool { return strings.Contains(line, s) }
+		if slices.ContainsFunc(secrets, in) {
+			w.t.Errorf("a secret in the log: %s", line)
+		}
+		if !strings.HasPrefix(line, `{"level":"debug"`) && slices.ContainsFunc(words, in) {
+			w.t.Errorf("what somebody said in the log: %s", line)
 		}
 	}
 }
@@ -374,19 +386,20 @@ func matches(t *testing.T, what, pattern, got string) {
 }
 
 // post calls a URL as a platform would.
-func post(t *testing.T, method, url, secret, body string) (status int, head http.Header) {
+func post(t *testing.T, method, url, secret string, body io.Reader) (status int, head http.Header) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), hubtest.Patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if secret != "" {
 		req.Header.Set("X-Telegram-Bot-Api-Secret-Token", secret)
 	}
-	req.Close = true
-	res, err := http.DefaultClient.Do(req)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	res, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
