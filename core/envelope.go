@@ -16,6 +16,10 @@ const (
 	KindMessage Kind = "message"
 	// KindEdit is a new text for an earlier message (Native names it).
 	KindEdit Kind = "edit"
+	// KindDelete tells that an earlier message (Native names it) was taken back.
+	KindDelete Kind = "delete"
+	// KindReaction is a reaction to a message (Native names it; one Reaction).
+	KindReaction Kind = "reaction"
 	// KindAction is a press of a button (its Parts hold one Action).
 	KindAction Kind = "action"
 	// KindMembership is a change of who is in the place, the bot included.

@@ -89,6 +89,12 @@ type Action struct {
 	Callback string `json:"callback,omitempty"`
 }
 
+// Reaction is an emoji put under a message, or taken away again.
+type Reaction struct {
+	Emoji   string `json:"emoji"`
+	Removed bool   `json:"removed,omitempty"`
+}
+
 // Buttons is a choice offered under a reply, row by row.
 type Buttons struct {
 	Rows [][]Button `json:"rows"`
@@ -133,6 +139,7 @@ func (Location) partName() string    { return "location" }
 func (Contact) partName() string     { return "contact" }
 func (Command) partName() string     { return "command" }
 func (Action) partName() string      { return "action" }
+func (Reaction) partName() string    { return "reaction" }
 func (Buttons) partName() string     { return "buttons" }
 func (Change) partName() string      { return "change" }
 func (Moved) partName() string       { return "moved" }

@@ -101,6 +101,7 @@ var partReaders = map[string]func([]byte) (Part, error){
 	Contact{}.partName():     reader[Contact],
 	Command{}.partName():     reader[Command],
 	Action{}.partName():      reader[Action],
+	Reaction{}.partName():    reader[Reaction],
 	Buttons{}.partName():     reader[Buttons],
 	Change{}.partName():      reader[Change],
 	Moved{}.partName():       reader[Moved],

@@ -32,6 +32,7 @@ func fullEnvelope() core.Envelope {
 			core.Contact{Name: "Ben", Phone: "+1", User: "2"},
 			core.Command{Name: "start", Args: "x y"},
 			core.Action{Data: "poll:1", Callback: "cb"},
+			core.Reaction{Emoji: "👍", Removed: true},
 			core.Buttons{Rows: [][]core.Button{{{Label: "Yes", Data: "poll:y"}, {Label: "Site", URL: "https://example.com"}}}},
 			core.Change{Joined: []core.Sender{from}, Left: []core.Sender{from}, Self: true},
 			core.Moved{To: in},
