@@ -174,7 +174,7 @@ func (a *App) makeAdapters(context.Context) error {
 	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
 		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.telemetry, Log: a.room("deliverer"),
-		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown * 2 / 10,
+		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown / 10,
 	})
 	return nil
 }
@@ -245,6 +245,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"http server", a.server.Run},
 		{"records", a.keepRecords},
 		{"deliverer", a.deliverer.Run},
+		{"outbox", a.emptyOutbox},
 	}
 	if a.playground != nil {
 		stages = append([]stage{{"playground", a.playground.Run}}, stages...)
