@@ -251,6 +251,7 @@ func TestCrashKill(t *testing.T) {
 func TestCrashStop(t *testing.T) {
 	p := newParty(t)
 	v := p.run(func() {
+		p.hub.WaitReady() // before that it may not listen to signals yet
 		if code := p.hub.Stop(); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
