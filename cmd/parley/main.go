@@ -80,6 +80,8 @@ type commands struct {
 	env         []string
 	out, errOut io.Writer
 	file        string
+	// drop is replay's flag.
+	drop bool
 }
 
 func (c *commands) root() *cobra.Command {
@@ -107,15 +109,14 @@ func (c *commands) root() *cobra.Command {
 		},
 		RunE: c.explain,
 	}
-	var drop bool
 	replay := &cobra.Command{
 		Use:   "replay [ID...]",
 		Short: "List the dead letters, or put those named back to be handled again",
 		Long: "Without an ID it lists what could not be handled, and why. With IDs it puts those back at the end of " +
 			"their mailboxes, or drops them. The hub must not be running on the same data.",
-		RunE: func(cmd *cobra.Command, args []string) error { return c.replay(cmd, args, drop) },
+		RunE: c.replay,
 	}
-	replay.Flags().BoolVar(&drop, "drop", false, "drop the letters for good instead")
+	replay.Flags().BoolVar(&c.drop, "drop", false, "drop the letters for good instead")
 	ver := &cobra.Command{Use: "version", Short: "Say which build this is", Args: noArgs, RunE: func(*cobra.Command, []string) error {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
@@ -169,7 +170,7 @@ func (c *commands) check(*cobra.Command, []string) error {
 	return app.Check(c.out, cfg, path)
 }
 
-func (c *commands) replay(cmd *cobra.Command, args []string, drop bool) error {
+func (c *commands) replay(cmd *cobra.Command, args []string) error {
 	ids := make([]int64, 0, len(args))
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
@@ -178,7 +179,7 @@ func (c *commands) replay(cmd *cobra.Command, args []string, drop bool) error {
 		}
 		ids = append(ids, id)
 	}
-	if drop && len(ids) == 0 {
+	if c.drop && len(ids) == 0 {
 		return usageError{errors.New("--drop needs the ids of the letters to drop")}
 	}
 	cfg, _, err := c.load()
@@ -188,7 +189,7 @@ func (c *commands) replay(cmd *cobra.Command, args []string, drop bool) error {
 	if len(ids) == 0 {
 		return app.ListLetters(cmd.Context(), c.out, cfg)
 	}
-	return app.ReplayLetters(cmd.Context(), c.out, cfg, ids, drop)
+	return app.ReplayLetters(cmd.Context(), c.out, cfg, ids, c.drop)
 }
 
 func (c *commands) explain(_ *cobra.Command, args []string) error {
