@@ -134,8 +134,8 @@ type Skills struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// Rate is how many messages one person may send; a count of 0 means any number.
 	Rate adapters.Rate `yaml:"rate"`
-	// MaxText bounds the text of one message.
-	MaxText Bytes `yaml:"max_text"`
+	// MaxText bounds the text of one message, in characters.
+	MaxText int `yaml:"max_text"`
 }
 
 // Chat sets the skill that talks with a model.
@@ -177,7 +177,7 @@ func Default() *Config {
 		DataDir:  "./data",
 		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
 		Session:  Session{HistoryTokens: 6000},
-		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32 * KiB},
+		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Delivery: Delivery{Parallel: 32},
 		Log:      Log{Level: "info", Format: "json"},

@@ -223,7 +223,7 @@ log: {level: loud, format: xml}
 			`session.ambient (line 1): must be a number of messages, 0 for none`,
 			`session.history_tokens (line 1): must be a number of tokens above 0`,
 			`skills.chat.max_tokens (line 2): must be a number of tokens, 0 to leave it to the model`,
-			`skills.max_text (line 2): must be a size above 0, such as 32KiB`,
+			`skills.max_text (line 2): must be a number of characters above 0`,
 			`skills.rate.burst (line 2): must be a number above 0`,
 			`skills.rate.per (line 2): must be a time above 0, such as 30s`,
 			`skills.timeout (line 2): must be a time above 0, such as 30s`,

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -21,6 +22,7 @@ type section struct {
 	APIURL        string          `yaml:"api_url"`
 	Limits        adapters.Limits `yaml:"limits"`
 	Mode          string          `yaml:"mode"`
+	SendOverlap   time.Duration   `yaml:"send_overlap"`
 	Token         secret.String   `yaml:"token"`
 	WebhookSecret secret.String   `yaml:"webhook_secret"`
 }

@@ -120,7 +120,7 @@ func (l *loader) validateSkills(s Skills) {
 		l.positive("skills.rate.per", s.Rate.Per)
 		l.require("skills.rate.burst", s.Rate.Burst > 0, aboveZero)
 	}
-	l.require("skills.max_text", s.MaxText > 0, "must be a size above 0, such as 32KiB")
+	l.require("skills.max_text", s.MaxText > 0, "must be a number of characters above 0")
 }
 
 var (

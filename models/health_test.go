@@ -80,6 +80,35 @@ func TestPoolOpensAndReturns(t *testing.T) {
 	})
 }
 
+// TestPoolTellsWhenDue: an open worker is due once its back-off is over, during its
+// trial too, and no longer when the trial failed.
+func TestPoolTellsWhenDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		act := fails(errDown)
+		r := newRig(models.PoolOptions{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
+		want := func(when string, due bool) {
+			t.Helper()
+			if got := r.Pool.Workers()[0].Due; got != due {
+				t.Errorf("%s: due is %t", when, got)
+			}
+		}
+		want("at first", false)
+		for range 3 {
+			r.ask(t)
+		}
+		want("open", false)
+		time.Sleep(2 * time.Second)
+		want("after its back-off", true)
+		act = func(context.Context, func(models.Delta, error) bool) { want("during its trial", true) }
+		r.ask(t)
+		want("after a trial that failed", false)
+		time.Sleep(time.Minute)
+		act = says("back")
+		r.ask(t)
+		want("ready", false)
+	})
+}
+
 func TestPoolTrialIsOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		act := fails(errDown)

@@ -78,7 +78,7 @@ func NewPool(o PoolOptions) *Pool {
 		p.observer = core.ObserverFunc(func(core.Event) {})
 	}
 	if p.rnd == nil {
-		p.rnd = rand.IntN //nolint:gosec // spreads load, guards nothing
+		p.rnd = rand.IntN // spreads load, guards nothing
 	}
 	for _, w := range o.Workers {
 		p.workers = append(p.workers, newWorker(w))

@@ -3,6 +3,7 @@
 //	parley serve     run the hub (the default)
 //	parley check     read the configuration and report every problem
 //	parley explain   show which rule and skill an envelope would meet, and why
+//	parley replay    list the dead letters, put some back or drop them
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the
@@ -17,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -78,6 +80,8 @@ type commands struct {
 	env         []string
 	out, errOut io.Writer
 	file        string
+	// drop is replay's flag.
+	drop bool
 }
 
 func (c *commands) root() *cobra.Command {
@@ -105,11 +109,19 @@ func (c *commands) root() *cobra.Command {
 		},
 		RunE: c.explain,
 	}
+	replay := &cobra.Command{
+		Use:   "replay [ID...]",
+		Short: "List the dead letters, or put those named back to be handled again",
+		Long: "Without an ID it lists what could not be handled, and why. With IDs it puts those back at the end of " +
+			"their mailboxes, or drops them. The hub must not be running on the same data.",
+		RunE: c.replay,
+	}
+	replay.Flags().BoolVar(&c.drop, "drop", false, "drop the letters for good instead")
 	ver := &cobra.Command{Use: "version", Short: "Say which build this is", Args: noArgs, RunE: func(*cobra.Command, []string) error {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, explain, ver)
+	root.AddCommand(serve, check, explain, replay, ver)
 	return root
 }
 
@@ -156,6 +168,28 @@ func (c *commands) check(*cobra.Command, []string) error {
 		return err
 	}
 	return app.Check(c.out, cfg, path)
+}
+
+func (c *commands) replay(cmd *cobra.Command, args []string) error {
+	ids := make([]int64, 0, len(args))
+	for _, arg := range args {
+		id, err := strconv.ParseInt(arg, 10, 64)
+		if err != nil {
+			return usageError{fmt.Errorf("%q is no id of a dead letter; parley replay lists them", arg)}
+		}
+		ids = append(ids, id)
+	}
+	if c.drop && len(ids) == 0 {
+		return usageError{errors.New("--drop needs the ids of the letters to drop")}
+	}
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	if len(ids) == 0 {
+		return app.ListLetters(cmd.Context(), c.out, cfg)
+	}
+	return app.ReplayLetters(cmd.Context(), c.out, cfg, ids, c.drop)
 }
 
 func (c *commands) explain(_ *cobra.Command, args []string) error {

@@ -133,7 +133,7 @@ func (a *App) makeBrain(context.Context) error {
 	}
 	limiter := skills.NewLimiter(skills.LimitOptions{
 		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
-		MaxText: int(a.cfg.Skills.MaxText),
+		MaxText: a.cfg.Skills.MaxText,
 	})
 	directory := session.Unlinked{}
 	a.intake = &gate{inbox: router.NewIntake(a.queue, directory, a.telemetry, time.Now)}
@@ -144,7 +144,7 @@ func (a *App) makeBrain(context.Context) error {
 		Wrap: func(s skills.Skill) skills.Handler {
 			m := s.Manifest()
 			return skills.Chain(s,
-				skills.Observe(m, a.telemetry, time.Now), skills.Recover(), skills.Access(m), limiter.Middleware,
+				skills.Recover(), skills.Access(m), limiter.Middleware, skills.Observe(m, a.telemetry, time.Now),
 				skills.Timeout(m, a.cfg.Skills.Timeout))
 		},
 	})
@@ -174,7 +174,7 @@ func (a *App) makeAdapters(context.Context) error {
 	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
 		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.telemetry, Log: a.room("deliverer"),
-		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown * 2 / 10,
+		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown / 10,
 	})
 	return nil
 }
@@ -245,6 +245,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"http server", a.server.Run},
 		{"records", a.keepRecords},
 		{"deliverer", a.deliverer.Run},
+		{"outbox", a.emptyOutbox},
 	}
 	if a.playground != nil {
 		stages = append([]stage{{"playground", a.playground.Run}}, stages...)
@@ -319,8 +320,14 @@ func (a *App) greet(ctx context.Context) {
 	}
 	e := a.log.Info().Str("version", a.o.Version).Stringer("address", address).Str("data", a.cfg.DataDir).Int("channels", len(a.cfg.Channels))
 	if a.o.File != "" {
-		e.Str("config", a.o.File).Msg("parley is up")
+		e.Str("config", a.o.File)
+	}
+	if loopback(a.cfg.HTTP.Listen) {
+		e.Str("page", "http://"+address.String()+"/")
+	}
+	if a.playground == nil {
+		e.Msg("parley is up")
 		return
 	}
-	e.Str("page", "http://"+address.String()+"/").Msg("parley is up with the playground: open the page")
+	e.Msg("parley is up with the playground: open the page")
 }

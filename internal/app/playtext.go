@@ -26,7 +26,7 @@ func runs(text string, entities []simulator.Entity) []console.Run {
 		r := console.Run{Text: string(utf16.Decode(units[from:to]))}
 		for _, e := range entities {
 			if e.Offset <= from && to <= e.Offset+e.Length {
-				style(&r, e)
+				style(&r, e, units)
 			}
 		}
 		out = append(out, r)
@@ -34,7 +34,7 @@ func runs(text string, entities []simulator.Entity) []console.Run {
 	return out
 }
 
-func style(r *console.Run, e simulator.Entity) {
+func style(r *console.Run, e simulator.Entity, units []uint16) {
 	switch e.Type {
 	case "bold":
 		r.Bold = true
@@ -55,6 +55,7 @@ func style(r *console.Run, e simulator.Entity) {
 	case "text_link":
 		r.Link = e.URL
 	case "url":
-		r.Link = r.Text
+		// The whole address, also where another style cuts the run.
+		r.Link = string(utf16.Decode(units[max(e.Offset, 0):min(e.Offset+e.Length, len(units))]))
 	}
 }

@@ -41,10 +41,12 @@ func (a *App) ready(ctx context.Context) []httpserver.Problem {
 	return out
 }
 
-// up tells whether a worker takes requests: a new one is tried, and so is one that
-// failed and answers probes again. Were that one down, a hub that gets no requests
-// while it is not ready would never be ready again.
-func up(w models.WorkerStatus) bool { return w.State != models.StateOpen || w.Due }
+// up tells whether a worker takes requests, as far as is known: a new one that no
+// probe failed to reach, and one that failed and answers probes again. Were that one
+// down, a hub that gets no requests while it is not ready would never be ready again.
+func up(w models.WorkerStatus) bool {
+	return w.State == models.StateReady || w.State == models.StateNew && w.Err == nil || w.Due
+}
 
 func byPool(workers []models.WorkerStatus) map[string][]models.WorkerStatus {
 	out := map[string][]models.WorkerStatus{}

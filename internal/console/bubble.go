@@ -3,6 +3,7 @@ package console
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // hueCount is how many colours the style sheet has for people.
@@ -85,7 +86,23 @@ func blocks(runs []Run) []block {
 		next.Runs = []Run{r}
 		out = append(out, next)
 	}
+	for i := range out {
+		if out[i].Kind == "text" {
+			out[i].trim(i > 0, i < len(out)-1)
+		}
+	}
 	return out
+}
+
+// trim drops the empty lines between words and a block: the block keeps its own
+// distance.
+func (b *block) trim(before, behind bool) {
+	if first := &b.Runs[0]; before {
+		first.Text = strings.TrimLeft(first.Text, "\n")
+	}
+	if last := &b.Runs[len(b.Runs)-1]; behind {
+		last.Text = strings.TrimRight(last.Text, "\n")
+	}
 }
 
 // safeLink gives back a link of a kind that does no harm when followed, else "".

@@ -167,16 +167,16 @@ func (a *answer) send() bool {
 		a.line(a.prefix + `{"object":"chat.completion.chunk","padding":"` + strings.Repeat("x", bigLine) + `","choices":[]}`)
 	}
 	for i, token := range a.tokens {
-		if over, complete := a.fault(i); over {
-			return complete
+		if a.fault(i) {
+			return false
 		}
 		if !a.work(i) {
 			return false
 		}
 		a.event(`{"content":`+quote(token)+`}`, "", a.runningUsage(i+1))
 	}
-	if over, complete := a.fault(len(a.tokens)); over {
-		return complete
+	if a.fault(len(a.tokens)) {
+		return false
 	}
 	return a.end()
 }
@@ -207,7 +207,7 @@ func (a *answer) end() bool {
 }
 
 // fault plays the faults that come behind this many content chunks.
-func (a *answer) fault(chunks int) (over, complete bool) {
+func (a *answer) fault(chunks int) (over bool) {
 	switch {
 	case a.script.now(Stall, chunks):
 		<-a.ctx.Done()
@@ -220,9 +220,9 @@ func (a *answer) fault(chunks int) (over, complete bool) {
 	case a.script.now(DoneOnly, chunks):
 		a.line(a.prefix + "[DONE]")
 	default:
-		return false, false
+		return false
 	}
-	return true, false
+	return true
 }
 
 // work takes the time of one token; false when the client has left.

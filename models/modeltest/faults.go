@@ -116,7 +116,7 @@ func (f Fault) hits(number int) bool {
 	if number < f.From || f.To > 0 && number > f.To {
 		return false
 	}
-	return f.Probability == 0 || rand.Float64() < f.Probability //nolint:gosec // chance, not secrecy
+	return f.Probability == 0 || rand.Float64() < f.Probability
 }
 
 // script is what one request meets.

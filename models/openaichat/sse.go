@@ -130,7 +130,7 @@ func (s *sseReader) line() ([]byte, error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 		default:
 			s.end = err
-			if err == io.EOF && len(s.long) > 0 { //nolint:errorlint // only the bare one is a proper end
+			if err == io.EOF && len(s.long) > 0 {
 				return trimEnd(s.long), nil
 			}
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"github.com/parley-hub/parley/queue"
@@ -58,6 +59,11 @@ func openJournal(ctx context.Context, dir string, budget int64) (*journal, error
 		u := url.URL{Scheme: "file", Path: filepath.Join(abs, journalName), RawQuery: url.Values{"_pragma": pragmas, "_txlock": {lock}}.Encode()}
 		return u.String()
 	}
+	// SQLite would make the files readable for everybody; those beside the database
+	// get its mode.
+	if err := private(filepath.Join(abs, journalName)); err != nil {
+		return nil, err
+	}
 	j := &journal{}
 	j.db, err = sql.Open("sqlite", dsn("immediate", "busy_timeout(10000)", fmt.Sprintf("page_size(%d)", pageSize), "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16000)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)"))
 	if err != nil {
@@ -72,6 +78,15 @@ func openJournal(ctx context.Context, dir string, budget int64) (*journal, error
 	}
 	j.read.SetMaxOpenConns(4)
 	return j, nil
+}
+
+// private makes a file that only this user can read, or leaves the one that is there.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator chose the directory
+	if err != nil {
+		return fmt.Errorf("make journal: %w", err)
+	}
+	return f.Close()
 }
 
 func (j *journal) begin(ctx context.Context, budget int64) (err error) {

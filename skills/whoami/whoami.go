@@ -52,7 +52,8 @@ func (Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) error 
 	}
 	say(labelName, or(name))
 	if t.Envelope.In.Place == core.Private { // on some platforms it is a phone number
-		say(labelUser, or(string(from.ID)))
+		// As the configuration names people.
+		say(labelUser, string(from.Realm)+":"+or(string(from.ID)))
 	}
 	say(labelAccount, string(t.Envelope.In.Account))
 	say(labelRole, roles[t.Role].In(language))

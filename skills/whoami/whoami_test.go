@@ -23,11 +23,11 @@ func TestWhoami(t *testing.T) {
 	}{
 		"user": {
 			skilltest.TurnOptions{}, "",
-			"Name: Anna\nUser id: id-Anna\nReached through: account\nRole: user\nPlace: private chat\nPerson: " + short + "\nLanguage: unknown",
+			"Name: Anna\nUser id: realm:id-Anna\nReached through: account\nRole: user\nPlace: private chat\nPerson: " + short + "\nLanguage: unknown",
 		},
 		"admin in German": {
 			skilltest.TurnOptions{Role: skills.Admin, Language: "de-AT"}, "@anna",
-			"Name: Anna (@anna)\nNutzer-ID: id-Anna\nErreicht über: account\nRolle: Admin\nOrt: privater Chat\nPerson: " + short + "\nSprache: de-AT",
+			"Name: Anna (@anna)\nNutzer-ID: realm:id-Anna\nErreicht über: account\nRolle: Admin\nOrt: privater Chat\nPerson: " + short + "\nSprache: de-AT",
 		},
 		"no user id in a group": {
 			skilltest.TurnOptions{Place: core.Group}, "anna",
@@ -55,7 +55,7 @@ func TestShortPersonIDIsShownWhole(t *testing.T) {
 	if err := whoami.New().Handle(t.Context(), turn, &w); err != nil {
 		t.Fatal(err)
 	}
-	want := "Name: unknown\nUser id: id-Anna\nReached through: account\nRole: user\nPlace: private chat\nPerson: p1\nLanguage: unknown"
+	want := "Name: unknown\nUser id: realm:id-Anna\nReached through: account\nRole: user\nPlace: private chat\nPerson: p1\nLanguage: unknown"
 	if got := w.Text(); got != want {
 		t.Errorf("reply %q, want %q", got, want)
 	}

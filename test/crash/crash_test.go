@@ -77,8 +77,10 @@ type party struct {
 	t   *testing.T
 	sim *telegram.Server
 	hub *hubtest.Hub
-	rng *rand.Rand
-	per int // messages of each person
+	// rng draws the moments at which the hub is ended, seed the people's.
+	rng  *rand.Rand
+	seed uint64
+	per  int // messages of each person
 }
 
 func newParty(t *testing.T) *party {
@@ -102,7 +104,7 @@ func newParty(t *testing.T) *party {
 	api := hubtest.Serve(t, sim)
 	worker := hubtest.Serve(t, modeltest.New(modeltest.Options{Answer: answer}))
 	return &party{
-		t: t, sim: sim, rng: rand.New(rand.NewPCG(s, s)), per: per,
+		t: t, sim: sim, rng: rand.New(rand.NewPCG(s, s)), seed: s, per: per,
 		hub: hubtest.New(t, fmt.Sprintf(config, api, worker)),
 	}
 }
@@ -113,7 +115,7 @@ func (p *party) talk(ctx context.Context) error {
 	var wg sync.WaitGroup
 	errs := make(chan error, *chats)
 	for c := range *chats {
-		rng := rand.New(rand.NewPCG(p.rng.Uint64(), 1))
+		rng := rand.New(rand.NewPCG(p.seed, uint64(c)))
 		wg.Go(func() {
 			id := int64(10_000 + c)
 			for i := 0; i < p.per; {
@@ -251,6 +253,7 @@ func TestCrashKill(t *testing.T) {
 func TestCrashStop(t *testing.T) {
 	p := newParty(t)
 	v := p.run(func() {
+		p.hub.WaitReady() // before that it may not listen to signals yet
 		if code := p.hub.Stop(); code != 0 {
 			t.Errorf("exit code %d", code)
 		}

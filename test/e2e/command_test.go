@@ -19,7 +19,7 @@ func TestCommands(t *testing.T) {
 	w.told(w.ask(ann, "/help", 2), help)
 	w.told(w.ask(ann, "/nosuchcommand", 3), help)
 	who := w.ask(ann, "/whoami", 4)
-	w.told(who, "Name: Ann (@ann)\nUser id: 7\nReached through: telegram\nRole: user\nPlace: private chat\nPerson: "+
+	w.told(who, "Name: Ann (@ann)\nUser id: telegram:7\nReached through: telegram\nRole: user\nPlace: private chat\nPerson: "+
 		field(who.Text, "Person")+"\nLanguage: en")
 	matches(t, "/status", `I am up\. Version dev, running for \S+\.\nModel chat: reachable`, w.ask(ann, "/status", 5).Text)
 

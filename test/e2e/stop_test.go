@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"testing"
+
+	telegram "github.com/parley-hub/parley/simulators/telegram"
 )
 
 // TestStopDuringAnswer stops the hub while the model thinks: the turn is handed
@@ -37,21 +39,33 @@ func TestStopDuringAnswer(t *testing.T) {
 }
 
 // TestStopLetsAnswersFinish stops the hub while the model thinks, for less long
-// than the hub waits.
+// than the hub waits: what it thought of is told before the hub ends.
 func TestStopLetsAnswersFinish(t *testing.T) {
 	t.Parallel()
-	w := start(t, setup{config: map[string]string{"shutdown": "10m"}})
+	const people = 40
+	w := newWorld(t, setup{config: map[string]string{"shutdown": "10m"}})
+	for id := range int64(people) {
+		w.sim.AddUser(telegram.User{ID: 100 + id, FirstName: "Somebody"})
+	}
+	w.hub.Start()
+	w.hub.WaitReady()
 	w.model.hold()
-	w.say(0, ann, "slow one")
-	w.eventually("the model thinks", func() bool { return len(w.model.prompts()) == 1 })
+	for id := range int64(people) {
+		w.say(0, 100+id, "slow one")
+	}
+	w.eventually("the model thinks", func() bool { return len(w.model.prompts()) == people })
 	w.hub.Terminate()
 	w.logged("stopping: accepting nothing new")
 	w.model.release()
 	if code := w.hub.WaitEnd(); code != 0 {
 		t.Errorf("exit code %d%s", code, w.report())
 	}
-	w.told(w.answered(ann, 1), "You said: slow one")
-	if n := len(w.model.prompts()); n != 1 {
+	for id := range int64(people) {
+		if all := w.answers(100 + id); len(all) != 1 || all[0].Text != "You said: slow one" {
+			t.Errorf("person %d was told %d things before the hub ended", id, len(all))
+		}
+	}
+	if n := len(w.model.prompts()); n != people {
 		t.Errorf("the model was asked %d times", n)
 	}
 }

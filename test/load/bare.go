@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"sync"
 )
@@ -46,7 +47,7 @@ func bare(ctx context.Context, api, worker string) error {
 					err = post(ctx, client, api+"/sendMessage", "application/x-www-form-urlencoded", []byte(form.Encode()), nil)
 				}
 				if err != nil && ctx.Err() == nil {
-					fmt.Println("bare:", err)
+					_, _ = fmt.Fprintln(os.Stderr, "bare loop:", err)
 				}
 			})
 		}
