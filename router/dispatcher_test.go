@@ -337,6 +337,21 @@ func TestEditOfAWaitingMessageReplacesIt(t *testing.T) {
 	r.until("all recorded", func() bool { return len(r.heard) >= 6 })
 }
 
+func TestWhatWasTakenBackIsNotAnswered(t *testing.T) {
+	r := newRig(t, echo, nil)
+	first := r.say(says(private, "1", "forget this"))
+	r.say(says(private, "1", "second"))
+	r.say(kind(says(private, "1", ""), core.KindDelete), func(e *core.Envelope) { e.Native = first.Native })
+	r.run()
+	if got := r.text(); got != "re: second" {
+		t.Errorf("%q", got)
+	}
+	r.until("all recorded", func() bool { return len(r.heard) == 3 })
+	if len(r.replies) > 0 {
+		t.Error("something was answered that was taken back")
+	}
+}
+
 func TestCollectMergesWhatWaits(t *testing.T) {
 	r := newRig(t, echo, func(o *router.DispatcherOptions) { o.Collect = 2 * time.Second })
 	for i := range 5 {

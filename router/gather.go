@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"time"
 
 	"github.com/parley-hub/parley/core"
@@ -22,7 +23,8 @@ type gathered struct {
 }
 
 // gather takes the first envelope, the rest of its album, with collect what the
-// same person said right behind it, and puts later edits of any of them in place.
+// same person said right behind it, puts later edits of any of them in place, and
+// leaves out what was taken back meanwhile.
 func gather(waiting []core.Envelope, s *session.Session, collect time.Duration) gathered {
 	head := waiting[0]
 	g := gathered{done: 1, all: waiting[:1]}
@@ -50,7 +52,19 @@ func gather(waiting []core.Envelope, s *session.Session, collect time.Duration) 
 			}
 		}
 	}
-	g.envelope = join(members)
+	kept := slices.DeleteFunc(slices.Clone(members), func(m core.Envelope) bool {
+		return slices.ContainsFunc(waiting[1:], func(e core.Envelope) bool {
+			return e.Kind == core.KindDelete && e.In == m.In && e.Native == m.Native
+		})
+	})
+	if len(kept) == 0 {
+		// All of it was taken back: nothing is left to answer or to overhear.
+		g.envelope = head
+		g.envelope.Kind = core.KindDelete
+		return g
+	}
+	g.envelope = join(kept)
+	g.envelope.ID = head.ID // the turn's, whichever of its messages stayed
 	return g
 }
 
