@@ -34,6 +34,7 @@ func Run(t *testing.T, h Harness) {
 		{"SameMessageSameEnvelope", sameMessage},
 		{"RunEndsWithItsContext", runEnds},
 		{"Send", sends},
+		{"ModelAnswers", modelAnswers},
 		{"LongTextLosesNothing", longText},
 		{"ManyChatsAtOnce", manyChats},
 		{"Failures", failures},
