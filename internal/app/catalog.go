@@ -2,7 +2,10 @@ package app
 
 import (
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/discord"
+	"github.com/parley-hub/parley/adapters/slack"
 	"github.com/parley-hub/parley/adapters/telegram"
+	"github.com/parley-hub/parley/adapters/whatsapp"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/skills"
@@ -18,6 +21,9 @@ import (
 func Factories() []adapters.Factory {
 	return []adapters.Factory{
 		telegram.Factory(),
+		slack.Factory(),
+		discord.Factory(),
+		whatsapp.Factory(),
 	}
 }
 

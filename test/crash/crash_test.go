@@ -39,6 +39,8 @@ type platform interface {
 	channels() string
 	// serve opens it on the network, for a hub with this address of its own.
 	serve(t *testing.T, hub string)
+	// connect is called when the hub is ready for the first time.
+	connect(t *testing.T)
 	say(person int, text string) error
 	// answers are the bot's messages to a person, in the order they stand.
 	answers(person int) []string
@@ -52,11 +54,15 @@ type platform interface {
 
 // platforms are those the test is run on, each made for so many people.
 var platforms = map[string]func(t *testing.T, people, messagesEach int) platform{
-	"telegram": newTelegram,
+	"discord gateway": newDiscord,
+	"slack events":    newSlackEvents,
+	"slack socket":    newSlackSocket,
+	"telegram":        newTelegram,
+	"whatsapp cloud":  newWhatsApp,
 }
 
 const config = `
-http: {listen: "ADDRESS"}
+http: {listen: "ADDRESS", public_url: "http://ADDRESS"}
 data_dir: "DIR"
 channels: %s
 models:
@@ -108,7 +114,7 @@ func newParty(t *testing.T, make func(*testing.T, int, int) platform) *party {
 	worker := hubtest.Serve(t, modeltest.New(modeltest.Options{Answer: answer}))
 	address := hubtest.FreeAddress(t)
 	sim.serve(t, "http://"+address)
-	hub := hubtest.New(t, fmt.Sprintf(strings.Replace(config, "ADDRESS", address, 1), sim.channels(), worker))
+	hub := hubtest.New(t, fmt.Sprintf(strings.ReplaceAll(config, "ADDRESS", address), sim.channels(), worker))
 	hub.Address = address
 	return &party{t: t, sim: sim, rng: rand.New(rand.NewPCG(s, s)), seed: s, per: per, hub: hub}
 }
@@ -189,6 +195,7 @@ func (p *party) judge() verdict {
 func (p *party) run(end func()) verdict {
 	p.hub.Start()
 	p.hub.WaitReady()
+	p.sim.connect(p.t)
 	ctx, cancel := context.WithTimeout(p.t.Context(), 15*time.Minute)
 	defer cancel()
 	var failed error

@@ -39,6 +39,8 @@ func (p *telegram) person(c int) int64 { return int64(10_000 + c) }
 
 func (p *telegram) serve(t *testing.T, _ string) { p.api = hubtest.Serve(t, p.sim) }
 
+func (p *telegram) connect(*testing.T) {}
+
 func (p *telegram) channels() string {
 	return fmt.Sprintf(`{telegram: {token: %q, api_url: %q, send_overlap: 1s, limits: {account: {count: 0}, chat: {count: 0}}}}`,
 		telegramToken, p.api)

@@ -1,0 +1,175 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	slackgo "github.com/slack-go/slack"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+)
+
+const platform = "slack"
+
+var errNobody = errors.New("the server does not say who the token belongs to")
+
+// factory implements adapters.Factory.
+type factory struct{}
+
+// Factory makes adapters for Slack apps.
+func Factory() adapters.Factory { return factory{} }
+
+// Platform implements adapters.Factory.
+func (factory) Platform() string { return platform }
+
+// Defaults implements adapters.Factory; it gives a *Config.
+func (factory) Defaults() adapters.Config { return defaults() }
+
+// New implements adapters.Factory.
+func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
+	c, ok := s.Config.(*Config)
+	if !ok || c == nil {
+		return nil, fault.New(fault.Bug, "new adapter", fmt.Errorf("configuration is a %T", s.Config))
+	}
+	if problems := c.Validate(); len(problems) > 0 {
+		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("account %s: %s %s", s.Account, problems[0].Key, problems[0].Text))
+	}
+	return &Adapter{
+		account:  s.Account,
+		config:   *c,
+		api:      newAPI(string(s.Account), c, s.Client),
+		observer: s.Observer,
+		log:      s.Log,
+		now:      time.Now,
+	}, nil
+}
+
+// Adapter is one app in one workspace. Make it with Factory().New.
+type Adapter struct {
+	account  core.Account
+	config   Config
+	api      *api
+	observer core.Observer
+	log      zerolog.Logger
+	now      func() time.Time
+	threads  threads
+	// noStatus is set when the app may not show that it is typing.
+	noStatus atomic.Bool
+
+	mu sync.Mutex
+	me reader // without ids until identify
+}
+
+// The contract this adapter keeps.
+var (
+	_ adapters.Adapter    = (*Adapter)(nil)
+	_ adapters.Editor     = (*Adapter)(nil)
+	_ adapters.Typer      = (*Adapter)(nil)
+	_ adapters.Reconciler = (*Adapter)(nil)
+	_ adapters.Webhooker  = (*Adapter)(nil)
+	_ adapters.Fetcher    = (*Adapter)(nil)
+	_ adapters.Factory    = factory{}
+	_ adapters.Config     = (*Config)(nil)
+)
+
+// draftEvery keeps the edits of drafts inside chat.update's 50 a minute.
+const draftEvery = 1200 * time.Millisecond
+
+// Describe implements adapters.Adapter.
+func (a *Adapter) Describe() adapters.Description {
+	return adapters.Description{
+		Account:  a.account,
+		Platform: platform,
+		Mode:     a.config.Mode,
+		Capabilities: adapters.Capabilities{
+			EditsIn:    []core.Place{core.Private, core.Group},
+			DraftEvery: map[core.Place]time.Duration{core.Private: draftEvery, core.Group: draftEvery},
+			TypingFor:  typingFor, // in threads
+			Limits:     a.config.Limits,
+			Support: map[string]adapters.Support{
+				"text": adapters.Native, "markdown": adapters.Native, "buttons": adapters.Native, "mention": adapters.Native,
+				"table": adapters.Rendered, "location": adapters.Rendered, "contact": adapters.Rendered,
+				// A file that Slack has is sent on as a link to it.
+				"image": adapters.Rendered, "voice": adapters.Rendered, "audio": adapters.Rendered,
+				"video": adapters.Rendered, "document": adapters.Rendered, "sticker": adapters.Rendered,
+				"album": adapters.Unsupported,
+			},
+		},
+	}
+}
+
+// Run implements adapters.Receiver.
+func (a *Adapter) Run(ctx context.Context, in adapters.Inbox) error {
+	defer a.api.close()
+	err := a.receive(ctx, in)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (a *Adapter) receive(ctx context.Context, in adapters.Inbox) error {
+	if err := a.identify(ctx); err != nil {
+		return err
+	}
+	if a.config.Mode == ModeSocket {
+		return a.listen(ctx, in)
+	}
+	// Slack calls; where to is set in the app's console.
+	adapters.Connected(in)
+	<-ctx.Done()
+	return nil
+}
+
+// identify asks once who this bot is. Without it mentions of the bot and messages by
+// it cannot be told from others.
+func (a *Adapter) identify(ctx context.Context) error {
+	if a.whoami().self != "" {
+		return nil
+	}
+	var who *slackgo.AuthTestResponse
+	err := a.api.call(ctx, "auth.test", func(ctx context.Context) (err error) {
+		who, err = a.api.client.AuthTestContext(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !idShape.MatchString(who.UserID) || !idShape.MatchString(who.TeamID) {
+		return fault.New(fault.Retryable, "auth.test", errNobody)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.me = reader{team: who.TeamID, self: who.UserID, bot: who.BotID}
+	return nil
+}
+
+// whoami gives the reader of this account.
+func (a *Adapter) whoami() reader {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.me
+	r.account = a.account
+	return r
+}
+
+// store makes the envelope of a delivery and stores it.
+func (a *Adapter) store(ctx context.Context, in adapters.Inbox, d incoming) error {
+	e := a.joined(ctx, a.whoami().envelope(d, a.now()))
+	e.Trace = core.NewTraceID()
+	return in.Accept(ctx, e)
+}
+
+// refuse counts a delivery that brought nothing an envelope could be made of.
+func (a *Adapter) refuse(err error) {
+	if a.observer != nil {
+		a.observer.Observe(core.Event{Stage: core.StageRefused, At: a.now(), Account: a.account, Kind: core.KindOther, Err: err})
+	}
+}

@@ -1,0 +1,211 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"github.com/parley-hub/parley/core/secret"
+)
+
+const (
+	// callTimeout bounds one call.
+	callTimeout = 30 * time.Second
+	// maxAnswer bounds what is read of one answer.
+	maxAnswer = 16 << 20
+)
+
+var errAnswerTooLong = errors.New("the answer is longer than any the server gives")
+
+// api makes calls with one account's tokens. It repeats nothing.
+type api struct {
+	account  string
+	endpoint string
+	bot      secret.String
+	app      secret.String
+	secrets  []secret.String
+	http     *http.Client
+	owned    bool
+	client   *slackgo.Client
+}
+
+func newAPI(account string, c *Config, client *http.Client) *api {
+	a := &api{
+		account: account, endpoint: c.endpoint(), bot: c.BotToken, app: c.AppToken,
+		secrets: []secret.String{c.BotToken, c.AppToken, c.SigningSecret}, owned: client == nil,
+	}
+	own := http.Client{}
+	if a.owned {
+		own.Transport = &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			MaxIdleConnsPerHost:   32,
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ResponseHeaderTimeout: callTimeout,
+			ForceAttemptHTTP2:     true,
+		}
+	} else {
+		own = *client
+	}
+	own.Timeout = 0 // each call brings its own
+	// A redirect would carry the token to another host.
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	a.http = &own
+	a.client = a.library(doer{a.http})
+	return a
+}
+
+// httpDoer is what the library makes its calls with.
+type httpDoer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+func (a *api) library(client httpDoer) *slackgo.Client {
+	return slackgo.New(a.bot.Reveal(), slackgo.OptionAppLevelToken(a.app.Reveal()),
+		slackgo.OptionAPIURL(a.endpoint), slackgo.OptionHTTPClient(client))
+}
+
+// close gives back idle connections of a client nobody else uses.
+func (a *api) close() {
+	if a.owned {
+		a.http.CloseIdleConnections()
+	}
+}
+
+// call makes one call of the library under a time limit. The error is a fault.
+func (a *api) call(ctx context.Context, op string, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	t := &track{}
+	err := f(context.WithValue(ctx, trackKey{}, t))
+	if err == nil {
+		return nil
+	}
+	status := int(t.status.Load())
+	return answer{op: op, account: a.account, status: status, sent: t.sent(ctx)}.fault(a.clean(ctx, err))
+}
+
+// verdict is what every answer of the Web API has.
+type verdict struct {
+	OK     bool   `json:"ok"`
+	Error  string `json:"error"`
+	Needed string `json:"needed"`
+}
+
+// ask makes a call whose answer the library would be too strict about: out gets the
+// fields it names, whatever else there is.
+func (a *api) ask(ctx context.Context, method string, args url.Values, out any) error {
+	return a.call(ctx, method, func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.endpoint+method, strings.NewReader(args.Encode()))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Authorization", "Bearer "+a.bot.Reveal())
+		resp, err := doer{a.http}.Do(req)
+		if err != nil {
+			return err
+		}
+		data, err := io.ReadAll(resp.Body)
+		if closeErr := resp.Body.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			return err
+		}
+		return read(resp, data, out)
+	})
+}
+
+// read takes an answer apart as the library does.
+func read(resp *http.Response, data []byte, out any) error {
+	if resp.StatusCode == http.StatusTooManyRequests {
+		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if err == nil {
+			return &slackgo.RateLimitedError{RetryAfter: time.Duration(seconds) * time.Second}
+		}
+	}
+	if resp.StatusCode != http.StatusOK {
+		return slackgo.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
+	}
+	var v verdict
+	if err := json.Unmarshal(data, &v); err != nil {
+		return fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	if !v.OK {
+		return slackgo.SlackErrorResponse{Err: v.Error, Needed: v.Needed}
+	}
+	return json.Unmarshal(data, out)
+}
+
+// trackKey finds the track of a call in its context.
+type trackKey struct{}
+
+// track is what the library forgets of a call.
+type track struct {
+	status    atomic.Int64
+	connected atomic.Bool
+	wrote     atomic.Bool
+}
+
+// sent tells whether the server may have the whole request. After a cancelled
+// context the writer may still be at work, so a connection is enough.
+func (t *track) sent(ctx context.Context) bool {
+	return t.status.Load() != 0 || t.wrote.Load() || (ctx.Err() != nil && t.connected.Load())
+}
+
+// doer makes the calls of the library: it follows them and bounds their answers.
+type doer struct{ http *http.Client }
+
+// Do makes one request.
+func (d doer) Do(req *http.Request) (*http.Response, error) {
+	t, ok := req.Context().Value(trackKey{}).(*track)
+	if !ok {
+		t = &track{}
+	}
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { t.connected.Store(true) },
+		WroteRequest: func(i httptrace.WroteRequestInfo) { t.wrote.Store(i.Err == nil) },
+	})
+	resp, err := d.http.Do(req.WithContext(ctx)) //nolint:gosec // the operator chose the address
+	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err // without the address
+		}
+		return nil, err
+	}
+	t.status.Store(int64(resp.StatusCode))
+	resp.Body = &capped{ReadCloser: resp.Body, left: maxAnswer, over: errAnswerTooLong}
+	return resp, nil
+}
+
+// capped reads up to left bytes; when more comes it fails with over.
+type capped struct {
+	io.ReadCloser
+	left int64
+	over error
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	if int64(len(p)) > c.left+1 {
+		p = p[:c.left+1]
+	}
+	n, err := c.ReadCloser.Read(p)
+	if int64(n) > c.left {
+		n, err = int(c.left), c.over
+	}
+	c.left -= int64(n)
+	return n, err
+}

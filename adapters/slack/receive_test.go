@@ -1,0 +1,367 @@
+package slack_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/slack"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/secret"
+	simulator "github.com/parley-hub/parley/simulators/slack"
+)
+
+var modes = []string{slack.ModeEvents, slack.ModeSocket}
+
+// TestMentionIsOneEnvelope: the message and the app_mention of it are one, however often
+// and in whatever order they come.
+func TestMentionIsOneEnvelope(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
+			r := start(t, mode)
+			r.sim.Inject(simulator.Fault{Kind: simulator.FaultDuplicate})
+			r.sim.Inject(simulator.Fault{Kind: simulator.FaultReorder})
+			r.sim.Inject(simulator.Fault{Kind: simulator.FaultLoseAck, Count: 2})
+			r.run()
+			said := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "<@" + botUser + "> hello &amp; welcome"})
+			r.settle()
+			all := r.await(1)
+			if len(all) != 1 {
+				t.Fatalf("%d envelopes: %+v", len(all), all)
+			}
+			e := all[0]
+			if e.Text() != "hello & welcome" || !e.Addressed || e.In != inChannel() || e.Native != core.MessageID(said.TS) {
+				t.Errorf("envelope %+v", e)
+			}
+			if n := r.in.ids[e.ID]; n < 4 {
+				t.Errorf("it came %d times; the test shows nothing", n)
+			}
+		})
+	}
+}
+
+// TestEverythingThatHappens: each thing people do arrives as its kind.
+func TestEverythingThatHappens(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
+			r := start(t, mode)
+			r.run()
+			said := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "hello"})
+			for _, err := range []error{
+				r.sim.EditSaid(place, said.TS, "hello!"),
+				r.sim.React(place, said.TS, ben, "+1", false),
+				r.sim.React(place, said.TS, ben, "+1", true),
+				r.sim.Slash(place, ann, "/Poll", "one, two"),
+				r.sim.Delete(place, said.TS),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.sim.RawEvent(place, map[string]any{"type": "brand_new", "channel": place})
+			r.speak(simulator.Utterance{Channel: place, User: ben, Text: "I am a bot", BotID: "B9"})
+			var kinds []string
+			for _, e := range r.await(8) {
+				kinds = append(kinds, string(e.Kind))
+			}
+			if got, want := strings.Join(kinds, " "), "message edit reaction reaction message delete other other"; got != want {
+				t.Errorf("kinds %s\nwant  %s", got, want)
+			}
+			if c, ok := r.in.list()[4].Command(); !ok || c != (core.Command{Name: "poll", Args: "one, two"}) {
+				t.Errorf("command %+v", c)
+			}
+		})
+	}
+}
+
+// TestThreadsOfTheBot: who writes where the bot has its say means it.
+func TestThreadsOfTheBot(t *testing.T) {
+	r := start(t, slack.ModeEvents)
+	question := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "<@" + botUser + "> hi"})
+	strange := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "not for you"})
+	reply := answer(inChannel(), "hello")
+	reply.InReplyTo = core.MessageID(question.TS)
+	// Another node sends it, so that this one has to look.
+	other := newAdapter(t, r.api)
+	if _, err := other.Send(t.Context(), reply); err != nil {
+		t.Fatal(err)
+	}
+	r.speak(simulator.Utterance{Channel: place, User: ben, Text: "and me?", ThreadTS: question.TS})
+	r.speak(simulator.Utterance{Channel: place, User: ben, Text: "indeed", ThreadTS: strange.TS})
+	r.speak(simulator.Utterance{Channel: place, User: ben, Text: "yes", ThreadTS: strange.TS})
+	for text, want := range map[string]bool{"and me?": true, "indeed": false, "yes": false, "not for you": false, "hi": true} {
+		for _, e := range r.await(5) {
+			if e.Text() == text && e.Addressed != want {
+				t.Errorf("%q is addressed: %v", text, e.Addressed)
+			}
+		}
+	}
+	if n := len(r.sim.CallsOf("conversations.replies")); n > 2 {
+		t.Errorf("%d looks into two threads", n)
+	}
+}
+
+func TestWebhookBelievesOnlySlack(t *testing.T) {
+	r := start(t, slack.ModeEvents)
+	good := r.Body(r.Chat(0).Chat, "hello")
+	sign := func(at time.Time, secretUsed string, data []byte) *http.Request {
+		sim := simulator.New(simulator.Options{App: simulator.App{SigningSecret: secretUsed}, Now: func() time.Time { return at }})
+		t.Cleanup(sim.Close)
+		req := r.Forge(data)
+		sim.Sign(req, data)
+		return req
+	}
+	for name, tc := range map[string]struct {
+		request *http.Request
+		want    int
+	}{
+		"right":             {sign(time.Now(), signingSecret, good), 200},
+		"clock behind":      {sign(time.Now().Add(-4*time.Minute), signingSecret, good), 200},
+		"stale":             {sign(time.Now().Add(-6*time.Minute), signingSecret, good), 401},
+		"from the future":   {sign(time.Now().Add(6*time.Minute), signingSecret, good), 401},
+		"another secret":    {sign(time.Now(), "guess", good), 401},
+		"unsigned":          {r.Forge(good), 401},
+		"body changed":      {swapped(sign(time.Now(), signingSecret, good), r.Body(r.Chat(0).Chat, "other")), 401},
+		"time changed":      {restamped(sign(time.Now().Add(-6*time.Minute), signingSecret, good)), 401},
+		"signature is long": {with(sign(time.Now(), signingSecret, good), "X-Slack-Signature", "v0="+strings.Repeat("a", 10000)), 401},
+		"no version":        {with(sign(time.Now(), signingSecret, good), "X-Slack-Signature", "zz"), 401},
+		"not an object":     {sign(time.Now(), signingSecret, []byte(`[1]`)), 400},
+		"deep":              {sign(time.Now(), signingSecret, bytes.Repeat([]byte("["), 1<<20)), 400},
+		"invalid UTF-8":     {sign(time.Now(), signingSecret, []byte("{\"event\":{\"type\":\"\xff\"}}")), 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			r.adapter.Webhook(r.in).ServeHTTP(w, tc.request)
+			if w.Code != tc.want {
+				t.Errorf("status %d, want %d", w.Code, tc.want)
+			}
+		})
+	}
+	if n := len(r.in.list()); n != 2 { // the good one and the one of an unknown type
+		t.Errorf("%d envelopes", n)
+	}
+}
+
+func with(r *http.Request, key, value string) *http.Request { r.Header.Set(key, value); return r }
+
+func swapped(r *http.Request, data []byte) *http.Request {
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	return r
+}
+
+func restamped(r *http.Request) *http.Request {
+	return with(r, "X-Slack-Request-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
+}
+
+func TestWebhookAnswersAChallenge(t *testing.T) {
+	r := start(t, slack.ModeEvents)
+	hook := httptest.NewServer(r.adapter.Webhook(r.in))
+	defer hook.Close()
+	if err := r.sim.Verify(t.Context(), hook.URL); err != nil {
+		t.Error(err)
+	}
+	if len(r.in.list()) != 0 {
+		t.Error("a challenge became an envelope")
+	}
+}
+
+// TestWebhookSaysWhenItCouldNotStore: then Slack tries again.
+func TestWebhookSaysWhenItCouldNotStore(t *testing.T) {
+	r := start(t, slack.ModeEvents)
+	r.in.refuse = fault.New(fault.Retryable, "accept", errors.New("full"))
+	w := httptest.NewRecorder()
+	r.adapter.Webhook(r.in).ServeHTTP(w, r.Request(r.Body(r.Chat(0).Chat, "hello")))
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+// TestSocketKeepsWhatItCannotRead: events of unknown and broken shapes are stored and
+// acknowledged, and do not stop the others.
+func TestSocketKeepsWhatItCannotRead(t *testing.T) {
+	r := start(t, slack.ModeSocket)
+	r.run()
+	r.sim.RawEvent(place, map[string]any{"type": "message", "text": 17, "blocks": "broken"})
+	r.sim.RawDelivery("holograms", place, json.RawMessage(`"x"`))
+	r.sim.RawDelivery("interactive", place, json.RawMessage(`[1]`))
+	r.sim.RawDelivery("slash_commands", place, json.RawMessage(`null`))
+	r.speak(simulator.Utterance{Channel: place, User: ann, Text: "hello"})
+	all := r.await(5)
+	if last := all[len(all)-1]; last.Text() != "hello" {
+		t.Errorf("last is %+v", last)
+	}
+	r.settle()
+	if s := r.sim.Stats(); s.Retried != 0 || s.Delivered != 5 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestSocketSurvivesDisconnects: a storm of them is met with growing pauses, and nothing
+// is lost.
+func TestSocketSurvivesDisconnects(t *testing.T) {
+	r := start(t, slack.ModeSocket)
+	r.sim.Storm(2)
+	r.run()
+	r.eventually("a connection lasts", func() bool { return r.sim.Stats().Connections == 1 })
+	opened := r.sim.CallsOf("apps.connections.open")
+	if len(opened) != 3 {
+		t.Errorf("%d connections were asked for, want 3", len(opened))
+	}
+	for i := 2; i < len(opened); i++ {
+		if a, b := opened[i].At.Sub(opened[i-1].At), opened[i-1].At.Sub(opened[i-2].At); a < b {
+			t.Errorf("pause %d is %v after one of %v", i, a, b)
+		}
+	}
+	r.speak(simulator.Utterance{Channel: place, User: ann, Text: "one"})
+	r.await(1)
+	r.sim.Disconnect("warning")
+	r.sim.Disconnect("refresh_requested")
+	r.speak(simulator.Utterance{Channel: place, User: ann, Text: "two"})
+	r.await(2)
+}
+
+// TestSocketEndsWhenSomebodyMustAct: with what is to be done, and without a secret.
+func TestSocketEndsWhenSomebodyMustAct(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault simulator.Fault
+		class fault.Class
+		says  string
+	}{
+		"revoked":      {simulator.Fault{Kind: simulator.FaultError, Error: "token_revoked", Method: "apps.connections.open"}, fault.NeedsHuman, "revoked"},
+		"inactive":     {simulator.Fault{Kind: simulator.FaultError, Error: "account_inactive", Method: "auth.test"}, fault.NeedsHuman, "account sl"},
+		"scope":        {simulator.Fault{Kind: simulator.FaultError, Error: "missing_scope", Needed: "connections:write", Method: "apps.connections.open"}, fault.NeedsHuman, "connections:write"},
+		"switched off": {simulator.Fault{Kind: simulator.FaultError, Error: "forbidden_team", Method: "apps.connections.open"}, fault.NeedsHuman, "switch Socket Mode on"},
+		"flood":        {simulator.Fault{Kind: simulator.FaultTooManyRequests, RetryAfter: 5, Method: "apps.connections.open"}, fault.RateLimited, ""},
+		"out of order": {simulator.Fault{Kind: simulator.FaultServerError, Method: "apps.connections.open"}, fault.Retryable, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, slack.ModeSocket)
+			r.sim.Inject(tc.fault)
+			err := r.adapter.Run(t.Context(), r.in)
+			if fault.ClassOf(err) != tc.class || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("class %s: %v", fault.ClassOf(err), err)
+			}
+			noSecret(t, err)
+		})
+	}
+}
+
+// TestSocketStopsBehindWhatIsRefused: nothing later of the chat is taken before it.
+func TestSocketStopsBehindWhatIsRefused(t *testing.T) {
+	r := start(t, slack.ModeSocket, func(o *simulator.Options, _ *slack.Config) { o.Unordered = true })
+	r.in.refuse = fault.New(fault.RateLimited, "accept", errors.New("full"), fault.WithWait(time.Second))
+	for _, text := range []string{"one", "two", "three"} {
+		r.speak(simulator.Utterance{Channel: place, User: ann, Text: text})
+	}
+	err := r.adapter.Run(t.Context(), r.in)
+	if fault.ClassOf(err) != fault.RateLimited || fault.Wait(err) != time.Second {
+		t.Errorf("class %s: %v", fault.ClassOf(err), err)
+	}
+	r.in.mu.Lock()
+	r.in.refuse = nil
+	r.in.mu.Unlock()
+	r.run()
+	r.await(3)
+}
+
+func TestConfig(t *testing.T) {
+	valid := func() *slack.Config { return configOf(t, "http://127.0.0.1:1/api/") }
+	for name, tc := range map[string]struct {
+		change func(*slack.Config)
+		key    string
+	}{
+		"no bot token":      {func(c *slack.Config) { c.BotToken = secret.String{} }, "bot_token"},
+		"odd bot token":     {func(c *slack.Config) { c.BotToken = secret.New("a b") }, "bot_token"},
+		"no app token":      {func(c *slack.Config) { c.Mode, c.AppToken = slack.ModeSocket, secret.String{} }, "app_token"},
+		"no signing secret": {func(c *slack.Config) { c.SigningSecret = secret.String{} }, "signing_secret"},
+		"odd mode":          {func(c *slack.Config) { c.Mode = "rtm" }, "mode"},
+		"odd address":       {func(c *slack.Config) { c.APIURL = "slack.com" }, "api_url"},
+		"address with more": {func(c *slack.Config) { c.APIURL = "https://slack.com/api/?x" }, "api_url"},
+		"odd limit":         {func(c *slack.Config) { c.Limits.Chat = adapters.Rate{Count: 1} }, "limits.chat"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := valid()
+			tc.change(c)
+			problems := c.Validate()
+			if len(problems) != 1 || problems[0].Key != tc.key {
+				t.Errorf("problems %+v, want one of %s", problems, tc.key)
+			}
+			if _, err := slack.Factory().New(adapters.Settings{Account: "sl", Config: c, Log: zerolog.Nop()}); fault.ClassOf(err) != fault.NeedsHuman {
+				t.Errorf("made all the same: %v", err)
+			}
+		})
+	}
+	c := valid()
+	c.AppToken = secret.String{}
+	if problems := c.Validate(); len(problems) != 0 || !c.NeedsPublicURL() {
+		t.Errorf("problems %+v", problems)
+	}
+	c = valid()
+	c.Mode, c.SigningSecret = slack.ModeSocket, secret.String{}
+	if problems := c.Validate(); len(problems) != 0 || c.NeedsPublicURL() {
+		t.Errorf("problems %+v", problems)
+	}
+}
+
+func TestFetch(t *testing.T) {
+	r := start(t, slack.ModeEvents)
+	said := func(u simulator.Upload) core.FileRef {
+		t.Helper()
+		before := len(r.in.list())
+		r.speak(simulator.Utterance{Channel: place, User: ann, Text: "look", Files: []simulator.Upload{u}})
+		for _, p := range r.await(before + 1)[before].Parts {
+			if m, ok := p.(core.Media); ok {
+				return m.File
+			}
+		}
+		t.Fatal("no file")
+		return ""
+	}
+	fetch := func(ref core.FileRef, limit int64) (string, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		f, err := r.adapter.Fetch(ctx, ref, limit)
+		if err != nil {
+			return "", err
+		}
+		data, err := io.ReadAll(f)
+		return string(data), errors.Join(err, f.Close())
+	}
+	good := said(simulator.Upload{Name: "a b.txt", MIME: "text/plain", Bytes: []byte("the bytes")})
+	if text, err := fetch(good, 100); err != nil || text != "the bytes" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := fetch(good, 3); fault.ClassOf(err) != fault.Permanent {
+		t.Errorf("too large: %v", err)
+	}
+	if _, err := fetch(said(simulator.Upload{Name: "a", Bytes: []byte("more than was said"), Size: 2}), 5); fault.ClassOf(err) != fault.Permanent {
+		t.Errorf("larger than announced: %v", err)
+	}
+	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request went inside the network") }))
+	defer inside.Close()
+	for _, address := range []string{inside.URL + "/x", "http://169.254.169.254/", "https://slack.com.evil.test/", "https://u@files.slack.com/", "http://files.slack.com/", "file:///etc/passwd"} {
+		if _, err := fetch(said(simulator.Upload{Name: "a", URL: address}), 100); fault.ClassOf(err) != fault.Permanent {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, ref := range []core.FileRef{"", "nonsense", "3:abc", "9:F1"} {
+		if _, err := fetch(ref, 100); fault.ClassOf(err) != fault.Permanent {
+			t.Errorf("%q: %v", ref, err)
+		}
+	}
+	if _, err := fetch("2:F9", 100); fault.ClassOf(err) != fault.Permanent {
+		t.Errorf("no such file: %v", err)
+	}
+}

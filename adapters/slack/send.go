@@ -1,0 +1,141 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+)
+
+var errNoMessage = errors.New("the answer names no message")
+
+// address is where a reply goes, in the platform's ids.
+type address struct {
+	channel string
+	// thread is the message whose thread the reply stands in; "" for the channel itself.
+	thread string
+}
+
+// addressOfReply: in a channel an answer stands in the thread of the message it
+// answers, so that it does not come between other people's talk.
+func addressOfReply(r core.Reply) (address, error) {
+	channel, err := parseChat(r.To.Chat)
+	if err != nil {
+		return address{}, permanent("send", "the chat is %w", err)
+	}
+	to := address{channel: channel, thread: string(r.To.Thread)}
+	if to.thread == "" && r.To.Place == core.Group {
+		to.thread = string(r.InReplyTo)
+	}
+	if to.thread == "" {
+		return to, nil
+	}
+	if _, err := parseTS(to.thread); err != nil {
+		return address{}, permanent("send", "the thread is %w", err)
+	}
+	return to, nil
+}
+
+// Send implements adapters.Sender.
+func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) {
+	m, more, err := piece(r)
+	if err != nil {
+		return core.Receipt{}, err
+	}
+	to, err := addressOfReply(r)
+	if err != nil {
+		return core.Receipt{}, err
+	}
+	options := m.options(r)
+	if to.thread != "" {
+		options = append(options, slackgo.MsgOptionTS(to.thread))
+	}
+	var ts string
+	err = a.api.call(ctx, "chat.postMessage", func(ctx context.Context) (err error) {
+		_, ts, err = a.api.client.PostMessageContext(ctx, to.channel, options...)
+		return err
+	})
+	if err != nil {
+		return core.Receipt{}, err
+	}
+	if _, err := parseTS(ts); err != nil {
+		return core.Receipt{}, fault.New(fault.Retryable, "chat.postMessage", errNoMessage, fault.Unsure())
+	}
+	if to.thread != "" {
+		a.threads.note(to, true)
+	}
+	return core.Receipt{Message: core.MessageID(ts), At: moment(ts, a.now()), More: more}, nil
+}
+
+// options are the arguments of a message. Slack shows no previews of links in it.
+func (m outgoing) options(r core.Reply) []slackgo.MsgOption {
+	options := []slackgo.MsgOption{
+		slackgo.MsgOptionText(m.text, false), slackgo.MsgOptionDisableLinkUnfurl(), slackgo.MsgOptionDisableMediaUnfurl(),
+	}
+	if len(m.blocks) > 0 {
+		options = append(options, slackgo.MsgOptionBlocks(m.blocks...))
+	}
+	if r.Final { // a draft must not be taken for its reply
+		options = append(options, slackgo.MsgOptionMetadata(slackgo.SlackMetadata{
+			EventType:    metadataType,
+			EventPayload: map[string]any{metadataReply: string(r.ID), metadataPiece: len(r.Sent)},
+		}))
+	}
+	return options
+}
+
+// Edit implements adapters.Editor.
+func (a *Adapter) Edit(ctx context.Context, id core.MessageID, r core.Reply) (core.Receipt, error) {
+	m, more, err := piece(r)
+	if err != nil {
+		return core.Receipt{}, err
+	}
+	channel, err := parseChat(r.To.Chat)
+	if err != nil {
+		return core.Receipt{}, permanent("edit", "the chat is %w", err)
+	}
+	ts, err := parseTS(string(id))
+	if err != nil {
+		return core.Receipt{}, permanent("edit", "the message is %w", err)
+	}
+	err = a.api.call(ctx, "chat.update", func(ctx context.Context) error {
+		_, _, _, err := a.api.client.UpdateMessageContext(ctx, channel, ts, m.options(r)...)
+		return err
+	})
+	if err != nil {
+		return core.Receipt{}, err
+	}
+	return core.Receipt{Message: id, At: a.now().UTC(), More: more}, nil
+}
+
+// typingFor is how long a status is shown when no message ends it
+// (https://docs.slack.dev/reference/methods/assistant.threads.setStatus).
+const typingFor = 2 * time.Minute
+
+// Typing implements adapters.Typer. Slack shows what a bot is doing in threads only;
+// elsewhere nothing is called.
+func (a *Adapter) Typing(ctx context.Context, to core.Conversation) error {
+	if to.Thread == "" || a.noStatus.Load() {
+		return nil
+	}
+	where, err := addressOfReply(core.Reply{To: to})
+	if err != nil {
+		return err
+	}
+	status := slackgo.AssistantThreadsSetStatusParameters{ChannelID: where.channel, ThreadTS: where.thread, Status: "is thinking…"}
+	err = a.api.call(ctx, "assistant.threads.setStatus", func(ctx context.Context) error {
+		return a.api.client.SetAssistantThreadsStatusContext(ctx, status)
+	})
+	switch refused(err) {
+	case "missing_scope", "not_allowed_token_type", "unknown_method", "method_deprecated":
+		// The app was set up without it; it is an adornment.
+		a.noStatus.Store(true)
+		a.log.Info().Msg("no typing is shown: the app lacks the scope assistant:write or chat:write for it")
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,90 @@
+package slack
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/parley-hub/parley/core"
+)
+
+const (
+	// keptThreads is how many threads are remembered, twice at most.
+	keptThreads = 4096
+	// lookTimeout bounds the look into a thread: Slack waits three seconds for an ack.
+	lookTimeout = time.Second
+)
+
+// threads remembers in which threads the bot has its say: who writes there talks to
+// it. It holds the newest in two halves, so that forgetting costs nothing.
+type threads struct {
+	mu       sync.Mutex
+	new, old map[address]bool
+}
+
+// note remembers a thread. One that the bot once spoke in stays so.
+func (t *threads) note(at address, ours bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.new) >= keptThreads || t.new == nil {
+		t.new, t.old = make(map[address]bool), t.new
+	}
+	t.new[at] = ours || t.new[at] || t.old[at]
+}
+
+func (t *threads) get(at address) (ours, known bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ours, known = t.new[at]; !known {
+		ours, known = t.old[at]
+	}
+	return ours, known
+}
+
+// joined completes an envelope: in a thread that the bot takes part in, its people
+// need not name it each time.
+func (a *Adapter) joined(ctx context.Context, e core.Envelope) core.Envelope {
+	at := address{channel: string(e.In.Chat), thread: string(e.In.Thread)}
+	if at.thread == "" || e.In.Place != core.Group {
+		return e
+	}
+	if e.From.Bot && string(e.From.ID) == a.whoami().self {
+		a.threads.note(at, true) // another node may have said it
+		return e
+	}
+	if e.Addressed || (e.Kind != core.KindMessage && e.Kind != core.KindEdit) {
+		return e
+	}
+	ours, known := a.threads.get(at)
+	if !known {
+		var err error
+		if ours, err = a.look(ctx, at); err != nil {
+			a.log.Debug().Err(err).Msg("nobody knows whether the bot takes part in a thread")
+			return e
+		}
+		a.threads.note(at, ours)
+	}
+	e.Addressed = ours
+	return e
+}
+
+// look reads the beginning of a thread.
+func (a *Adapter) look(ctx context.Context, at address) (ours bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	var page struct {
+		Messages []struct {
+			User string `json:"user"`
+		} `json:"messages"`
+	}
+	args := url.Values{"channel": {at.channel}, "ts": {at.thread}, "limit": {"50"}}
+	if err := a.api.ask(ctx, "conversations.replies", args, &page); err != nil {
+		return false, err
+	}
+	self := a.whoami().self
+	for _, m := range page.Messages {
+		ours = ours || self != "" && m.User == self
+	}
+	return ours, nil
+}
