@@ -191,6 +191,9 @@ type Settings struct {
 	// PublicURL is where the platform reaches this account's webhook; empty when
 	// the hub has no public address.
 	PublicURL string
+	// StateDir is where the account may keep small files of its own between lives of
+	// the process; empty for nowhere. It exists and only this user can read it.
+	StateDir string
 	// Client makes all HTTP calls of the adapter; nil means one of its own.
 	Client *http.Client
 	Log    zerolog.Logger
