@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
+	"github.com/parley-hub/parley/internal/app"
 )
 
 func read(t *testing.T, path string) string {
@@ -111,10 +112,17 @@ func pathsOfType(path string, t reflect.Type) []string {
 	}
 }
 
+// comments are the lines of a file that are comments.
+var comments = regexp.MustCompile(`(?m)^\s*#.*$`)
+
 func TestExamples(t *testing.T) {
-	env := []string{"TELEGRAM_TOKEN=1", "PUBLIC_BOT_TOKEN=2", "TEAM_BOT_TOKEN=3", "GPU_KEY=4"}
+	env := []string{
+		"TELEGRAM_TOKEN=1", "PUBLIC_BOT_TOKEN=2", "TEAM_BOT_TOKEN=3", "GPU_KEY=4", "SLACK_BOT_TOKEN=5", "SLACK_APP_TOKEN=6",
+		"DISCORD_TOKEN=7", "WHATSAPP_TOKEN=8", "WHATSAPP_APP_SECRET=9", "WHATSAPP_VERIFY_TOKEN=10",
+	}
 	want := map[string][]core.Account{
 		"minimal.yaml": {"telegram"}, "two-bots.yaml": {"public", "team"}, "local-ollama.yaml": {"telegram"},
+		"slack.yaml": {"slack"}, "discord.yaml": {"discord"}, "whatsapp.yaml": {"whatsapp"},
 	}
 	found, err := filepath.Glob("examples/*.yaml")
 	if err != nil || len(found) != len(want) {
@@ -122,7 +130,7 @@ func TestExamples(t *testing.T) {
 	}
 	for _, path := range found {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			c, warnings, err := configs.Load(configs.Source{Path: path, Env: env, Factories: platforms()})
+			c, warnings, err := configs.Load(configs.Source{Path: path, Env: env, Factories: app.Factories()})
 			if err != nil || len(warnings) > 0 {
 				t.Fatalf("Load: %v, warnings %v", err, warnings)
 			}
@@ -130,8 +138,8 @@ func TestExamples(t *testing.T) {
 				t.Errorf("channels (-want +got):\n%s", diff)
 			}
 			// Without their secrets they name each of them.
-			_, _, err = configs.Load(configs.Source{Path: path, Factories: platforms()})
-			if err == nil || strings.Count(err.Error(), "is not set") != strings.Count(read(t, path), "env:") {
+			_, _, err = configs.Load(configs.Source{Path: path, Factories: app.Factories()})
+			if err == nil || strings.Count(err.Error(), "is not set") != strings.Count(comments.ReplaceAllString(read(t, path), ""), "env:") {
 				t.Errorf("without an environment: %v", err)
 			}
 		})

@@ -15,7 +15,10 @@ import (
 )
 
 // environment holds the secrets that the examples name.
-var environment = []string{"TELEGRAM_TOKEN=1:x", "PUBLIC_BOT_TOKEN=2:x", "TEAM_BOT_TOKEN=3:x", "GPU_KEY=4"}
+var environment = []string{"TELEGRAM_TOKEN=1:x", "PUBLIC_BOT_TOKEN=2:x", "TEAM_BOT_TOKEN=3:x", "GPU_KEY=4",
+	"SLACK_BOT_TOKEN=xoxb-5", "SLACK_APP_TOKEN=xapp-6", "DISCORD_TOKEN=7", "WHATSAPP_TOKEN=8", "WHATSAPP_APP_SECRET=9",
+	"WHATSAPP_VERIFY_TOKEN=10",
+}
 
 // load reads a configuration with the platforms there really are.
 func load(t *testing.T, path string, env ...string) *configs.Config {
