@@ -35,7 +35,7 @@ func (p *discord) serve(t *testing.T, _ string) { p.api = hubtest.Serve(t, p.sim
 func (p *discord) connect(*testing.T) {}
 
 func (p *discord) channels() string {
-	return fmt.Sprintf(`{discord: {mode: gateway, token: %q, application_id: "100", session_file: "DIR/discord.json", api_url: %q, limits: {account: {count: 0}, chat: {count: 0}}}}`,
+	return fmt.Sprintf(`{discord: {mode: gateway, token: %q, application_id: "100", api_url: %q, limits: {account: {count: 0}, chat: {count: 0}}}}`,
 		discordToken, p.api)
 }
 

@@ -1,0 +1,249 @@
+package discord
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+
+	"github.com/parley-hub/parley/core/secret"
+)
+
+const (
+	// callTimeout bounds one call.
+	callTimeout = 30 * time.Second
+	// maxAnswer bounds what is read of one answer; a hundred messages have less.
+	maxAnswer = 8 << 20
+)
+
+var (
+	errAnswerTooLong = errors.New("the answer is longer than any the server gives")
+	errShape         = errors.New("the result has another shape than the documented one")
+)
+
+// api makes calls with one token. It repeats nothing.
+type api struct {
+	account string
+	token   secret.String
+	base    *url.URL
+	session *discordgo.Session
+	http    *http.Client
+	owned   bool
+}
+
+func newAPI(account string, c *Config, client *http.Client) (*api, error) {
+	base, err := url.Parse(strings.TrimRight(c.APIURL, "/"))
+	if err != nil {
+		return nil, err
+	}
+	owned := client == nil
+	own := http.Client{}
+	if owned {
+		own.Transport = &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			MaxIdleConnsPerHost:   32,
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ResponseHeaderTimeout: callTimeout,
+			ForceAttemptHTTP2:     true,
+		}
+	} else {
+		own = *client
+	}
+	if own.Transport == nil {
+		own.Transport = http.DefaultTransport
+	}
+	// Each call brings its own timeout. A redirect would carry the token to another host.
+	own.Timeout = 0
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	session, err := discordgo.New("Bot " + c.Token.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	session.LogLevel = -1 // below its lowest: it would print to the standard logger
+	dialer := *session.Dialer
+	dialer.HandshakeTimeout = helloWithin
+	session.Dialer = &dialer
+	return &api{account: account, token: c.Token, base: base, session: session, http: &own, owned: owned}, nil
+}
+
+// close gives back idle connections of a client nobody else uses.
+func (a *api) close() {
+	if a.owned {
+		a.http.CloseIdleConnections()
+	}
+}
+
+// request is one call.
+type request struct {
+	// op names the call in errors.
+	op, method, url string
+	// body is sent as JSON, nil for none; with contentType it is raw bytes.
+	body        any
+	contentType string
+	// leaves is true for calls that leave or change a message.
+	leaves bool
+}
+
+// call makes one call and decodes its result into result (nil to ignore it). The
+// error is a fault.
+func (a *api) call(ctx context.Context, r request, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	data, raw := r.body.([]byte)
+	if r.contentType == "" {
+		r.contentType = "application/json"
+	}
+	if !raw && r.body != nil {
+		var err error
+		if data, err = json.Marshal(r.body); err != nil {
+			return permanent(r.op, "the request has no JSON form: %w", err)
+		}
+	}
+	record := &recorder{base: a.base, next: a.http.Transport}
+	client := *a.http
+	client.Transport = record
+	// A limiter of its own: the one of the session makes calls wait without heeding
+	// their context.
+	bucket := discordgo.NewRatelimiter().LockBucket(r.op)
+	body, err := a.session.RequestWithLockedBucket(r.method, r.url, r.contentType, data, bucket, 0,
+		discordgo.WithClient(&client), discordgo.WithRetryOnRatelimit(false), discordgo.WithRestRetries(0),
+		func(cfg *discordgo.RequestConfig) { cfg.Request = cfg.Request.WithContext(record.trace(ctx)) })
+	if err != nil {
+		return a.answer(ctx, r, record, body, err).fault(a.account)
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, result); err != nil {
+		return answer{op: r.op, status: record.status, leaves: r.leaves, sent: true, cause: errShape}.fault(a.account)
+	}
+	return nil
+}
+
+// answer sorts out what became of a call that failed.
+func (a *api) answer(ctx context.Context, r request, record *recorder, body []byte, err error) answer {
+	out := answer{op: r.op, leaves: r.leaves, status: record.status, sent: record.sent(ctx)}
+	if record.status != 0 {
+		out.wait = headerSeconds(record.header, "Retry-After")
+		out.scope = record.header.Get("X-RateLimit-Scope")
+		out.global = record.header.Get("X-RateLimit-Global") != ""
+	}
+	var said struct {
+		Code       int             `json:"code"`
+		Message    string          `json:"message"`
+		RetryAfter float64         `json:"retry_after"`
+		Global     bool            `json:"global"`
+		Errors     json.RawMessage `json:"errors"`
+	}
+	if record.status >= http.StatusBadRequest && json.Unmarshal(body, &said) == nil && said.Message != "" {
+		out.spoke, out.code = true, said.Code
+		out.message = a.redact(said.Message)
+		if len(said.Errors) > 0 {
+			out.message += " " + a.redact(cut(string(said.Errors), 500))
+		}
+		if w := seconds(said.RetryAfter); w > 0 {
+			out.wait = w
+		}
+		out.global = out.global || said.Global
+		return out
+	}
+	out.cause = a.clean(ctx, err)
+	return out
+}
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "")
+	}
+	return s
+}
+
+// clean makes an error that names no token: causes further down print whole
+// requests, so only the words survive, and the context's error for errors.Is.
+func (a *api) clean(ctx context.Context, err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	words := a.redact(cut(err.Error(), 500))
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) || strings.HasPrefix(words, "HTTP ") || strings.Contains(words, "<html") {
+		words = "the answer is not JSON"
+	}
+	if cause := ctx.Err(); cause != nil {
+		return fmt.Errorf("%w (%s)", cause, words)
+	}
+	return errors.New(words)
+}
+
+func (a *api) redact(text string) string { return a.token.Redact(text) }
+
+// recorder is the transport of one call: it sends it to the configured address and
+// keeps what discordgo forgets.
+type recorder struct {
+	base      *url.URL
+	next      http.RoundTripper
+	status    int
+	header    http.Header
+	connected atomic.Bool
+	wrote     atomic.Bool
+}
+
+func (r *recorder) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { r.connected.Store(true) },
+		WroteRequest: func(i httptrace.WroteRequestInfo) { r.wrote.Store(i.Err == nil) },
+	})
+}
+
+// RoundTrip implements http.RoundTripper.
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	out := req.Clone(req.Context())
+	out.URL.Scheme, out.URL.Host, out.Host = r.base.Scheme, r.base.Host, ""
+	out.URL.Path = r.base.Path + out.URL.Path
+	if out.URL.RawPath != "" {
+		out.URL.RawPath = r.base.EscapedPath() + out.URL.RawPath
+	}
+	resp, err := r.next.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	r.status, r.header = resp.StatusCode, resp.Header
+	resp.Body = &capped{ReadCloser: resp.Body, left: maxAnswer, over: errAnswerTooLong}
+	return resp, nil
+}
+
+// sent tells whether the server may have the whole request. After a cancelled
+// context the writer may still be at work, so a connection is enough.
+func (r *recorder) sent(ctx context.Context) bool {
+	return r.status != 0 || r.wrote.Load() || (ctx.Err() != nil && r.connected.Load())
+}
+
+// capped reads up to left bytes; when more comes it fails with over.
+type capped struct {
+	io.ReadCloser
+	left int64
+	over error
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	if int64(len(p)) > c.left+1 {
+		p = p[:c.left+1]
+	}
+	n, err := c.ReadCloser.Read(p)
+	if int64(n) > c.left {
+		n, err = int(c.left), c.over
+	}
+	c.left -= int64(n)
+	return n, err
+}

@@ -1,0 +1,40 @@
+// Package discord is the adapter for Discord: one bot application is one account.
+//
+// # Coming in
+//
+// Mode gateway keeps a websocket to Discord's gateway. The connection is dialled
+// through discordgo, its loop is this package's own: discordgo advances its
+// sequence before anybody stored the event, reconnects by itself on every close
+// code and waits without an end for a HELLO that does not come. Here the sequence
+// that heartbeats and RESUME tell is the last one that was stored with everything
+// before it. When Inbox.Accept fails, Run closes the connection with a code that
+// keeps the session and returns the fault; the next Run resumes, and Discord sends
+// again what was not stored. When the session itself is lost (op 9, codes 4007 and
+// 4009) what was said meanwhile is read over REST, per channel, from the last
+// stored message on. Edits, deletes and reactions of such a gap are lost; Discord
+// has no way to ask for them.
+//
+// With session_file the session and those places survive the process. Without it a
+// restart begins a new session, and what people say between is not seen.
+//
+// Mode interactions serves Discord's calls (slash commands and buttons) with an
+// http.Handler: Ed25519 signature and age are checked on the raw body before it is
+// parsed. An interaction is answered "deferred" after Inbox.Accept returned nil;
+// Discord gives three seconds for that and delivers an interaction only once, so a
+// person sees a failure when the inbox refuses.
+//
+// # Going out
+//
+// A reply is planned as a list of messages (plan, in outbound.go), a pure function
+// of the reply. Every message carries a nonce derived from the reply and the place
+// in it, with enforce_nonce: sent again within some minutes it is the same message.
+// That is why Reconcile says "not found" so readily: to send again is harmless. Only
+// answers to interactions carry none; those are looked up in the history by the
+// interaction they answer.
+//
+// Calls go through discordgo's REST transport with a rate limiter of its own for each
+// call, so that none waits for another in there: waits belong to adapters.Limiter.
+//
+// Facts of the protocol: https://docs.discord.com/developers (resources/message,
+// events/gateway, interactions, topics/rate-limits).
+package discord

@@ -1,0 +1,138 @@
+package discord_test
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-hub/parley/simulators/discord"
+)
+
+const nodeTimeout = 2 * time.Minute
+
+// discordjsDir gives a folder with discord.js installed: the one in testdata when it is there
+// already, otherwise a temporary copy.
+func discordjsDir(ctx context.Context, t *testing.T) string {
+	t.Helper()
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Fatalf("this test needs %s: %v", tool, err)
+		}
+	}
+	const from = "testdata/discordjs"
+	if _, err := os.Stat(filepath.Join(from, "node_modules", "discord.js")); err == nil {
+		return from
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund")
+	npm.Dir = dir
+	if out, err := npm.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// An unrelated client must find the simulator as it finds the real service.
+func TestDiscordJS(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), nodeTimeout)
+	defer cancel()
+	dir := discordjsDir(ctx, t)
+	s := discord.New(discord.Options{Token: token, ApplicationID: application})
+	web := httptest.NewServer(s)
+	t.Cleanup(web.Close)
+	t.Cleanup(s.Close)
+	ann := s.AddUser("Ann")
+	dm := s.OpenDM(ann)
+	guild := s.AddGuild("Team", ann)
+	thread, err := s.AddThread(s.AddChannel(guild, "general"), "side")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	node := exec.CommandContext(ctx, "node", "check.mjs", web.URL, token, application)
+	node.Dir = dir
+	var out bytes.Buffer
+	node.Stdout, node.Stderr = &out, &out
+	stdin, err := node.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		err := node.Wait()
+		cancel() // nothing more comes
+		ended <- err
+	}()
+	play(ctx, t, s, ann, dm, thread)
+	if _, err := stdin.Write([]byte("end\n")); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil || strings.TrimSpace(out.String()) != "ok" {
+		var calls strings.Builder
+		for _, c := range s.Calls() {
+			calls.WriteString(c.Name + " " + c.Body + "\n")
+		}
+		t.Fatalf("%v\n%s\n%s", err, out.String(), calls.String())
+	}
+}
+
+// play is the people's side: each step waits for what the client made of the one before.
+func play(ctx context.Context, t *testing.T, s *discord.Server, ann, dm, thread string) {
+	t.Helper()
+	has := func(channel, text string) bool {
+		return slices.ContainsFunc(s.Shown(channel), func(p discord.Posted) bool { return p.ByBot && p.Text == text })
+	}
+	shows := func(channel, text string) {
+		t.Helper()
+		if err := s.Wait(ctx, func() bool { return has(channel, text) }); err != nil {
+			t.Errorf("waiting for %q: %v", text, err)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	must(s.Wait(ctx, func() bool { return s.Connected() == 1 && len(s.Commands()) == 1 }))
+	ping, err := s.Say(dm, ann, "ping")
+	must(err)
+	shows(dm, "ready")
+	shows(dm, "once")
+	i := slices.IndexFunc(s.Shown(dm), func(p discord.Posted) bool { return p.Text == "pong again" })
+	if i < 0 {
+		t.Error("the edit does not show")
+		return
+	}
+	_, err = s.Press(dm, s.Shown(dm)[i].ID, ann, "yes")
+	must(err)
+	shows(dm, "pressed")
+	_, err = s.Command(dm, ann, "ask", "what?")
+	must(err)
+	shows(dm, "an answer")
+	shows(dm, "and more")
+	must(s.React(dm, ping.ID, ann, "👍", false))
+	shows(dm, "reacted 👍")
+	_, err = s.Say(thread, ann, "in the thread")
+	must(err)
+	shows(thread, "seen there")
+	s.Reconnect()
+	_, err = s.Say(dm, ann, "after the gap")
+	must(err)
+	shows(dm, "resumed")
+	must(s.DeleteShown(dm, ping.ID))
+	shows(dm, "gone")
+}

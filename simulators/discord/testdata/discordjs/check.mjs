@@ -1,0 +1,68 @@
+// Talks to the simulator through discord.js: node check.mjs BASE TOKEN APPLICATION.
+// The process that runs it plays the people: it writes, presses and runs commands when it sees
+// that this side is ready for it, and reads what the channels show.
+import assert from "node:assert/strict";
+import { ActionRowBuilder, ButtonBuilder, ButtonStyle, Client, Events, GatewayIntentBits, Partials, REST, Routes } from "discord.js";
+
+const [base, token, application] = process.argv.slice(2);
+const rest = { api: `${base}/api`, version: "10" };
+const client = new Client({
+  rest,
+  intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildMessages, GatewayIntentBits.DirectMessages,
+    GatewayIntentBits.DirectMessageReactions, GatewayIntentBits.MessageContent],
+  partials: [Partials.Channel, Partials.Message, Partials.Reaction],
+});
+
+const row = () => new ActionRowBuilder().addComponents(
+  new ButtonBuilder().setCustomId("yes").setLabel("Yes").setStyle(ButtonStyle.Primary),
+  new ButtonBuilder().setLabel("Docs").setURL("https://example.org").setStyle(ButtonStyle.Link));
+
+async function refused(promise, code) {
+  await assert.rejects(promise, (e) => e.code === code || assert.fail(`code ${e.code}, want ${code}: ${e.message}`));
+}
+
+client.on(Events.MessageCreate, async (message) => {
+  if (message.author.bot) return;
+  if (message.content === "ping") {
+    await message.channel.sendTyping();
+    const sent = await message.reply({ content: "**pong**", components: [row()] });
+    assert.equal(sent.reference.messageId, message.id);
+    await sent.edit({ content: "pong again", components: [row()] });
+    await refused(message.channel.send("x".repeat(2001)), 50035);
+    await refused(message.channel.send(""), 50006);
+    const twin = { content: "once", nonce: "n-1", enforceNonce: true };
+    assert.equal((await message.channel.send(twin)).id, (await message.channel.send(twin)).id);
+    const history = await message.channel.messages.fetch({ limit: 10 });
+    assert.ok(history.has(sent.id));
+    await message.channel.send("ready");
+  } else if (message.content === "in the thread") {
+    assert.ok(message.channel.isThread());
+    await message.channel.send("seen there");
+  } else if (message.content === "after the gap") {
+    await message.channel.send("resumed");
+  }
+});
+
+client.on(Events.InteractionCreate, async (i) => {
+  if (i.isChatInputCommand()) {
+    assert.equal(i.options.getString("text"), "what?");
+    await i.deferReply();
+    await i.editReply("an answer");
+    await i.followUp("and more");
+  } else if (i.isButton()) {
+    assert.equal(i.customId, "yes");
+    await i.deferUpdate();
+    await i.followUp("pressed");
+  }
+});
+
+client.on(Events.MessageDelete, (message) => message.channel.send("gone"));
+client.on(Events.MessageReactionAdd, (reaction) => reaction.message.channel.send(`reacted ${reaction.emoji.name}`));
+client.on(Events.Error, (e) => { console.error(e); process.exit(1); });
+process.on("unhandledRejection", (e) => { console.error(e); process.exit(1); });
+process.stdin.on("data", () => { client.destroy().then(() => { console.log("ok"); process.exit(0); }); });
+
+const api = new REST(rest).setToken(token);
+const option = { type: 3, name: "text", description: "What to say" };
+await api.put(Routes.applicationCommands(application), { body: [{ name: "ask", description: "Ask", options: [option] }] });
+await client.login(token);
