@@ -1,0 +1,195 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+)
+
+const (
+	platform = "whatsapp"
+	// typingFor is how long the platform shows the typing indicator
+	// (https://developers.facebook.com/documentation/business-messaging/whatsapp/typing-indicators).
+	typingFor = 25 * time.Second
+	// checkEvery is how often the token is looked at while nothing else tells that it works.
+	checkEvery = 10 * time.Minute
+	// keptPeople bounds the chats whose last message is remembered.
+	keptPeople = 50_000
+)
+
+// factory implements adapters.Factory.
+type factory struct{}
+
+// Factory makes adapters for WhatsApp numbers.
+func Factory() adapters.Factory { return factory{} }
+
+// Platform implements adapters.Factory.
+func (factory) Platform() string { return platform }
+
+// Defaults implements adapters.Factory; it gives a *Config.
+func (factory) Defaults() adapters.Config { return defaults() }
+
+// New implements adapters.Factory.
+func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
+	c, ok := s.Config.(*Config)
+	if !ok || c == nil {
+		return nil, fault.New(fault.Bug, "new adapter", fmt.Errorf("configuration is a %T", s.Config))
+	}
+	if problems := c.Validate(); len(problems) > 0 {
+		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("account %s: %s %s", s.Account, problems[0].Key, problems[0].Text))
+	}
+	if s.PublicURL == "" {
+		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf(
+			"account %s: mode is %s, but the hub has no public address; give it one", s.Account, c.Mode))
+	}
+	return newCloud(s, c)
+}
+
+// Cloud is one business phone number on the Cloud API. Make it with Factory().New.
+type Cloud struct {
+	account  core.Account
+	config   Config
+	api      *api
+	observer core.Observer
+	log      zerolog.Logger
+	now      func() time.Time
+	outcomes *outcomes
+	// lookup finds the addresses of a media host.
+	lookup lookup
+
+	mu sync.Mutex
+	// last is the newest message of each chat: what can be marked as read.
+	last *recent[core.ChatID, core.MessageID]
+	// templates tells when a chat was sent the template it has not answered yet.
+	templates *recent[core.ChatID, time.Time]
+}
+
+func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
+	calls, err := newAPI(string(s.Account), c, s.Client)
+	if err != nil {
+		return nil, err
+	}
+	return &Cloud{
+		account:   s.Account,
+		config:    *c,
+		api:       calls,
+		observer:  s.Observer,
+		log:       s.Log,
+		now:       time.Now,
+		outcomes:  newOutcomes(c.StatusGrace, time.Now),
+		lookup:    resolve,
+		last:      newRecent[core.ChatID, core.MessageID](keptPeople),
+		templates: newRecent[core.ChatID, time.Time](keptPeople),
+	}, nil
+}
+
+// The contract this adapter keeps.
+var (
+	_ adapters.Adapter    = (*Cloud)(nil)
+	_ adapters.Typer      = (*Cloud)(nil)
+	_ adapters.Webhooker  = (*Cloud)(nil)
+	_ adapters.Fetcher    = (*Cloud)(nil)
+	_ adapters.Reconciler = (*Cloud)(nil)
+	_ adapters.Factory    = factory{}
+	_ adapters.Config     = (*Config)(nil)
+)
+
+// Describe implements adapters.Adapter.
+func (a *Cloud) Describe() adapters.Description {
+	return adapters.Description{
+		Account:  a.account,
+		Platform: platform,
+		Mode:     a.config.Mode,
+		Capabilities: adapters.Capabilities{
+			TypingFor: typingFor,
+			Limits:    a.config.Limits,
+			Support: map[string]adapters.Support{
+				"text": adapters.Native, "markdown": adapters.Native, "bold": adapters.Native, "italic": adapters.Native,
+				"strike": adapters.Native, "code": adapters.Native, "quote": adapters.Native, "list": adapters.Rendered,
+				"link": adapters.Rendered, "table": adapters.Rendered, "mention": adapters.Rendered,
+				"image": adapters.Native, "voice": adapters.Native, "audio": adapters.Native, "video": adapters.Native,
+				"document": adapters.Native, "sticker": adapters.Native, "location": adapters.Native,
+				"contact": adapters.Native, "buttons": adapters.Native, "reply": adapters.Native,
+				"reaction": adapters.Native, "command": adapters.Rendered, "typing": adapters.Native,
+				"edit": adapters.Unsupported, "delete": adapters.Unsupported, "thread": adapters.Unsupported,
+				"group": adapters.Unsupported, "streaming": adapters.Unsupported, "album": adapters.Unsupported,
+			},
+		},
+	}
+}
+
+// Run implements adapters.Receiver. Messages come through the webhook; Run only makes
+// sure, now and then, that the token still opens the number.
+func (a *Cloud) Run(ctx context.Context, in adapters.Inbox) error {
+	defer a.api.close()
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	for {
+		err := a.check(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		adapters.Connected(in)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// check asks for the number with the account's token.
+func (a *Cloud) check(ctx context.Context) error {
+	var number struct {
+		ID string `json:"id"`
+	}
+	err := a.api.do(ctx, call{
+		op: "check number", method: http.MethodGet, path: a.config.PhoneNumberID,
+		query: url.Values{"fields": {"id,display_phone_number,verified_name"}},
+	}, &number)
+	switch {
+	case fault.ClassOf(err) == fault.Permanent:
+		return fault.New(fault.NeedsHuman, "check number", fmt.Errorf(
+			"account %s: the token does not open phone_number_id %s; compare it with the API setup page of the app: %w",
+			a.account, a.config.PhoneNumberID, err))
+	case err != nil:
+		return err
+	case number.ID != a.config.PhoneNumberID:
+		return fault.New(fault.Retryable, "check number", errShape)
+	}
+	return nil
+}
+
+// seen remembers what an accepted envelope opens: the chat's message that typing
+// refers to, and the window in which free text is taken.
+func (a *Cloud) seen(e arrival) {
+	if e.Kind == core.KindOther || e.In.Place != core.Private {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.templates.drop(e.In.Chat)
+	if e.readable != "" {
+		a.last.set(e.In.Chat, e.readable)
+	}
+}
+
+func (a *Cloud) observe(e core.Event) {
+	if a.observer == nil {
+		return
+	}
+	e.At, e.Account = a.now(), a.account
+	a.observer.Observe(e)
+}

@@ -1,0 +1,205 @@
+package whatsapp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/secret"
+)
+
+const (
+	// callTimeout bounds one call.
+	callTimeout = 30 * time.Second
+	// maxAnswer bounds what is read of one answer; the largest is a few kilobytes.
+	maxAnswer = 1 << 20
+	// longestWait bounds what a Retry-After is believed.
+	longestWait = 24 * time.Hour
+)
+
+var (
+	errAnswerTooLong = errors.New("the answer is longer than any the server gives")
+	errShape         = errors.New("the answer has another shape than the documented one")
+	errNotJSON       = errors.New("the body is not JSON")
+)
+
+// api makes calls with one token. It repeats nothing.
+type api struct {
+	account string
+	token   secret.String
+	base    *url.URL
+	version string
+	http    *http.Client
+	owned   bool
+}
+
+func newAPI(account string, c *Config, client *http.Client) (*api, error) {
+	base, err := url.Parse(strings.TrimRight(c.APIURL, "/"))
+	if err != nil {
+		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("api_url: %w", err))
+	}
+	owned := client == nil
+	own := http.Client{}
+	if owned {
+		own.Transport = &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			MaxIdleConnsPerHost:   32,
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ResponseHeaderTimeout: callTimeout,
+			ForceAttemptHTTP2:     true,
+		}
+	} else {
+		own = *client
+	}
+	// A redirect would carry the token, or a download, to another host.
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	own.Timeout = 0
+	return &api{account: account, token: c.AccessToken, base: base, version: c.APIVersion, http: &own, owned: owned}, nil
+}
+
+// close gives back idle connections of a client nobody else uses.
+func (a *api) close() {
+	if a.owned {
+		a.http.CloseIdleConnections()
+	}
+}
+
+// call is one call: what it is for the log, its path below the version, and what it sends.
+type call struct {
+	op     string
+	method string
+	path   string
+	query  url.Values
+	// body is sent as JSON; nil for none.
+	body any
+	// leaves is true when the call leaves a message: an outcome can be unknown then.
+	leaves bool
+}
+
+// do makes one call and decodes its answer into result (nil to ignore it). The error
+// is a fault.
+func (a *api) do(ctx context.Context, c call, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out := answer{op: c.op, leaves: c.leaves}
+	req, err := a.request(ctx, c)
+	if err != nil {
+		return fault.New(fault.Bug, c.op, errors.New(a.token.Redact(err.Error())))
+	}
+	var watch watch
+	resp, err := a.http.Do(req.WithContext(watch.trace(ctx)))
+	if err != nil {
+		out.sent = watch.sent(ctx)
+		out.cause = a.clean(ctx, err)
+		return out.fault(a.account)
+	}
+	defer func() { _ = resp.Body.Close() }() // what was read is complete or an error already
+	out.sent, out.status = true, resp.StatusCode
+	out.retryAfter = retryAfter(resp.Header)
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		out.cause = fmt.Errorf("the answer was lost: %w", a.clean(ctx, err))
+		return out.fault(a.account)
+	case len(data) > maxAnswer:
+		out.cause = errAnswerTooLong
+		return out.fault(a.account)
+	case !json.Valid(data):
+		out.cause = errNotJSON
+		return out.fault(a.account)
+	}
+	out.refusal, out.cause = a.refusal(data), errShape
+	if out.refusal != nil || resp.StatusCode != http.StatusOK {
+		return out.fault(a.account)
+	}
+	if result != nil && json.Unmarshal(data, result) != nil {
+		return out.fault(a.account)
+	}
+	return nil
+}
+
+func (a *api) request(ctx context.Context, c call) (*http.Request, error) {
+	u := a.base.JoinPath(a.version, c.path)
+	u.RawQuery = c.query.Encode()
+	var body io.Reader = http.NoBody
+	if c.body != nil {
+		data, err := json.Marshal(c.body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, u.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.token.Reveal())
+	if c.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// refusal reads the API's error out of an answer; nil when there is none.
+func (a *api) refusal(data []byte) *refusal {
+	var body struct {
+		Error *apiError `json:"error"`
+	}
+	if err := json.Unmarshal(data, &body); err != nil || body.Error == nil {
+		return nil //nolint:nilerr // what cannot be read is no refusal
+	}
+	r := refusalOf(*body.Error)
+	r.text = a.token.Redact(r.text)
+	return r
+}
+
+// clean makes an error that names no token and no address with words of a message.
+// Only the words survive, and the context's error for errors.Is.
+func (a *api) clean(ctx context.Context, err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	words := a.token.Redact(err.Error())
+	if cause := ctx.Err(); cause != nil {
+		return fmt.Errorf("%w (%s)", cause, words)
+	}
+	return errors.New(words)
+}
+
+// retryAfter reads the header in seconds; 0 when there is none.
+func retryAfter(h http.Header) time.Duration {
+	n, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || n <= 0 {
+		return 0
+	}
+	return min(time.Duration(min(n, int(longestWait/time.Second)))*time.Second, longestWait)
+}
+
+// watch notices how far a request came.
+type watch struct{ connected, wrote atomic.Bool }
+
+func (w *watch) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { w.connected.Store(true) },
+		WroteRequest: func(i httptrace.WroteRequestInfo) { w.wrote.Store(i.Err == nil) },
+	})
+}
+
+// sent tells whether the server may have the whole request. After a cancelled
+// context the writer may still be at work, so a connection is enough.
+func (w *watch) sent(ctx context.Context) bool {
+	return w.wrote.Load() || (ctx.Err() != nil && w.connected.Load())
+}
