@@ -102,7 +102,7 @@ type party struct {
 	per  int // messages of each person
 }
 
-func newParty(t *testing.T, make func(*testing.T, int, int) platform) *party {
+func newParty(t *testing.T, open func(*testing.T, int, int) platform) *party {
 	t.Helper()
 	s := *seed
 	if s == 0 {
@@ -110,7 +110,7 @@ func newParty(t *testing.T, make func(*testing.T, int, int) platform) *party {
 	}
 	t.Logf("seed %d", s)
 	per := *messages / *chats
-	sim := make(t, *chats, per)
+	sim := open(t, *chats, per)
 	worker := hubtest.Serve(t, modeltest.New(modeltest.Options{Answer: answer}))
 	address := hubtest.FreeAddress(t)
 	sim.serve(t, "http://"+address)

@@ -39,7 +39,7 @@ func TestConfigurationRefused(t *testing.T) {
 		},
 		{
 			name: "an unknown platform", config: "channels:\n  telegarm: {token: x}\n",
-			want: []string{`channels.telegarm (line 2): unknown platform, did you mean "telegram"?; give it a key platform with one of: telegram`},
+			want: []string{`channels.telegarm (line 2): unknown platform, did you mean "telegram"?; give it a key platform with one of: discord, slack, telegram, whatsapp`},
 		},
 		{
 			name: "several at once",
