@@ -7,6 +7,9 @@
 // what is not acknowledged three times (at once, after a minute, after five) and
 // promises no order between events.
 //
+// In a channel the answer to a question stands in the question's thread. So a question
+// belongs to the thread it opens, and what follows there is the same conversation.
+//
 // Going out, a reply is planned as a list of messages (plan, in outbound.go), a pure
 // function of the reply. chat.postMessage has no idempotency key, so each message
 // carries the reply's id and the piece's number as message metadata: Reconcile looks

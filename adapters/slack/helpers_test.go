@@ -168,6 +168,12 @@ func inChannel() core.Conversation {
 	return core.Conversation{Account: "sl", Place: core.Group, Chat: place}
 }
 
+func inThread(ts string) core.Conversation {
+	c := inChannel()
+	c.Thread = core.ThreadID(ts)
+	return c
+}
+
 func answer(to core.Conversation, text string) core.Reply {
 	return core.Reply{
 		ID: core.ReplyTo(core.NewEnvelopeID("sl", core.KindMessage, text), 0), Final: true, To: to,

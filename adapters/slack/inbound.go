@@ -149,13 +149,23 @@ func (r reader) isBot(e *event) bool {
 	return e.BotID != "" || e.Subtype == "bot_message" || e.User == "USLACKBOT" || r.self != "" && string(e.User) == r.self
 }
 
+// placeOfMessage is the conversation a message belongs to. A first message of a
+// thread stands in the channel, unless somebody talks to the bot with it: the answer
+// opens its thread, and both are one conversation.
+func (r reader) placeOfMessage(channel string, e *event) core.Conversation {
+	if e.ThreadTS != "" && e.ThreadTS != e.TS {
+		return r.place(channel, e.ThreadTS)
+	}
+	asked := people[e.Subtype] && !r.isBot(e) && (e.Type == "app_mention" || r.words(e.Text).self)
+	if asked && placeOf(channel) == core.Group {
+		return r.place(channel, e.TS)
+	}
+	return r.place(channel, "")
+}
+
 // message reads what a message says, whoever wrote it.
 func (r reader) message(channel string, e *event, now time.Time) core.Envelope {
-	thread := e.ThreadTS
-	if thread == e.TS {
-		thread = "" // the first message of a thread stands in the channel
-	}
-	out := core.Envelope{In: r.place(channel, thread), From: r.sender(string(e.User)), SentAt: moment(e.TS, now)}
+	out := core.Envelope{In: r.placeOfMessage(channel, e), From: r.sender(string(e.User)), SentAt: moment(e.TS, now)}
 	out.From.Bot = r.isBot(e)
 	if tsShape.MatchString(e.TS) {
 		out.Native = core.MessageID(e.TS)
@@ -181,6 +191,9 @@ func (r reader) changed(in incoming, e *event, now time.Time) core.Envelope {
 		return r.deleted(in, e, m.TS, now)
 	}
 	out := r.message(string(e.Channel), m, now)
+	if e.Previous != nil && out.In.Thread == "" {
+		out.In = r.placeOfMessage(string(e.Channel), e.Previous) // it may name the bot no more
+	}
 	edited := m.Edited != nil && (e.Previous == nil || e.Previous.Edited == nil || e.Previous.Edited.TS != m.Edited.TS)
 	if !edited || !people[m.Subtype] || r.isBot(m) || out.Native == "" || out.In.Chat == nowhere || out.From.ID == "" {
 		return r.other(in, out, now)
@@ -197,9 +210,7 @@ func (r reader) deleted(in incoming, e *event, ts string, now time.Time) core.En
 	byBot := false
 	if was := e.Previous; was != nil {
 		out.From = r.sender(string(was.User))
-		if was.ThreadTS != was.TS {
-			out.In = r.place(string(e.Channel), was.ThreadTS)
-		}
+		out.In = r.placeOfMessage(string(e.Channel), was)
 		byBot = r.isBot(was)
 	}
 	if byBot || !tsShape.MatchString(ts) || out.In.Chat == nowhere || out.From.ID == "" {

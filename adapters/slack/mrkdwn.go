@@ -273,7 +273,7 @@ func (w *writer) link(runs []document.Run) {
 	}
 }
 
-var addressEscaper = strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20")
+var addressEscaper = strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20", "`", "%60")
 
 func addressOf(address string) string {
 	return addressEscaper.Replace(strings.ToValidUTF8(address, "\ufffd"))

@@ -42,7 +42,7 @@ func TestMentionIsOneEnvelope(t *testing.T) {
 				t.Fatalf("%d envelopes: %+v", len(all), all)
 			}
 			e := all[0]
-			if e.Text() != "hello & welcome" || !e.Addressed || e.In != inChannel() || e.Native != core.MessageID(said.TS) {
+			if e.Text() != "hello & welcome" || !e.Addressed || e.In != inThread(said.TS) || e.Native != core.MessageID(said.TS) {
 				t.Errorf("envelope %+v", e)
 			}
 			if n := r.in.ids[e.ID]; n < 4 {
@@ -81,6 +81,65 @@ func TestEverythingThatHappens(t *testing.T) {
 			}
 			if c, ok := r.in.list()[4].Command(); !ok || c != (core.Command{Name: "poll", Args: "one, two"}) {
 				t.Errorf("command %+v", c)
+			}
+		})
+	}
+}
+
+// TestQuestionAndThreadAreOneConversation: a question in a channel belongs to the thread
+// that its answer opens, with all that happens to it and in it.
+func TestQuestionAndThreadAreOneConversation(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
+			r := start(t, mode)
+			r.run()
+			chatter := r.speak(simulator.Utterance{Channel: place, User: ben, Text: "not for you"})
+			question := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "<@" + botUser + "> hi"})
+			reply := answer(r.await(2)[1].In, "hello")
+			reply.InReplyTo = core.MessageID(question.TS)
+			reply.Parts = append(reply.Parts, core.Buttons{Rows: [][]core.Button{{{Label: "Yes", Data: "y"}}}})
+			r.sim.Inject(simulator.Fault{Kind: simulator.FaultDropAfter, Method: "chat.postMessage"})
+			if _, err := r.adapter.Send(t.Context(), reply); !fault.IsUnsure(err) {
+				t.Fatalf("the answer of the server was lost: %v", err)
+			}
+			posted := r.byBot(place)
+			if len(posted) != 1 || posted[0].ThreadTS != question.TS {
+				t.Fatalf("posted %+v, want one in thread %s", posted, question.TS)
+			}
+			receipt, found, err := r.adapter.Reconcile(t.Context(), reply)
+			if err != nil || !found || string(receipt.Message) != posted[0].TS {
+				t.Errorf("reconcile: %+v, found %v, %v", receipt, found, err)
+			}
+			if n := len(r.sim.CallsOf("conversations.history")); n != 0 {
+				t.Errorf("%d looks into the channel for what stands in a thread", n)
+			}
+
+			r.speak(simulator.Utterance{Channel: place, User: ann, Text: "and then?", ThreadTS: question.TS})
+			dm := r.Chat(1)
+			for _, err := range []error{
+				r.sim.Press(place, posted[0].TS, ann, "b0.0"),
+				r.sim.EditSaid(place, question.TS, "hi, all"),
+				r.sim.EditSaid(place, question.TS, "<@"+botUser+"> and all, hi"),
+				r.sim.Delete(place, question.TS),
+				r.sim.Delete(place, chatter.TS),
+				r.sim.Slash(place, ann, "/poll", ""),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.settle()
+			r.Say(dm.Chat, "<@"+botUser+"> hi")
+			thread := inThread(question.TS)
+			want := []core.Conversation{inChannel(), thread, thread, thread, thread, thread, thread, inChannel(), inChannel(), dm}
+			all := r.await(len(want))
+			for i, e := range all {
+				if e.In != want[i] {
+					t.Errorf("%d, a %s, is in %+v, want %+v", i, e.Kind, e.In, want[i])
+				}
+			}
+			if followUp := all[2]; followUp.Text() != "and then?" || !followUp.Addressed {
+				t.Errorf("the follow-up is %+v", followUp)
 			}
 		})
 	}

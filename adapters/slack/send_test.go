@@ -146,7 +146,7 @@ func TestWhereRepliesStand(t *testing.T) {
 	}{
 		{inChannel(), question.TS, question.TS},
 		{inChannel(), "", ""},
-		{core.Conversation{Account: "sl", Place: core.Group, Chat: place, Thread: core.ThreadID(question.TS)}, "1.5", question.TS},
+		{inThread(question.TS), "1.5", question.TS},
 		{r.Chat(1), "1.5", ""},
 	} {
 		reply := answer(tc.to, "answer")
@@ -184,8 +184,7 @@ func TestButtons(t *testing.T) {
 func TestReconcile(t *testing.T) {
 	r := start(t, slack.ModeEvents)
 	question := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "hi"})
-	thread := core.Conversation{Account: "sl", Place: core.Group, Chat: place, Thread: core.ThreadID(question.TS)}
-	for name, to := range map[string]core.Conversation{"private": r.Chat(1), "channel": inChannel(), "thread": thread} {
+	for name, to := range map[string]core.Conversation{"private": r.Chat(1), "channel": inChannel(), "thread": inThread(question.TS)} {
 		for _, kind := range []simulator.FaultKind{simulator.FaultDropAfter, simulator.FaultServerErrorAfter} {
 			t.Run(name+" "+string(kind), func(t *testing.T) {
 				reply := answer(to, name+string(kind)+strings.Repeat(" word", 1000))
@@ -283,9 +282,7 @@ func TestEditKeepsDraftAndFinalApart(t *testing.T) {
 func TestTyping(t *testing.T) {
 	r := start(t, slack.ModeEvents)
 	question := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "hi"})
-	thread := inChannel()
-	thread.Thread = core.ThreadID(question.TS)
-	for _, to := range []core.Conversation{thread, inChannel(), r.Chat(1)} {
+	for _, to := range []core.Conversation{inThread(question.TS), inChannel(), r.Chat(1)} {
 		if err := r.adapter.Typing(t.Context(), to); err != nil {
 			t.Errorf("typing in %+v: %v", to, err)
 		}
@@ -295,9 +292,8 @@ func TestTyping(t *testing.T) {
 	}
 	lacking := start(t, slack.ModeEvents, func(o *simulator.Options, _ *slack.Config) { o.App.Lacking = []string{"assistant:write"} })
 	question = lacking.speak(simulator.Utterance{Channel: place, User: ann, Text: "hi"})
-	thread.Thread = core.ThreadID(question.TS)
 	for range 3 {
-		if err := lacking.adapter.Typing(t.Context(), thread); err != nil {
+		if err := lacking.adapter.Typing(t.Context(), inThread(question.TS)); err != nil {
 			t.Errorf("without the scope: %v", err)
 		}
 	}
