@@ -2,7 +2,10 @@ package adaptertest
 
 import (
 	"embed"
+	"flag"
 	"io/fs"
+	"maps"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +20,8 @@ import (
 //
 //go:embed corpus/*.md
 var corpus embed.FS
+
+var corpusSeed = flag.Uint64("seed", 1, "of the texts mixed from the corpus; 0 draws one")
 
 var planted = regexp.MustCompile(`w\d{3}`)
 
@@ -36,6 +41,52 @@ func Corpus(tb testing.TB) map[string]string {
 		out[strings.TrimSuffix(strings.TrimPrefix(file, "corpus/"), ".md")] = string(text)
 	}
 	return out
+}
+
+// CorpusProperties hands to check every answer of the corpus, and texts mixed from
+// them. check tells whether what a platform would be sent for one is as it must be,
+// and reports what is not; the text and the seed are reported here.
+func CorpusProperties(t *testing.T, check func(t *testing.T, markdown string) bool) {
+	t.Helper()
+	corpus := Corpus(t)
+	for name, markdown := range corpus {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(t, markdown)
+		})
+	}
+	t.Run("mixed", func(t *testing.T) {
+		t.Parallel()
+		seed := *corpusSeed
+		if seed == 0 {
+			seed = rand.Uint64()
+		}
+		t.Logf("seed %d", seed)
+		rng := rand.New(rand.NewPCG(seed, seed))
+		for range 300 {
+			if markdown := mixed(rng, corpus); !check(t, markdown) {
+				t.Fatalf("the answer was %q", markdown)
+			}
+		}
+	})
+}
+
+// mixed is a text of pieces of the corpus, between signs that may open what nobody
+// closes. Some pieces are cut inside a letter.
+func mixed(rng *rand.Rand, corpus map[string]string) string {
+	names := slices.Sorted(maps.Keys(corpus))
+	ends := []string{"\n\n", "\n", " "}
+	glue := append(ends, "", "\n> ", "\n- ", "\n```\n", "**", "_", "~~", "`", "|", "](")
+	var b strings.Builder
+	for range 1 + rng.IntN(1<<rng.IntN(8)) {
+		parts := strings.Split(corpus[names[rng.IntN(len(names))]], ends[rng.IntN(len(ends))])
+		part := parts[rng.IntN(len(parts))]
+		if rng.IntN(4) == 0 {
+			part = part[:rng.IntN(len(part)+1)]
+		}
+		b.WriteString(part + glue[rng.IntN(len(glue))])
+	}
+	return b.String()
 }
 
 // modelAnswers: of every answer all planted words stand in the chat, in order, each

@@ -293,7 +293,7 @@ func (w *renderer) fence(r document.Run) {
 	if languageShape.MatchString(r.Lang) {
 		w.b.WriteString(r.Lang)
 	}
-	body := strings.ReplaceAll(strings.Trim(r.Text, "\n"), "``", "`"+apart+"`"+apart)
+	body := parted(strings.Trim(r.Text, "\n"))
 	for line := range strings.SplitSeq(body, "\n") {
 		w.newline(quote)
 		w.line(quote)
@@ -305,19 +305,16 @@ func (w *renderer) fence(r document.Run) {
 	w.fenced, w.begin, w.closed = true, false, 0
 }
 
-// codeSpan puts code between as many backticks as it takes.
+// parted keeps backticks of code from being read as a fence.
+func parted(code string) string { return strings.ReplaceAll(code, "``", "`"+apart+"`"+apart) }
+
+// codeSpan puts code between one backtick or two: three would begin a block.
 func codeSpan(text string) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' }), " ")
-	longest, run := 0, 0
-	for _, r := range text {
-		if r != '`' {
-			run = 0
-			continue
-		}
-		run++
-		longest = max(longest, run)
+	text = parted(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' }), " "))
+	ticks := "`"
+	if strings.Contains(text, "`") {
+		ticks = "``"
 	}
-	ticks := strings.Repeat("`", longest+1)
 	if strings.HasPrefix(text, "`") {
 		text = " " + text
 	}

@@ -55,7 +55,7 @@ func piecesWithin(runs []document.Run, words, limit int) []string {
 		case words > leastPiece:
 			out = append(out, piecesWithin(piece, max(min(words, units(document.Text(piece)))/2, leastPiece), limit)...)
 		default: // more marks than words: shown without
-			out = append(out, document.Text(piece))
+			out = append(out, parted(document.Text(piece)))
 		}
 	}
 	return out
@@ -103,14 +103,21 @@ func (w *writer) add(s string) {
 	w.lineStart = w.last == '\n'
 }
 
-// block writes code of its own lines. A fence inside would end it.
-func (w *writer) block(code string) {
-	w.add(fence + strings.ReplaceAll(code, fence, "``"+defuser+"`") + fence)
+// block writes code of its own lines.
+func (w *writer) block(code string) { w.add(fence + parted(code) + fence) }
+
+// parted keeps the fences in a text from being read: they hold across lines, so one
+// would end a block or take what follows for code.
+func parted(s string) string {
+	for strings.Contains(s, fence) {
+		s = strings.ReplaceAll(s, fence, "``"+defuser+"`")
+	}
+	return s
 }
 
 // run writes one run line by line. next is the first sign behind it, 0 for none.
 func (w *writer) run(r document.Run, next rune) {
-	for i, line := range strings.Split(r.Text, "\n") {
+	for i, line := range strings.Split(parted(r.Text), "\n") {
 		if i > 0 {
 			w.add("\n")
 		}

@@ -46,7 +46,7 @@ func (p *whatsApp) connect(t *testing.T) {
 
 func (p *whatsApp) channels() string {
 	return fmt.Sprintf(`{whatsapp: {mode: cloud, access_token: %q, phone_number_id: %q, app_secret: %q, verify_token: %q, api_url: %q,
-  status_grace: 500ms, limits: {account: {count: 0}, chat: {count: 0}}}}`,
+  status_grace: 3s, limits: {account: {count: 0}, chat: {count: 0}}}}`,
 		whatsAppToken, whatsAppNumber, whatsAppSecret, whatsAppVerify, p.api)
 }
 
