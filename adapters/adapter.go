@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 )
 
@@ -194,6 +195,8 @@ type Settings struct {
 	// StateDir is where the account may keep small files of its own between lives of
 	// the process; empty for nowhere. It exists and only this user can read it.
 	StateDir string
+	// Blobs has the bytes of a Media that goes out with a Blob; nil when nothing keeps any.
+	Blobs blobs.Opener
 	// Client makes all HTTP calls of the adapter; nil means one of its own.
 	Client *http.Client
 	Log    zerolog.Logger

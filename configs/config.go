@@ -5,6 +5,7 @@ import (
 
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/models"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 	// turn; 0 answers each on its own.
 	Collect  time.Duration `yaml:"collect"`
 	Queue    Queue         `yaml:"queue"`
+	Media    Media         `yaml:"media"`
 	Delivery Delivery      `yaml:"delivery"`
 	Log      Log           `yaml:"log"`
 	// Shutdown is how long the hub may take to finish what it began.
@@ -156,6 +158,28 @@ type Queue struct {
 	Dedupe time.Duration `yaml:"dedupe"`
 }
 
+// Media says where pictures, voice notes and other files lie while the hub has them.
+type Media struct {
+	// MaxSize bounds a file that is read or sent.
+	MaxSize Bytes `yaml:"max_size"`
+	// Keep is how long a file stays.
+	Keep time.Duration `yaml:"keep"`
+	// S3 is a bucket for them; without an endpoint they lie in the data folder.
+	S3 S3 `yaml:"s3"`
+}
+
+// S3 names a bucket of an S3-compatible object store.
+type S3 struct {
+	// Endpoint is an http or https address; empty for no bucket.
+	Endpoint string `yaml:"endpoint"`
+	Region   string `yaml:"region"`
+	Bucket   string `yaml:"bucket"`
+	// Prefix stands before each name, so that hubs can share a bucket.
+	Prefix    string        `yaml:"prefix"`
+	AccessKey string        `yaml:"access_key"`
+	SecretKey secret.String `yaml:"secret_key"`
+}
+
 // Delivery says how replies are sent.
 type Delivery struct {
 	// Parallel is how many chats are served at once.
@@ -179,6 +203,7 @@ func Default() *Config {
 		Session:  Session{HistoryTokens: 6000},
 		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
+		Media:    Media{MaxSize: 20 * MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},
 		Delivery: Delivery{Parallel: 32},
 		Log:      Log{Level: "info", Format: "json"},
 		Shutdown: 25 * time.Second,

@@ -35,6 +35,7 @@ func (l *loader) validate(c *Config) {
 	l.require("queue.max_items", c.Queue.MaxItems > 0, aboveZero)
 	l.require("queue.max_per_chat", c.Queue.MaxPerChat > 0, aboveZero)
 	l.positive("queue.dedupe", c.Queue.Dedupe)
+	l.validateMedia(c.Media)
 	l.require("delivery.parallel", c.Delivery.Parallel > 0, aboveZero)
 	l.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	l.oneOf("log.format", c.Log.Format, "json", "text")
@@ -55,6 +56,22 @@ func (l *loader) positive(path string, d time.Duration) {
 
 func (l *loader) oneOf(path, value string, allowed ...string) {
 	l.require(path, slices.Contains(allowed, value), "must be one of: "+strings.Join(allowed, ", "))
+}
+
+func (l *loader) validateMedia(m Media) {
+	l.require("media.max_size", m.MaxSize > 0, "must be a size above 0, such as 20MiB")
+	l.positive("media.keep", m.Keep)
+	if m.S3.Endpoint == "" {
+		l.require("media.s3.bucket", m.S3.Bucket == "", "has no endpoint beside it; give the address of the object store")
+		return
+	}
+	u, err := url.Parse(m.S3.Endpoint)
+	l.require("media.s3.endpoint",
+		err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && strings.Trim(u.Path, "/") == "",
+		"must be an http or https address without a path, such as https://s3.example.org")
+	l.require("media.s3.bucket", m.S3.Bucket != "", "must name a bucket")
+	l.require("media.s3.access_key", m.S3.AccessKey != "", "is missing")
+	l.require("media.s3.secret_key", !m.S3.SecretKey.IsZero(), "is missing")
 }
 
 func (l *loader) validateHTTP(h HTTP) {

@@ -29,6 +29,8 @@ type (
 	AlbumID string
 	// FileRef lets the adapter that minted it fetch a file later.
 	FileRef string
+	// BlobRef names bytes that the hub keeps itself.
+	BlobRef string
 )
 
 // Identifiers the hub derives or draws itself.
@@ -63,6 +65,12 @@ func digest(parts ...string) string {
 // another event (an edit, a press of a button) does not.
 func NewEnvelopeID(account Account, kind Kind, native ...string) EnvelopeID {
 	return EnvelopeID(digest(append([]string{string(account), string(kind)}, native...)...))
+}
+
+// NewBlobRef derives the name of bytes that the hub keeps. The same owner, such as a
+// turn or an account, and the same names give the same bytes.
+func NewBlobRef(owner string, names ...string) BlobRef {
+	return BlobRef(digest(append([]string{"blob", owner}, names...)...))
 }
 
 // ReplyTo derives the id of the index-th reply to an envelope.

@@ -43,11 +43,13 @@ const (
 	Sticker  MediaKind = "sticker"
 )
 
-// Media is a file. Inbound it carries a FileRef and no bytes: the adapter fetches
-// them when somebody asks. Outbound it carries a FileRef of the same account.
+// Media is a file. It carries no bytes but where they are: inbound a File that the
+// account's adapter fetches when somebody asks; outbound a Blob that the hub keeps, or
+// a File of the same account. With both, they are the same bytes.
 type Media struct {
 	Kind    MediaKind `json:"kind"`
-	File    FileRef   `json:"file"`
+	File    FileRef   `json:"file,omitempty"`
+	Blob    BlobRef   `json:"blob,omitempty"`
 	Caption string    `json:"caption,omitempty"`
 	Name    string    `json:"name,omitempty"`
 	MIME    string    `json:"mime,omitempty"`

@@ -42,10 +42,12 @@ type DispatcherOptions struct {
 	Skills    *skills.Set
 	Directory session.Directory
 	Drafts    Drafts
-	Ledger    Ledger
-	Observer  core.Observer
-	Log       zerolog.Logger
-	Now       func() time.Time
+	// Files gives the files of an envelope's turn.
+	Files    func(core.Envelope) skills.Files
+	Ledger   Ledger
+	Observer core.Observer
+	Log      zerolog.Logger
+	Now      func() time.Time
 	// Wrap puts the middleware around a skill.
 	Wrap func(skills.Skill) skills.Handler
 	// Slots is how many turns run at once.
@@ -165,7 +167,7 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 	return handler.Handle(ctx, &skills.Turn{
 		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Role: route.Role, Session: s, Model: route.Model,
 		Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
-		Log: d.o.Log.With().EmbedObject(e).Logger(),
+		Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
 	}, w)
 }
 

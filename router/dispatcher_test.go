@@ -70,6 +70,7 @@ func newRig(t *testing.T, do func(context.Context, *skills.Turn, skills.Writer) 
 	}
 	r := &rig{t: t, queue: q, replies: make(chan core.Reply, 1000), watch: make(chan struct{}, 10_000)}
 	r.opts = router.DispatcherOptions{
+		Files: func(core.Envelope) skills.Files { return nil },
 		Queue: q, Table: table(t, nil), Skills: set, Directory: session.Unlinked{}, Drafts: r, Ledger: r, Observer: r,
 		Log: zerolog.Nop(), Now: time.Now, Slots: 8, Grace: patience,
 		Wrap: func(s skills.Skill) skills.Handler { return skills.Chain(s, skills.Recover()) },

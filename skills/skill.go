@@ -2,6 +2,7 @@ package skills
 
 import (
 	"context"
+	"io"
 	"slices"
 	"time"
 
@@ -41,6 +42,18 @@ type Turn struct {
 	Attempt int
 	// Log carries the turn's ids already.
 	Log zerolog.Logger
+	// Files are the bytes of the media that the turn hears of and answers with.
+	Files Files
+}
+
+// Files gives skills the bytes of media. It is used by one goroutine at a time.
+type Files interface {
+	// Open reads a media of the turn's envelope. One that is gone or too large is a
+	// Permanent fault. The reader lives no longer than ctx; the caller closes it.
+	Open(ctx context.Context, m core.Media) (io.ReadCloser, error)
+	// Keep stores what r gives so that it can be sent: it gives the media back with its
+	// Blob and Size. Doing it again in another run of the turn is harmless.
+	Keep(ctx context.Context, m core.Media, r io.Reader) (core.Media, error)
 }
 
 // Writer takes what a skill answers. It is used by one goroutine at a time.

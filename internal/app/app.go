@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -49,6 +50,9 @@ type App struct {
 
 	queue   queue.Queue
 	records records.Store
+	blobs   blobs.Store
+	// closeBlobs is nil where nothing is to be closed.
+	closeBlobs func() error
 
 	pools      []*models.Pool
 	registry   *models.Registry
@@ -116,8 +120,10 @@ func (a *App) openStores(ctx context.Context) error {
 		return err
 	}
 	a.queue = q
-	a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, "records.db"))
-	return err
+	if a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, "records.db")); err != nil {
+		return err
+	}
+	return a.openBlobs(ctx)
 }
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
@@ -136,9 +142,11 @@ func (a *App) makeBrain(context.Context) error {
 		MaxText: a.cfg.Skills.MaxText,
 	})
 	directory := session.Unlinked{}
+	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
 	a.intake = &gate{inbox: router.NewIntake(a.queue, directory, a.telemetry, time.Now)}
 	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
 		Queue: a.queue, Table: table, Skills: set, Directory: directory, Drafts: drafts{a}, Ledger: ledger{},
+		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
 		Observer: a.telemetry, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
 		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
 		Wrap: func(s skills.Skill) skills.Handler {
@@ -163,8 +171,8 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Observer: a.telemetry,
-			Log: log.With().Str("account", string(name)).Logger(),
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Blobs: a.blobs,
+			Observer: a.telemetry, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
 			return err
@@ -244,6 +252,7 @@ func (a *App) Run(ctx context.Context) error {
 	stages := []stage{
 		{"http server", a.server.Run},
 		{"records", a.keepRecords},
+		{"files", a.sweepBlobs},
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
 	}
@@ -278,6 +287,11 @@ func (a *App) close() {
 	if a.records != nil {
 		if err := a.records.Close(); err != nil {
 			a.log.Error().Err(err).Msg("closing the records")
+		}
+	}
+	if a.closeBlobs != nil {
+		if err := a.closeBlobs(); err != nil {
+			a.log.Error().Err(err).Msg("closing the files")
 		}
 	}
 	if a.playground != nil {

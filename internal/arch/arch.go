@@ -31,10 +31,13 @@ func House() []Room {
 		{"records", on(), "queue, session, models and records are strangers to each other"},
 		{"records/*", on("records"), "the suite knows the contract"},
 
-		{"adapters", on("queue"), "adapters and router meet in two mailboxes and nowhere else"},
+		{"blobs", on(), "bytes know nobody who reads them"},
+		{"blobs/*", on("blobs", "blobs/*"), "an engine knows its contract"},
+
+		{"adapters", on("queue", "blobs"), "adapters and router meet in two mailboxes and nowhere else"},
 		{"adapters/document", on(), "text is text, whatever platform shows it"},
-		{"adapters/adaptertest", on("adapters", "queue"), "the suite knows the contract"},
-		{"adapters/*", on("adapters", "adapters/document"), "a platform knows the contract, never another platform"},
+		{"adapters/adaptertest", on("adapters", "queue", "blobs"), "the suite knows the contract"},
+		{"adapters/*", on("adapters", "adapters/document", "blobs"), "a platform knows the contract, never another platform"},
 
 		{"skills", on("session"), "skills see sessions, not how they are stored"},
 		{"skills/skilltest", on("skills", "session", "models"), "the suite knows the contract"},
