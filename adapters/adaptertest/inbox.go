@@ -109,6 +109,20 @@ func (in *inbox) find(text string) []core.Envelope {
 	return out
 }
 
+// media gives the last file that came in a chat.
+func (in *inbox) media(chat core.ChatID) (m core.Media, ok bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, e := range in.accepted {
+		for _, p := range e.Parts {
+			if p, is := p.(core.Media); is && e.In.Chat == chat {
+				m, ok = p, true
+			}
+		}
+	}
+	return m, ok
+}
+
 func (in *inbox) count() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -41,6 +41,9 @@ func Run(t *testing.T, h Harness) {
 		{"UnsureOutcome", unsureOutcome},
 		{"Edit", edits},
 		{"TypingAndDrafts", typingAndDrafts},
+		{"FilesComeIn", filesComeIn},
+		{"FilesGoOut", filesGoOut},
+		{"UnsureFile", unsureFile},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newBench(t, h)) })
