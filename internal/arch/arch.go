@@ -51,7 +51,9 @@ func House() []Room {
 		{"internal/telemetry", on("queue"), "telemetry sees events and depths, not rooms"},
 		{"internal/arch", nil, "the picture knows nobody"},
 
-		{"simulators/*", on(), "a simulator speaks its platform's protocol and knows nothing of the hub"},
+		{"simulators", nil, "what the simulators share knows no protocol and nothing of the hub"},
+		{"simulators/*", on("simulators"), "a simulator speaks its platform's protocol and knows nothing of the hub"},
+		{"simulators/whatsapp/web", on("simulators"), "a phone is another server than the Cloud API"},
 
 		{"internal/app", []string{"..."}, "assembly knows everything and decides nothing"},
 		{"cmd/*", []string{"internal/app", "configs"}, "flags, signals, exit codes"},

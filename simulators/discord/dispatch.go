@@ -40,7 +40,7 @@ func (sess *session) wants(event string, r *room) bool {
 // dispatch tells an event of a channel to all sessions that want it; the caller holds mu.
 func (s *Server) dispatch(event string, r *room, data any) {
 	times := 1
-	if s.takeKind(FaultDuplicate, r.ID) != nil {
+	if s.takeKind(FaultDuplicate, r.ID) {
 		times = 2
 	}
 	for _, sess := range s.gate.sessions {
@@ -66,7 +66,7 @@ func (s *Server) dispatchMessage(event string, r *room, m *Message) {
 		visible = visible || u.ID == s.bot.ID
 	}
 	times := 1
-	if s.takeKind(FaultDuplicate, r.ID) != nil {
+	if s.takeKind(FaultDuplicate, r.ID) {
 		times = 2
 	}
 	for _, sess := range s.gate.sessions {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // Opcodes and close codes of
@@ -111,7 +113,7 @@ func frame(op int, seq *int64, event string, data any) []byte {
 	if seq != nil {
 		f["s"], f["t"] = *seq, event
 	}
-	return jsonOf(f)
+	return simulators.JSON(f)
 }
 
 func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
@@ -132,14 +134,14 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	s.wg.Add(1)
 	s.mu.Unlock()
 	defer s.wg.Done()
-	s.feed.touch()
+	s.feed.Touch()
 
 	var writer sync.WaitGroup
 	writer.Go(func() { c.writeAll() })
 	silent := s.takeKind(FaultSilent, "")
-	c.noAcks = s.takeKind(FaultNoAck, "") != nil
+	c.noAcks = s.takeKind(FaultNoAck, "")
 	switch {
-	case silent != nil:
+	case silent:
 	case q.Get("v") != "9" && q.Get("v") != "10":
 		c.push(outgoing{code: CloseInvalidVersion})
 	case q.Get("encoding") != "json":
@@ -159,7 +161,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	c.end()
 	writer.Wait()
-	s.feed.touch()
+	s.feed.Touch()
 }
 
 // writeAll writes what is queued until the connection ends.
@@ -287,7 +289,7 @@ func (s *Server) identify(c *conn, data json.RawMessage, host string) int {
 			s.tell(sess, "GUILD_CREATE", s.guildPayload(g))
 		}
 	}
-	s.feed.touch()
+	s.feed.Touch()
 	return 0
 }
 
@@ -324,6 +326,6 @@ func (s *Server) resume(c *conn, data json.RawMessage) int {
 		}
 	}
 	s.tell(sess, "RESUMED", map[string]any{"_trace": []string{}})
-	s.feed.touch()
+	s.feed.Touch()
 	return 0
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // Life of interactions (https://docs.discord.com/developers/interactions/receiving-and-responding).
@@ -179,7 +181,7 @@ func (s *Server) make(channel, from string, kind int, data map[string]any, m *Me
 		body["message"] = *m
 		in.original = m.ID
 	}
-	in.body = jsonOf(body)
+	in.body = simulators.JSON(body)
 	return in, nil
 }
 
@@ -204,7 +206,7 @@ func (s *Server) ask(channel, from string, kind int, data map[string]any, m *Mes
 		return out, nil
 	}
 	times := 1
-	if s.takeKind(FaultDuplicate, channel) != nil {
+	if s.takeKind(FaultDuplicate, channel) {
 		times = 2
 	}
 	for range times {
@@ -247,11 +249,11 @@ func (s *Server) work(channel string) {
 		if s.lanes[channel] = s.lanes[channel][1:]; len(s.lanes[channel]) == 0 {
 			delete(s.lanes, channel)
 			s.mu.Unlock()
-			s.feed.touch()
+			s.feed.Touch()
 			return
 		}
 		s.mu.Unlock()
-		s.feed.touch()
+		s.feed.Touch()
 	}
 }
 

@@ -168,7 +168,7 @@ func (m *Message) normal() {
 
 func (s *Server) show(kind EventKind, m *Message) {
 	p := s.posted(m)
-	s.feed.publish(Event{Kind: kind, At: s.opts.Now(), Channel: m.ChannelID, MessageID: m.ID, Message: &p})
+	s.publish(Event{Kind: kind, At: s.opts.Now(), Channel: m.ChannelID, MessageID: m.ID, Message: &p})
 }
 
 func (r *room) find(id string) *Message {
@@ -251,7 +251,7 @@ func (s *Server) deleteMessage(c *call) (any, error) {
 // remove deletes a message; the caller holds mu.
 func (s *Server) remove(r *room, m *Message) {
 	r.messages = slices.DeleteFunc(r.messages, func(o *Message) bool { return o == m })
-	s.feed.publish(Event{Kind: EventDeleted, At: s.opts.Now(), Channel: r.ID, MessageID: m.ID})
+	s.publish(Event{Kind: EventDeleted, At: s.opts.Now(), Channel: r.ID, MessageID: m.ID})
 	gone := map[string]any{"id": m.ID, "channel_id": r.ID}
 	if r.GuildID != "" {
 		gone["guild_id"] = r.GuildID

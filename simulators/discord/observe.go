@@ -2,12 +2,10 @@ package discord
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // EventKind tells what a channel showed.
@@ -56,150 +54,15 @@ type Call struct {
 	Body string `json:"body,omitempty"`
 }
 
-// longBody bounds a body kept in the transcript, in bytes.
-const longBody = 8 << 10
-
-// feed keeps what happened and tells those who wait for it.
-type feed struct {
-	mu      sync.Mutex
-	max     int
-	calls   []Call
-	seq     int64
-	callSeq int64
-	subs    map[*Subscription]struct{}
-	waiters map[chan struct{}]struct{}
-	closed  bool
-}
-
-func newFeed(calls int) feed {
-	return feed{max: calls, subs: map[*Subscription]struct{}{}, waiters: map[chan struct{}]struct{}{}}
-}
-
-func (f *feed) publish(e Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.seq++
-	e.Seq = f.seq
-	for sub := range f.subs {
-		select {
-		case sub.events <- e:
-		default:
-			sub.lost.Add(1)
-		}
-	}
-	f.signal()
-}
-
-func (f *feed) record(c Call) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.callSeq++
-	c.Seq = f.callSeq
-	if len(f.calls) >= f.max {
-		f.calls = slices.Delete(f.calls, 0, max(f.max/10, 1))
-	}
-	f.calls = append(f.calls, c)
-	f.signal()
-}
-
-// touch makes those who wait look again.
-func (f *feed) touch() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.signal()
-}
-
-func (f *feed) signal() {
-	for w := range f.waiters {
-		select {
-		case w <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (f *feed) close() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.closed = true
-	for sub := range f.subs {
-		close(sub.events)
-	}
-	clear(f.subs)
-	f.signal()
-}
-
-// Calls gives the transcript in the order the calls ended, oldest first.
-func (s *Server) Calls() []Call {
-	s.feed.mu.Lock()
-	defer s.feed.mu.Unlock()
-	return slices.Clone(s.feed.calls)
-}
-
 // Subscription is a stream of events from its start on.
-type Subscription struct {
-	// C gives the events. It is closed by Close and with the server.
-	C <-chan Event
-
-	events chan Event
-	lost   atomic.Int64
-	feed   *feed
-}
-
-// Subscribe streams events through a channel with the given buffer. Events that find it full are
-// dropped and counted, so that a slow reader never holds the server up.
-func (s *Server) Subscribe(buffer int) *Subscription {
-	sub := &Subscription{events: make(chan Event, buffer), feed: &s.feed}
-	sub.C = sub.events
-	s.feed.mu.Lock()
-	defer s.feed.mu.Unlock()
-	if s.feed.closed {
-		close(sub.events)
-		return sub
-	}
-	s.feed.subs[sub] = struct{}{}
-	return sub
-}
-
-// Lost counts the events that the reader was too slow for.
-func (sub *Subscription) Lost() int64 { return sub.lost.Load() }
-
-// Close ends the stream. It may be called again.
-func (sub *Subscription) Close() {
-	sub.feed.mu.Lock()
-	defer sub.feed.mu.Unlock()
-	if _, open := sub.feed.subs[sub]; open {
-		delete(sub.feed.subs, sub)
-		close(sub.events)
-	}
-}
+type Subscription = simulators.Subscription[Event]
 
 // ErrClosed is returned by Wait when the server was closed.
-var ErrClosed = errors.New("discord simulator: server closed")
+var ErrClosed = simulators.ErrClosed
 
-// Wait returns nil as soon as cond holds. It is asked at once and after every event, call, and
-// change of a gateway connection; it may use all other methods. When ctx ends first, its error is
-// returned; when the server closes first, ErrClosed.
-func (s *Server) Wait(ctx context.Context, cond func() bool) error {
-	wake := make(chan struct{}, 1)
-	s.feed.mu.Lock()
-	s.feed.waiters[wake] = struct{}{}
-	s.feed.mu.Unlock()
-	defer func() {
-		s.feed.mu.Lock()
-		delete(s.feed.waiters, wake)
-		s.feed.mu.Unlock()
-	}()
-	for !cond() {
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.ctx.Done():
-			return ErrClosed
-		}
-	}
-	return nil
+// publish tells an event. The caller may hold the server's locks.
+func (s *Server) publish(e Event) {
+	s.feed.Publish(func(seq int64) Event { e.Seq = seq; return e })
 }
 
 // Shown gives what a channel shows now, oldest first: edited messages as edited, without deleted

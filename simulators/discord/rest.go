@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // maxRequest bounds the body of one call.
@@ -111,8 +113,12 @@ func (s *Server) routes() {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, name string, open bool, h handler) {
 	c := &call{s: s, r: r, name: name, channel: r.PathValue("channel"), at: s.opts.Now()}
 	defer func() {
-		s.feed.record(Call{At: c.at, Name: c.name, Channel: c.channel, Status: c.status, Code: c.code, Fault: c.fault,
-			Body: strings.ToValidUTF8(string(c.body[:min(len(c.body), longBody)]), "")})
+		s.feed.Record(func(seq int64) Call {
+			return Call{
+				Seq: seq, At: c.at, Name: c.name, Channel: c.channel, Status: c.status, Code: c.code, Fault: c.fault,
+				Body: simulators.Shorten(string(c.body)),
+			}
+		})
 	}()
 	if !strings.HasPrefix(r.UserAgent(), "DiscordBot (") { // https://docs.discord.com/developers/reference#user-agent
 		c.page(w, http.StatusForbidden)
@@ -128,12 +134,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, name string, open
 		return
 	}
 	c.body = body
-	f := s.faults.take(func(h *FaultHandle) bool {
-		return h.Kind.onCalls() && (h.Call == "" || h.Call == name) && (h.Channel == "" || h.Channel == c.channel)
+	f := s.faults.Take(func(f Fault) bool {
+		return f.Kind.onCalls() && (f.Call == "" || f.Call == name) && (f.Channel == "" || f.Channel == c.channel)
 	})
 	if f != nil {
-		c.fault = f.Kind
-		s.feed.touch()
+		c.fault = f.Fault.Kind
 		if c.before(w, f) {
 			return
 		}
@@ -142,14 +147,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, name string, open
 		return
 	}
 	result, err := h(c)
-	if f != nil && c.after(w, f) {
+	if f != nil && c.after(w, f.Fault) {
 		return
 	}
 	c.result(w, result, err)
 }
 
 // before applies a fault that keeps the call from being executed. It tells whether it was answered.
-func (c *call) before(w http.ResponseWriter, f *FaultHandle) bool {
+func (c *call) before(w http.ResponseWriter, h *FaultHandle) bool {
+	f := h.Fault
 	switch f.Kind {
 	case FaultRateLimit:
 		scope, wait := f.Scope, f.RetryAfter
@@ -168,9 +174,9 @@ func (c *call) before(w http.ResponseWriter, f *FaultHandle) bool {
 	case FaultError:
 		c.result(w, nil, refuse(f.Status, f.Code, f.Message))
 	case FaultDropBefore:
-		cutConnection(w)
+		simulators.Cut(w)
 	case FaultDelay:
-		if !c.s.hold(f) {
+		if !h.Hold(c.s.ctx, f.Delay) {
 			c.page(w, http.StatusServiceUnavailable)
 			return true
 		}
@@ -182,10 +188,10 @@ func (c *call) before(w http.ResponseWriter, f *FaultHandle) bool {
 }
 
 // after applies a fault that replaces the answer.
-func (c *call) after(w http.ResponseWriter, f *FaultHandle) bool {
+func (c *call) after(w http.ResponseWriter, f Fault) bool {
 	switch f.Kind {
 	case FaultDropAfter:
-		cutConnection(w)
+		simulators.Cut(w)
 	case FaultErrorAfter:
 		status := f.Status
 		if status == 0 {
@@ -223,7 +229,7 @@ func (c *call) json(w http.ResponseWriter, status int, v any) {
 	c.status = status
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(jsonOf(v)) // a client that left needs no answer
+	_, _ = w.Write(simulators.JSON(v)) // a client that left needs no answer
 }
 
 func (c *call) page(w http.ResponseWriter, status int) {
@@ -231,15 +237,6 @@ func (c *call) page(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, "<html><head><title>%d</title></head><body>%s</body></html>", status, http.StatusText(status))
-}
-
-// jsonOf encodes what this package made itself.
-func jsonOf(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // a type of this package that has no JSON form
-	}
-	return data
 }
 
 // decode reads the JSON of a call.
@@ -253,17 +250,6 @@ func (c *call) decode(v any) error {
 		return errNotJSON
 	}
 	return nil
-}
-
-// cutConnection closes the connection without an answer.
-func cutConnection(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if conn, _, err := h.Hijack(); err == nil {
-			_ = conn.Close() // the point is that the client sees it closed
-			return
-		}
-	}
-	panic(http.ErrAbortHandler) // how net/http is told to abort a connection it does not hand out
 }
 
 func (s *Server) gatewayURL(c *call) (any, error) {
@@ -332,7 +318,7 @@ func (s *Server) typing(c *call) (any, error) {
 	_, err := s.room(c.channel)
 	s.mu.Unlock()
 	if err == nil {
-		s.feed.publish(Event{Kind: EventTyping, At: c.at, Channel: c.channel})
+		s.publish(Event{Kind: EventTyping, At: c.at, Channel: c.channel})
 	}
 	return nil, err
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // Options configure a Server. Token is required; the zero value of the rest is a server without
@@ -41,7 +43,8 @@ type Options struct {
 	MaxMessages int
 	// MaxCalls bounds the transcript of calls. Zero means 10,000.
 	MaxCalls int
-	// MaxEvents bounds the gateway events kept for a resume. Zero means 10,000.
+	// MaxEvents bounds the gateway events kept for a resume, and the events kept for Events. Zero
+	// means 10,000.
 	MaxEvents int
 }
 
@@ -74,6 +77,8 @@ func (o Options) withDefaults() Options {
 
 // Server is Discord in memory. All methods are safe for concurrent use.
 type Server struct {
+	*simulators.Transcript[Event, Call]
+
 	opts Options
 	mux  *http.ServeMux
 	key  ed25519.PrivateKey
@@ -95,8 +100,8 @@ type Server struct {
 	gate     gateway
 	limits   limiter
 
-	feed   feed
-	faults faultList
+	feed   *simulators.Feed[Event, Call]
+	faults *simulators.Script[Fault]
 	hooks  *http.Client
 
 	ctx  context.Context //nolint:containedctx // ends with Close
@@ -125,6 +130,11 @@ type nonce struct {
 
 const epoch = 1420070400000
 
+const (
+	hookConnections = 16
+	hookTimeout     = 10 * time.Second
+)
+
 // New makes a server. It serves nothing by itself: mount it in an http.Server, or call ServeHTTP.
 func New(opts Options) *Server {
 	opts = opts.withDefaults()
@@ -133,18 +143,16 @@ func New(opts Options) *Server {
 	if err != nil {
 		panic(err) // the system has no randomness: nothing will work
 	}
-	transport := opts.Transport
-	if transport == nil {
-		transport = &http.Transport{MaxIdleConnsPerHost: 16}
-	}
 	name := opts.BotName
+	feed := simulators.NewFeed[Event, Call](opts.MaxEvents, opts.MaxCalls)
 	s := &Server{
-		opts: opts, key: key, ctx: ctx, stop: stop,
+		Transcript: feed.Transcript,
+		opts:       opts, key: key, ctx: ctx, stop: stop,
 		bot:   User{ID: opts.BotID, Username: name, Discriminator: "0000", Bot: true},
 		users: map[string]*User{}, guilds: map[string]*guild{}, channels: map[string]*room{},
 		nonces: map[string]nonce{}, files: map[string][]byte{}, asked: map[string]*interaction{}, lanes: map[string][]*interaction{},
-		feed:  newFeed(opts.MaxCalls),
-		hooks: &http.Client{Transport: transport, Timeout: 10 * time.Second},
+		feed: feed, faults: simulators.NewScript[Fault](feed),
+		hooks: simulators.HookClient(opts.Transport, hookConnections, hookTimeout),
 	}
 	s.gate.sessions = map[string]*session{}
 	s.gate.conns = map[*conn]struct{}{}
@@ -160,7 +168,7 @@ func (s *Server) Close() {
 	s.DropSockets()
 	s.wg.Wait()
 	s.hooks.CloseIdleConnections()
-	s.feed.close()
+	s.feed.Close()
 }
 
 // PublicKey is the key that interactions are signed with, in hexadecimal.

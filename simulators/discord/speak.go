@@ -235,7 +235,7 @@ func (s *Server) react(channel, message, from, emoji string, away bool) error {
 			payload["member"] = member{User: u, Roles: []string{}}
 		}
 	}
-	s.feed.publish(Event{Kind: EventReaction, At: s.opts.Now(), Channel: channel, MessageID: message})
+	s.publish(Event{Kind: EventReaction, At: s.opts.Now(), Channel: channel, MessageID: message})
 	s.dispatch(event, r, payload)
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // maxBody bounds the body of a call.
@@ -161,25 +163,24 @@ type outcome struct {
 
 // execute runs a call through faults, limits and its method.
 func (s *Server) execute(c *call) (o outcome) {
-	f := s.faults.takeCall(c.method, c.channel)
+	f := s.takeCall(c.method, c.channel)
 	if f != nil {
-		s.feed.touch()
-		o.fault = f.Kind
-		switch f.Kind {
+		o.fault = f.Fault.Kind
+		switch o.fault {
 		case FaultTooManyRequests:
-			o.err = &apiError{code: "ratelimited", retry: orOne(f.RetryAfter)}
+			o.err = &apiError{code: "ratelimited", retry: orOne(f.Fault.RetryAfter)}
 			return o
 		case FaultServerError:
 			o.page = http.StatusServiceUnavailable
 			return o
 		case FaultError:
-			o.err = &apiError{code: f.Error, needed: f.Needed}
+			o.err = &apiError{code: f.Fault.Error, needed: f.Fault.Needed}
 			return o
 		case FaultDropBefore:
 			o.cut = true
 			return o
 		case FaultDelay:
-			if !s.hold(f) {
+			if !f.Hold(s.ctx, f.Fault.Delay) {
 				o.err = refuse("service_unavailable")
 				return o
 			}
@@ -191,8 +192,8 @@ func (s *Server) execute(c *call) (o outcome) {
 	}
 	o.answer, o.err = s.run(c)
 	if f != nil {
-		o.cut = f.Kind == FaultDropAfter
-		if f.Kind == FaultServerErrorAfter {
+		o.cut = o.fault == FaultDropAfter
+		if o.fault == FaultServerErrorAfter {
 			o.page = http.StatusInternalServerError
 		}
 	}
@@ -247,14 +248,14 @@ func (s *Server) limit(c *call) error {
 
 // finish records a call and answers it.
 func (s *Server) finish(w http.ResponseWriter, c *call, o outcome) {
-	rec := Call{At: c.at, Method: c.method, Channel: c.channel, OK: o.err == nil && o.answer != nil, Fault: o.fault, Params: shorten(c.params)}
+	rec := Call{At: c.at, Method: c.method, Channel: c.channel, OK: o.err == nil && o.answer != nil, Fault: o.fault, Params: simulators.ShortenAll(c.params)}
 	if o.err != nil {
 		rec.Error = o.err.Error()
 	}
-	s.feed.record(rec)
+	s.feed.Record(func(seq int64) Call { rec.Seq = seq; return rec })
 	switch {
 	case o.cut:
-		cutConnection(w)
+		simulators.Cut(w)
 		return
 	case o.page != 0:
 		s.writePage(w, o.page)
@@ -284,14 +285,5 @@ func (s *Server) finish(w http.ResponseWriter, c *call, o outcome) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	s.wrote(w.Write(jsonOf(answer)))
-}
-
-// shorten cuts long values.
-func shorten(values map[string]string) map[string]string {
-	out := make(map[string]string, len(values))
-	for k, v := range values {
-		out[k] = v[:min(len(v), longParam)]
-	}
-	return out
+	s.wrote(w.Write(simulators.JSON(answer)))
 }

@@ -187,20 +187,20 @@ func (s *Server) store(c *channel, p *Posted) {
 	if extra := len(c.log) - s.opts.MaxMessages; extra > 0 {
 		c.log = slices.Delete(c.log, 0, extra)
 	}
-	s.feed.publish(Event{Kind: EventMessage, At: p.At, Channel: c.id, Thread: p.ThreadTS, TS: p.TS, Message: p})
+	s.publish(Event{Kind: EventMessage, At: p.At, Channel: c.id, Thread: p.ThreadTS, TS: p.TS, Message: p})
 }
 
 // replace changes a message and tells those who watch. Server.mu is held.
 func (s *Server) replace(c *channel, i int, p *Posted) {
 	p.Edits++
 	c.log[i] = p
-	s.feed.publish(Event{Kind: EventEdited, At: s.opts.Now(), Channel: c.id, Thread: p.ThreadTS, TS: p.TS, Message: p})
+	s.publish(Event{Kind: EventEdited, At: s.opts.Now(), Channel: c.id, Thread: p.ThreadTS, TS: p.TS, Message: p})
 }
 
 // remove takes a message away and tells those who watch. Server.mu is held.
 func (s *Server) remove(c *channel, i int) Posted {
 	was := *c.log[i]
 	c.log = slices.Delete(c.log, i, i+1)
-	s.feed.publish(Event{Kind: EventDeleted, At: s.opts.Now(), Channel: c.id, Thread: was.ThreadTS, TS: was.TS})
+	s.publish(Event{Kind: EventDeleted, At: s.opts.Now(), Channel: c.id, Thread: was.ThreadTS, TS: was.TS})
 	return was
 }

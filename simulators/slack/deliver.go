@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // maxHookCalls bounds the calls of the request URL that are under way.
@@ -84,7 +86,7 @@ func (s *Server) SetRequestURL(address string) {
 // Verify asks an address whether it is the app's.
 func (s *Server) Verify(ctx context.Context, address string) error {
 	challenge := hex.EncodeToString(hmacOf("challenge", []byte(address)))
-	body := jsonOf(args{"token": "deprecated", "challenge": challenge, "type": "url_verification"})
+	body := simulators.JSON(args{"token": "deprecated", "challenge": challenge, "type": "url_verification"})
 	resp, err := s.post(ctx, address, "application/json", body, nil)
 	if err != nil {
 		return err
@@ -113,10 +115,10 @@ func (s *Server) reachable() {
 
 // queue adds a delivery to its lane and sees that somebody works there.
 func (s *Server) queue(d *delivery) {
-	if s.faults.takeDelivery(FaultDuplicate, d.lane) {
+	if s.takeDelivery(FaultDuplicate, d.lane) {
 		d.again = true
 	}
-	hold := s.faults.takeDelivery(FaultReorder, d.lane)
+	hold := s.takeDelivery(FaultReorder, d.lane)
 	o := &s.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -179,7 +181,7 @@ func (s *Server) work(name string, l *lane) {
 		l.queue = l.queue[1:]
 		o.queued--
 		o.mu.Unlock()
-		s.feed.touch()
+		s.feed.Touch()
 	}
 }
 
@@ -203,7 +205,7 @@ func (s *Server) bring(d *delivery) bool {
 		if s.ctx.Err() != nil {
 			return false
 		}
-		if reason == "" && s.faults.takeDelivery(FaultLoseAck, d.lane) {
+		if reason == "" && s.takeDelivery(FaultLoseAck, d.lane) {
 			reason = "http_timeout"
 		}
 		if reason == "" && d.again {
@@ -336,7 +338,7 @@ func (s *Server) Body(channel, user, text string) []byte {
 	if strings.HasPrefix(channel, "D") {
 		kind = "im"
 	}
-	return jsonOf(args{
+	return simulators.JSON(args{
 		"token": "deprecated", "team_id": s.opts.Team, "api_app_id": s.opts.App.ID, "type": "event_callback",
 		"event_id": fmt.Sprintf("Ev%010d", s.nextID()), "event_time": s.opts.Now().Unix(),
 		"event": args{

@@ -42,23 +42,26 @@
 //
 // POST takes a JSON object and gives a JSON result, or 400 with {"error": …}.
 //
-//	POST /control/users       {id, name}
-//	POST /control/channels    {id, name, members: [id]}
-//	POST /control/dm          {user} -> {channel}
-//	POST /control/speak       Utterance -> Posted
-//	POST /control/edit        {channel, ts, text}
-//	POST /control/delete      {channel, ts}
-//	POST /control/react       {channel, ts, user, name, removed}
-//	POST /control/press       {channel, ts, user, action_id}
-//	POST /control/slash       {channel, user, command, text}
-//	POST /control/request_url {url}
-//	POST /control/faults      Fault
-//	POST /control/disconnect  {reason}
-//	POST /control/storm       {count}
-//	GET  /control/shown       ?channel= -> [Posted]
-//	GET  /control/calls       -> [Call]
-//	GET  /control/stats       -> Stats
-//	GET  /control/events      ?after=SEQ&timeout=SECONDS -> [Event], waiting for the first
+//	POST   /control/users                {id, name}
+//	POST   /control/channels             {id, name, members: [id]}
+//	POST   /control/dm                   {user} -> {channel}
+//	POST   /control/speak                Utterance -> Posted
+//	POST   /control/edit                 {channel, ts, text}
+//	POST   /control/delete               {channel, ts}
+//	POST   /control/react                {channel, ts, user, name, removed}
+//	POST   /control/press                {channel, ts, user, action_id}
+//	POST   /control/slash                {channel, user, command, text}
+//	POST   /control/request_url          {url}
+//	POST   /control/faults               Fault -> {id}
+//	GET    /control/faults/{id}          -> {id, hits}
+//	DELETE /control/faults/{id}
+//	POST   /control/faults/{id}/release
+//	POST   /control/disconnect           {reason}
+//	POST   /control/storm                {count}
+//	GET    /control/shown                ?channel= -> [Posted]
+//	GET    /control/calls                -> [Call]
+//	GET    /control/stats                -> Stats
+//	GET    /control/events               ?after=SEQ&timeout=SECONDS -> [Event], waiting for the first
 //
 // # What it follows
 //

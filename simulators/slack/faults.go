@@ -1,11 +1,10 @@
 package slack
 
 import (
-	"context"
-	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // FaultKind names a way to fail.
@@ -57,110 +56,24 @@ type Fault struct {
 }
 
 // FaultHandle is an injected fault.
-type FaultHandle struct {
-	Fault
-	server  *Server
-	release chan struct{}
-	once    sync.Once
-	left    int // guarded by faultList.mu
-	skip    int
-	hits    int
-}
-
-// faultList is the script, oldest first; the first fault that matches meets a call.
-type faultList struct {
-	mu   sync.Mutex
-	list []*FaultHandle
-}
+type FaultHandle = simulators.Injected[Fault]
 
 // Inject adds a fault to the script.
-func (s *Server) Inject(f Fault) *FaultHandle {
-	h := &FaultHandle{Fault: f, server: s, release: make(chan struct{}), left: f.Count, skip: f.Skip}
-	if h.left == 0 {
-		h.left = 1
-	}
-	s.faults.mu.Lock()
-	defer s.faults.mu.Unlock()
-	s.faults.list = append(s.faults.list, h)
-	return h
+func (s *Server) Inject(f Fault) *FaultHandle { return s.faults.Add(f, f.Skip, f.Count) }
+
+// takeCall finds the fault that meets a call.
+func (s *Server) takeCall(method, channel string) *FaultHandle {
+	return s.faults.Take(func(f Fault) bool {
+		return !f.Kind.ofDelivery() && (f.Method == "" || strings.EqualFold(f.Method, method)) && (f.Channel == "" || f.Channel == channel)
+	})
 }
 
-// Hits counts what the fault met so far.
-func (h *FaultHandle) Hits() int {
-	h.server.faults.mu.Lock()
-	defer h.server.faults.mu.Unlock()
-	return h.hits
-}
-
-// WaitHits returns nil once the fault met n calls.
-func (h *FaultHandle) WaitHits(ctx context.Context, n int) error {
-	return h.server.Wait(ctx, func() bool { return h.Hits() >= n })
-}
-
-// Release lets go of the calls that FaultDelay holds, now and later.
-func (h *FaultHandle) Release() { h.once.Do(func() { close(h.release) }) }
-
-// Remove takes the fault out of the script and releases what it holds.
-func (h *FaultHandle) Remove() {
-	h.server.faults.mu.Lock()
-	h.server.faults.list = slices.DeleteFunc(h.server.faults.list, func(o *FaultHandle) bool { return o == h })
-	h.server.faults.mu.Unlock()
-	h.Release()
+// takeDelivery tells whether a fault of the kind meets a delivery.
+func (s *Server) takeDelivery(kind FaultKind, channel string) bool {
+	return s.faults.Take(func(f Fault) bool { return f.Kind == kind && (f.Channel == "" || f.Channel == channel) }) != nil
 }
 
 // ofDelivery tells which faults meet deliveries.
 func (k FaultKind) ofDelivery() bool {
 	return k == FaultDuplicate || k == FaultLoseAck || k == FaultReorder
-}
-
-// takeCall finds the fault that meets a call.
-func (l *faultList) takeCall(method, channel string) *FaultHandle {
-	return l.match(channel, func(h *FaultHandle) bool {
-		return !h.Kind.ofDelivery() && (h.Method == "" || strings.EqualFold(h.Method, method))
-	})
-}
-
-// takeDelivery tells whether a fault of the kind meets a delivery.
-func (l *faultList) takeDelivery(kind FaultKind, channel string) bool {
-	return l.match(channel, func(h *FaultHandle) bool { return h.Kind == kind }) != nil
-}
-
-func (l *faultList) match(channel string, fits func(*FaultHandle) bool) *FaultHandle {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, h := range l.list {
-		if !fits(h) || h.Channel != "" && h.Channel != channel {
-			continue
-		}
-		if h.skip > 0 {
-			h.skip--
-			continue
-		}
-		h.hits++
-		if h.left > 0 {
-			if h.left--; h.left == 0 {
-				l.list = slices.Delete(l.list, i, i+1)
-			}
-		}
-		return h
-	}
-	return nil
-}
-
-// hold waits out a delay. It tells false when the server closes meanwhile. A caller
-// that hangs up does not end it: the public server executes what it has read.
-func (s *Server) hold(h *FaultHandle) bool {
-	var after <-chan time.Time
-	if h.Delay > 0 {
-		t := time.NewTimer(h.Delay)
-		defer t.Stop()
-		after = t.C
-	}
-	select {
-	case <-after:
-	case <-h.release:
-	case <-s.ctx.Done():
-		return false
-	}
-	return true
 }

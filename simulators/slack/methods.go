@@ -223,6 +223,6 @@ func setStatus(s *Server, c *call) (args, error) {
 		return nil, refuse("invalid_thread_ts")
 	}
 	ch.status[thread] = c.params["status"]
-	s.feed.publish(Event{Kind: EventStatus, At: c.at, Channel: ch.id, Thread: thread, Status: c.params["status"]})
+	s.publish(Event{Kind: EventStatus, At: c.at, Channel: ch.id, Thread: thread, Status: c.params["status"]})
 	return args{}, nil
 }

@@ -4,11 +4,12 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // App is the app that the workspace has installed.
@@ -115,6 +116,8 @@ func (o Options) withDefaults() Options {
 // Locks are taken in this order: Server.mu, then one of the leaf locks (feed, faults,
 // outbox, hub).
 type Server struct {
+	*simulators.Transcript[Event, Call]
+
 	opts    Options
 	methods map[string]method
 	control http.Handler
@@ -130,8 +133,8 @@ type Server struct {
 	serial    int64
 	base      string // where the server was last reached
 
-	feed   *feed
-	faults faultList
+	feed   *simulators.Feed[Event, Call]
+	faults *simulators.Script[Fault]
 	outbox outbox
 	hub    hub
 
@@ -143,22 +146,14 @@ type Server struct {
 // New starts a server. It serves nothing by itself: mount it in an http.Server.
 func New(opts Options) *Server {
 	opts = opts.withDefaults()
-	carrier := opts.Transport
-	if carrier == nil {
-		carrier = &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			MaxIdleConnsPerHost: maxHookCalls,
-			IdleConnTimeout:     time.Minute,
-		}
-	}
 	ctx, stop := context.WithCancel(context.Background())
+	feed := simulators.NewFeed[Event, Call](opts.MaxEvents, opts.MaxCalls)
 	s := &Server{
-		opts: opts, methods: methodTable(), users: map[string]User{}, channels: map[string]*channel{},
+		Transcript: feed.Transcript,
+		opts:       opts, methods: methodTable(), users: map[string]User{}, channels: map[string]*channel{},
 		responses: map[string]*responseURL{}, files: fileStore{max: opts.MaxFileBytes, byID: map[string]*storedFile{}},
-		feed: newFeed(opts.MaxEvents, opts.MaxCalls), ctx: ctx, stop: stop,
-		hooks: &http.Client{
-			Transport: carrier, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		feed: feed, faults: simulators.NewScript[Fault](feed), ctx: ctx, stop: stop,
+		hooks: simulators.HookClient(opts.Transport, maxHookCalls, 0), // a delivery has its own limit
 	}
 	s.outbox = outbox{lanes: map[string]*lane{}, room: make(chan struct{}, maxHookCalls), changed: make(chan struct{})}
 	s.hub = hub{tickets: map[string]bool{}, all: map[*conn]bool{}, waiting: map[string]*pending{}}
@@ -177,7 +172,7 @@ func (s *Server) Close() {
 	s.hub.closeAll()
 	s.wg.Wait()
 	s.hooks.CloseIdleConnections()
-	s.feed.close()
+	s.feed.Close()
 }
 
 // ServeHTTP answers calls of the Web API, downloads, response URLs, websockets and, if
@@ -206,17 +201,6 @@ func (s *Server) self() string {
 		return strings.TrimRight(s.opts.BaseURL, "/")
 	}
 	return s.base
-}
-
-// cutConnection closes the connection without an answer.
-func cutConnection(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if conn, _, err := h.Hijack(); err == nil {
-			_ = conn.Close() // the point is that the client sees it closed
-			return
-		}
-	}
-	panic(http.ErrAbortHandler) // how net/http is told to abort a connection it does not hand out
 }
 
 // wrote notes a failed write. The client went away; there is nobody else to tell.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 const (
@@ -58,7 +60,7 @@ func (c *conn) send(v any) error {
 	if err := c.ws.SetWriteDeadline(time.Now().Add(socketWrite)); err != nil {
 		return err
 	}
-	return c.ws.WriteMessage(websocket.TextMessage, jsonOf(v))
+	return c.ws.WriteMessage(websocket.TextMessage, simulators.JSON(v))
 }
 
 func (h *hub) pick() *conn {
@@ -173,7 +175,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.hub.mu.Unlock()
 	c.close()
 	pings.Wait()
-	s.feed.touch()
+	s.feed.Touch()
 }
 
 // welcome says hello and begins to use a connection, unless a storm ends it.
@@ -198,7 +200,7 @@ func (s *Server) welcome(c *conn) {
 	s.hub.conns = append(s.hub.conns, c)
 	s.hub.mu.Unlock()
 	s.reachable()
-	s.feed.touch()
+	s.feed.Touch()
 }
 
 // ping keeps a client alive: it gives up without pings.

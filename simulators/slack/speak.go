@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // Upload is a file that somebody sends.
@@ -101,7 +103,7 @@ func (s *Server) tellMessage(c *channel, p *Posted) {
 // eventOf is a message as an object to add to.
 func eventOf(m Message) args {
 	var event args
-	if err := json.Unmarshal(jsonOf(m), &event); err != nil {
+	if err := json.Unmarshal(simulators.JSON(m), &event); err != nil {
 		panic(err) // it was just written
 	}
 	return event
@@ -112,7 +114,7 @@ func (s *Server) tell(channel string, event args) {
 	id := fmt.Sprintf("Ev%010d", s.nextID())
 	s.queue(&delivery{
 		kind: "events_api", lane: channel,
-		payload: jsonOf(args{
+		payload: simulators.JSON(args{
 			"token": "deprecated", "team_id": s.opts.Team, "api_app_id": s.opts.App.ID, "type": "event_callback",
 			"event_id": id, "event_time": s.opts.Now().Unix(), "event": event, "is_ext_shared_channel": false,
 			"authorizations": []args{{"team_id": s.opts.Team, "user_id": s.opts.App.UserID, "is_bot": true}},
@@ -215,7 +217,7 @@ func (s *Server) react(c *channel, i int, user, name string, removed bool) {
 	p.Reactions[at].Users, p.Reactions[at].Count = users, len(users)
 	p.Reactions = slices.DeleteFunc(p.Reactions, func(r Reaction) bool { return r.Count == 0 })
 	c.log[i] = &p
-	s.feed.publish(Event{Kind: EventReaction, At: s.opts.Now(), Channel: c.id, TS: p.TS, Message: &p})
+	s.publish(Event{Kind: EventReaction, At: s.opts.Now(), Channel: c.id, TS: p.TS, Message: &p})
 	s.tell(c.id, args{
 		"type": kind, "user": user, "reaction": name, "item_user": p.User, "event_ts": s.nextTS(),
 		"item": args{"type": "message", "channel": c.id, "ts": p.TS},
@@ -254,7 +256,7 @@ func (s *Server) Press(id, ts, user, actionID string) error {
 }
 
 func (s *Server) pressed(c *channel, p *Posted, user string, action args) {
-	payload := jsonOf(args{
+	payload := simulators.JSON(args{
 		"type": "block_actions", "team": args{"id": s.opts.Team, "domain": "sim"}, "api_app_id": s.opts.App.ID,
 		"user":      args{"id": user, "username": s.users[user].Name, "name": s.users[user].Name, "team_id": s.opts.Team},
 		"container": args{"type": "message", "message_ts": p.TS, "channel_id": c.id, "thread_ts": p.ThreadTS, "is_ephemeral": false},
@@ -292,6 +294,6 @@ func (s *Server) Slash(id, user, command, text string) error {
 		payload[k] = v
 	}
 	payload["is_enterprise_install"] = false
-	s.queue(&delivery{kind: "slash_commands", lane: id, payload: jsonOf(payload), form: form})
+	s.queue(&delivery{kind: "slash_commands", lane: id, payload: simulators.JSON(payload), form: form})
 	return nil
 }

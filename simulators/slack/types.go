@@ -81,11 +81,3 @@ type Posted struct {
 
 // args is a JSON object.
 type args = map[string]any
-
-func jsonOf(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only types of this package, which all have a JSON form
-	}
-	return data
-}

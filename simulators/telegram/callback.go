@@ -88,7 +88,7 @@ func (s *Server) answerCallbackQuery(c *call) (any, error) {
 		return nil, badRequest("query is too old and response timeout expired or query ID is invalid")
 	}
 	q.answered, q.answer = true, a
-	s.feed.publish(Event{Kind: EventAnswer, At: c.at, Bot: c.bot.user.ID, Chat: q.chat, Answer: &a})
+	s.publish(Event{Kind: EventAnswer, At: c.at, Bot: c.bot.user.ID, Chat: q.chat, Answer: &a})
 	return true, nil
 }
 

@@ -160,7 +160,7 @@ func (s *Server) remove(ch *chat, c *call, id int64) error {
 func (s *Server) unshow(ch *chat, i int) {
 	p := ch.log[i]
 	ch.log = slices.Delete(ch.log, i, i+1)
-	s.feed.publish(Event{
+	s.publish(Event{
 		Kind: EventDeleted, At: s.opts.Now(), Bot: max(ch.key.bot, p.ByBot), Chat: ch.info.ID,
 		Thread: p.MessageThreadID, MessageID: p.MessageID,
 	})

@@ -1,11 +1,10 @@
 package telegram
 
 import (
-	"context"
-	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // FaultKind names a way to fail.
@@ -52,110 +51,42 @@ type Fault struct {
 }
 
 // FaultHandle is an injected fault.
-type FaultHandle struct {
-	Fault
-	server  *Server
-	id      int64
-	release chan struct{}
-	once    sync.Once
-	left    int // guarded by faultList.mu
-	skip    int
-	hits    int
-}
-
-// faultList is the script, oldest first; the first fault that matches a call meets it.
-type faultList struct {
-	mu     sync.Mutex
-	list   []*FaultHandle
-	lastID int64
-}
+type FaultHandle = simulators.Injected[Fault]
 
 // Inject adds a fault to the script.
-func (s *Server) Inject(f Fault) *FaultHandle {
-	h := &FaultHandle{Fault: f, server: s, release: make(chan struct{}), left: f.Count, skip: f.Skip}
-	if h.left == 0 {
-		h.left = 1
-	}
-	s.faults.mu.Lock()
-	defer s.faults.mu.Unlock()
-	s.faults.lastID++
-	h.id = s.faults.lastID
-	s.faults.list = append(s.faults.list, h)
-	return h
-}
-
-// Hits counts the calls (or updates) the fault met so far.
-func (h *FaultHandle) Hits() int {
-	h.server.faults.mu.Lock()
-	defer h.server.faults.mu.Unlock()
-	return h.hits
-}
-
-// WaitHits returns nil once the fault met n calls.
-func (h *FaultHandle) WaitHits(ctx context.Context, n int) error {
-	return h.server.Wait(ctx, func() bool { return h.Hits() >= n })
-}
-
-// Release lets go of the calls that FaultDelay holds, now and later.
-func (h *FaultHandle) Release() { h.once.Do(func() { close(h.release) }) }
-
-// Remove takes the fault out of the script and releases what it holds.
-func (h *FaultHandle) Remove() {
-	h.server.faults.mu.Lock()
-	h.server.faults.list = slices.DeleteFunc(h.server.faults.list, func(o *FaultHandle) bool { return o == h })
-	h.server.faults.mu.Unlock()
-	h.Release()
-}
+func (s *Server) Inject(f Fault) *FaultHandle { return s.faults.Add(f, f.Skip, f.Count) }
 
 // take finds the fault that meets a call.
-func (l *faultList) take(method string, bot, chat int64) *FaultHandle {
-	return l.match(bot, chat, func(h *FaultHandle) bool {
-		return h.Kind != FaultDuplicate && (h.Method == "" || strings.EqualFold(h.Method, method))
+func (s *Server) take(method string, bot, chat int64) *FaultHandle {
+	return s.faults.Take(func(f Fault) bool {
+		return f.Kind != FaultDuplicate && (f.Method == "" || strings.EqualFold(f.Method, method)) && f.in(bot, chat)
 	})
 }
 
 // takeDuplicate tells whether an update is to be queued twice.
-func (l *faultList) takeDuplicate(bot, chat int64) bool {
-	return l.match(bot, chat, func(h *FaultHandle) bool { return h.Kind == FaultDuplicate }) != nil
+func (s *Server) takeDuplicate(bot, chat int64) bool {
+	return s.faults.Take(func(f Fault) bool { return f.Kind == FaultDuplicate && f.in(bot, chat) }) != nil
 }
 
-func (l *faultList) match(bot, chat int64, fits func(*FaultHandle) bool) *FaultHandle {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, h := range l.list {
-		if !fits(h) || h.Bot != 0 && h.Bot != bot || h.Chat != 0 && h.Chat != chat {
-			continue
-		}
-		if h.skip > 0 {
-			h.skip--
-			continue
-		}
-		h.hits++
-		if h.left > 0 {
-			if h.left--; h.left == 0 {
-				l.list = slices.Delete(l.list, i, i+1)
-			}
-		}
-		return h
-	}
-	return nil
+func (f Fault) in(bot, chat int64) bool {
+	return (f.Bot == 0 || f.Bot == bot) && (f.Chat == 0 || f.Chat == chat)
 }
 
 // applyFault does what comes before the call is executed. With final, it is not executed at all.
 func (s *Server) applyFault(h *FaultHandle) (o outcome, final bool) {
-	s.feed.touch()
-	o.fault = h.Kind
-	switch h.Kind {
+	f := h.Fault
+	o.fault = f.Kind
+	switch f.Kind {
 	case FaultTooManyRequests:
-		o.err = tooMany(max(1, h.RetryAfter))
+		o.err = tooMany(max(1, f.RetryAfter))
 	case FaultBadGateway:
 		o.html = true
 	case FaultError:
-		o.err = &apiError{code: h.Code, text: h.Description}
+		o.err = &apiError{code: f.Code, text: f.Description}
 	case FaultDropBefore:
 		o.cut = true
 	case FaultDelay:
-		if !s.hold(h) {
+		if !h.Hold(s.ctx, f.Delay) {
 			o.err = errRestart
 			return o, true
 		}
@@ -164,22 +95,4 @@ func (s *Server) applyFault(h *FaultHandle) (o outcome, final bool) {
 		return o, false
 	}
 	return o, true
-}
-
-// hold waits out a delay. It tells false when the server closes meanwhile. A caller that hangs
-// up does not end it: the public server executes what it has read.
-func (s *Server) hold(h *FaultHandle) bool {
-	var after <-chan time.Time
-	if h.Delay > 0 {
-		t := time.NewTimer(h.Delay)
-		defer t.Stop()
-		after = t.C
-	}
-	select {
-	case <-after:
-	case <-h.release:
-	case <-s.ctx.Done():
-		return false
-	}
-	return true
 }

@@ -141,7 +141,7 @@ func (s *Server) store(ch *chat, p *Posted, thread int64, target *Posted) {
 }
 
 func (s *Server) show(ch *chat, kind EventKind, p *Posted) {
-	s.feed.publish(Event{
+	s.publish(Event{
 		Kind: kind, At: s.opts.Now(), Bot: max(ch.key.bot, p.ByBot), Chat: ch.info.ID, Thread: p.MessageThreadID,
 		MessageID: p.MessageID, Message: p,
 	})
@@ -265,7 +265,7 @@ func (s *Server) sendChatAction(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.feed.publish(Event{
+	s.publish(Event{
 		Kind: EventTyping, At: c.at, Bot: c.bot.user.ID, Chat: ch.info.ID, Thread: thread, Action: action,
 	})
 	return true, nil
@@ -304,6 +304,6 @@ func (s *Server) sendMessageDraft(c *call) (any, error) {
 		}
 	}
 	ch.drafts[id] = d
-	s.feed.publish(Event{Kind: EventDraft, At: c.at, Bot: c.bot.user.ID, Chat: ch.info.ID, Thread: thread, Draft: &d})
+	s.publish(Event{Kind: EventDraft, At: c.at, Bot: c.bot.user.ID, Chat: ch.info.ID, Thread: thread, Draft: &d})
 	return true, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // Limits are the flood limits of the server. Zero switches a limit off.
@@ -88,6 +90,8 @@ func (o Options) withDefaults() Options {
 // Locks are taken in this order: chat.mu, Server.mu, bot.mu, then one of the leaf locks (feed,
 // faults, files, limiter).
 type Server struct {
+	*simulators.Transcript[Event, Call]
+
 	opts    Options
 	methods map[string]method
 	control http.Handler
@@ -100,8 +104,8 @@ type Server struct {
 	users  map[int64]*person
 	chats  map[chatKey]*chat
 
-	feed   *feed
-	faults faultList
+	feed   *simulators.Feed[Event, Call]
+	faults *simulators.Script[Fault]
 	files  fileStore
 
 	ctx  context.Context // ends with Close: webhook deliveries and waiting calls hang on it
@@ -113,18 +117,21 @@ type Server struct {
 func New(opts Options) *Server {
 	opts = opts.withDefaults()
 	ctx, stop := context.WithCancel(context.Background())
+	feed := simulators.NewFeed[Event, Call](opts.MaxEvents, opts.MaxCalls)
 	s := &Server{
-		opts:    opts,
-		methods: methodTable(),
-		hooks:   newHookClient(opts.WebhookTransport),
-		tokens:  map[string]*bot{},
-		bots:    map[int64]*bot{},
-		users:   map[int64]*person{},
-		chats:   map[chatKey]*chat{},
-		feed:    newFeed(opts.MaxEvents, opts.MaxCalls),
-		files:   fileStore{max: opts.MaxFileBytes, byID: map[string]*file{}, byPath: map[string]*file{}},
-		ctx:     ctx,
-		stop:    stop,
+		Transcript: feed.Transcript,
+		opts:       opts,
+		methods:    methodTable(),
+		hooks:      simulators.HookClient(opts.WebhookTransport, maxConnections, hookTimeout),
+		tokens:     map[string]*bot{},
+		bots:       map[int64]*bot{},
+		users:      map[int64]*person{},
+		chats:      map[chatKey]*chat{},
+		feed:       feed,
+		faults:     simulators.NewScript[Fault](feed),
+		files:      fileStore{max: opts.MaxFileBytes, byID: map[string]*file{}, byPath: map[string]*file{}},
+		ctx:        ctx,
+		stop:       stop,
 	}
 	if opts.Control {
 		s.control = s.controlHandler()
@@ -146,7 +153,7 @@ func (s *Server) Close() {
 	}
 	s.wg.Wait()
 	s.hooks.CloseIdleConnections()
-	s.feed.close()
+	s.feed.Close()
 }
 
 // ServeHTTP answers Bot API calls, file downloads and, if switched on, the control API.
@@ -205,7 +212,7 @@ func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request, token, name
 	c := &call{ctx: r.Context(), bot: b, name: strings.ToLower(name), params: p, at: s.opts.Now()}
 	c.chat = p.int64("chat_id")
 	o := s.execute(c)
-	s.feed.record(c, name, o)
+	s.record(c, name, o)
 	s.answer(w, o)
 }
 
@@ -220,7 +227,7 @@ type outcome struct {
 
 // execute runs a call through faults, limits and its method.
 func (s *Server) execute(c *call) outcome {
-	f := s.faults.take(c.name, c.bot.user.ID, c.chat)
+	f := s.take(c.name, c.bot.user.ID, c.chat)
 	if f != nil {
 		if o, final := s.applyFault(f); final {
 			return o
@@ -237,8 +244,8 @@ func (s *Server) execute(c *call) outcome {
 		o.err = errNotFound
 	}
 	if f != nil {
-		o.fault = f.Kind
-		o.cut = f.Kind == FaultDropAfter
+		o.fault = f.Fault.Kind
+		o.cut = f.Fault.Kind == FaultDropAfter
 	}
 	return o
 }
@@ -246,7 +253,7 @@ func (s *Server) execute(c *call) outcome {
 func (s *Server) answer(w http.ResponseWriter, o outcome) {
 	switch {
 	case o.cut:
-		cutConnection(w)
+		simulators.Cut(w)
 	case o.html:
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)
@@ -263,15 +270,4 @@ func (s *Server) wrote(_ int, err error) {
 	if err != nil {
 		s.opts.Log.Debug("answer not written", "error", err)
 	}
-}
-
-// cutConnection closes the connection without an answer.
-func cutConnection(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if conn, _, err := h.Hijack(); err == nil {
-			_ = conn.Close() // the point is that the client sees it closed
-			return
-		}
-	}
-	panic(http.ErrAbortHandler) // how net/http is told to abort a connection it does not hand out
 }

@@ -89,7 +89,7 @@ func newBot(token string, u User) *bot {
 // which keeps a chat's updates in the order of its messages.
 func (s *Server) push(b *bot, kind string, chat int64, payload []byte) {
 	copies := 1
-	if s.faults.takeDuplicate(b.user.ID, chat) {
+	if s.takeDuplicate(b.user.ID, chat) {
 		copies = 2
 	}
 	now := s.opts.Now()
@@ -248,7 +248,7 @@ func (s *Server) getUpdates(c *call) (any, error) {
 	p := &poll{wake: make(chan struct{}, 1), end: make(chan *apiError, 1)}
 	b.poll = p
 	b.mu.Unlock()
-	s.feed.touch()
+	s.feed.Touch()
 	return s.waitForUpdates(c, p, max(offset, 0), limit, wait)
 }
 

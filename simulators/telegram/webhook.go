@@ -52,23 +52,6 @@ type lane struct {
 	timer   *time.Timer
 }
 
-// newHookClient makes the client for deliveries. It follows no redirects and no proxy, so that it
-// talks to exactly the address that was registered.
-func newHookClient(carrier http.RoundTripper) *http.Client {
-	if carrier == nil {
-		carrier = &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			MaxIdleConnsPerHost: maxConnections,
-			IdleConnTimeout:     time.Minute,
-		}
-	}
-	return &http.Client{
-		Timeout:       hookTimeout,
-		Transport:     carrier,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
 // enqueue adds an update to its chat's lane and sees that somebody delivers it.
 func (h *hook) enqueue(u *update) {
 	l := h.chats[u.chat]
@@ -142,12 +125,12 @@ func (h *hook) settle(l *lane, u *update, err error, pause time.Duration) {
 	} else {
 		delete(h.chats, l.chat)
 	}
-	h.server.feed.touch()
+	h.server.feed.Touch()
 }
 
 // later makes a lane ready after a pause; the first retry comes at once.
 func (h *hook) later(l *lane, pause time.Duration) {
-	h.server.feed.touch()
+	h.server.feed.Touch()
 	if pause == 0 {
 		h.ready = append(h.ready, l)
 		return
@@ -258,5 +241,5 @@ func (s *Server) executeReply(h *hook, contentType string, body []byte) {
 	}
 	c := &call{ctx: h.ctx, bot: h.bot, name: name, params: p, at: s.opts.Now()}
 	c.chat = p.int64("chat_id")
-	s.feed.record(c, p.values["method"], s.execute(c))
+	s.record(c, p.values["method"], s.execute(c))
 }

@@ -120,7 +120,7 @@ func (s *Server) store(n *number, p Posted) *Posted {
 		c.posts = slices.Delete(c.posts, 0, 1)
 	}
 	shown := p
-	s.feed.publish(Event{Kind: EventMessage, At: p.At, Number: n.ID, Person: p.Person, MessageID: p.ID, Message: &shown})
+	s.publish(Event{Kind: EventMessage, At: p.At, Number: n.ID, Person: p.Person, MessageID: p.ID, Message: &shown})
 	return kept
 }
 
@@ -152,10 +152,10 @@ func (s *Server) sendMessage(req *request, f *FaultHandle) (any, *apiError) {
 	switch {
 	case !open:
 		s.report(n, kept, "failed", 131047)
-	case f != nil && f.Kind == FaultFailLater:
-		s.report(n, kept, "failed", f.Code)
+	case f != nil && f.Fault.Kind == FaultFailLater:
+		s.report(n, kept, "failed", f.Fault.Code)
 	case s.opts.NoStatuses || p.Reaction != nil:
-	case f != nil && f.Kind == FaultReorder:
+	case f != nil && f.Fault.Kind == FaultReorder:
 		s.report(n, kept, "delivered", 0)
 		s.report(n, kept, "sent", 0)
 	default:
@@ -234,7 +234,7 @@ func (s *Server) markRead(req *request) (any, *apiError) {
 		if b.TypingIndicator != nil {
 			kind = EventTyping
 		}
-		s.feed.publish(Event{Kind: kind, At: req.at, Number: req.number.ID, Person: person, MessageID: p.ID})
+		s.publish(Event{Kind: kind, At: req.at, Number: req.number.ID, Person: person, MessageID: p.ID})
 		return map[string]any{"success": true}, nil
 	}
 	return nil, badParameter("message_id names no message that came in")

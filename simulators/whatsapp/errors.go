@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // apiError is an answer that is a refusal. What its codes mean stands in
@@ -37,7 +39,7 @@ func (e *apiError) write(s *Server, w http.ResponseWriter) {
 		h.Set("WWW-Authenticate", `OAuth "Facebook Platform" "invalid_token"`)
 	}
 	w.WriteHeader(e.status)
-	s.wrote(w.Write(marshal(e.body())))
+	s.wrote(w.Write(simulators.JSON(e.body())))
 }
 
 func badParameter(format string, args ...any) *apiError {

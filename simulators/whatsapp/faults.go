@@ -1,11 +1,10 @@
 package whatsapp
 
 import (
-	"context"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // FaultKind names a way to fail.
@@ -61,110 +60,46 @@ type Fault struct {
 }
 
 // FaultHandle is an injected fault.
-type FaultHandle struct {
-	Fault
-	server  *Server
-	release chan struct{}
-	once    sync.Once
-	left    int // guarded by faultList.mu
-	skip    int
-	hits    int
-}
-
-// faultList is the script, oldest first; the first fault that matches meets a call.
-type faultList struct {
-	mu   sync.Mutex
-	list []*FaultHandle
-}
+type FaultHandle = simulators.Injected[Fault]
 
 // Inject adds a fault to the script.
-func (s *Server) Inject(f Fault) *FaultHandle {
-	h := &FaultHandle{Fault: f, server: s, release: make(chan struct{}), left: f.Count, skip: f.Skip}
-	if h.left == 0 {
-		h.left = 1
-	}
-	s.faults.mu.Lock()
-	defer s.faults.mu.Unlock()
-	s.faults.list = append(s.faults.list, h)
-	return h
-}
-
-// Hits counts what the fault met so far.
-func (h *FaultHandle) Hits() int {
-	h.server.faults.mu.Lock()
-	defer h.server.faults.mu.Unlock()
-	return h.hits
-}
-
-// WaitHits returns nil once the fault met n calls.
-func (h *FaultHandle) WaitHits(ctx context.Context, n int) error {
-	return h.server.Wait(ctx, func() bool { return h.Hits() >= n })
-}
-
-// Release lets go of the calls that FaultDelay holds, now and later.
-func (h *FaultHandle) Release() { h.once.Do(func() { close(h.release) }) }
-
-// Remove takes the fault out of the script and releases what it holds.
-func (h *FaultHandle) Remove() {
-	h.server.faults.mu.Lock()
-	h.server.faults.list = slices.DeleteFunc(h.server.faults.list, func(o *FaultHandle) bool { return o == h })
-	h.server.faults.mu.Unlock()
-	h.Release()
-}
+func (s *Server) Inject(f Fault) *FaultHandle { return s.faults.Add(f, f.Skip, f.Count) }
 
 // take finds the fault that meets a call.
-func (l *faultList) take(endpoint, number, person string) *FaultHandle {
-	return l.match(number, person, func(h *FaultHandle) bool {
-		return h.Kind != FaultDuplicate && (h.Endpoint == "" || h.Endpoint == endpoint)
+func (s *Server) take(endpoint, number, person string) *FaultHandle {
+	return s.faults.Take(func(f Fault) bool {
+		return f.Kind != FaultDuplicate && (f.Endpoint == "" || f.Endpoint == endpoint) && f.in(number, person)
 	})
 }
 
 // takeDuplicate tells whether a notification is to be told twice.
-func (l *faultList) takeDuplicate(number, person string) bool {
-	return l.match(number, person, func(h *FaultHandle) bool { return h.Kind == FaultDuplicate }) != nil
+func (s *Server) takeDuplicate(number, person string) bool {
+	return s.faults.Take(func(f Fault) bool { return f.Kind == FaultDuplicate && f.in(number, person) }) != nil
 }
 
-func (l *faultList) match(number, person string, fits func(*FaultHandle) bool) *FaultHandle {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, h := range l.list {
-		if !fits(h) || h.Number != "" && h.Number != number || h.Person != "" && h.Person != person {
-			continue
-		}
-		if h.skip > 0 {
-			h.skip--
-			continue
-		}
-		h.hits++
-		if h.left > 0 {
-			if h.left--; h.left == 0 {
-				l.list = slices.Delete(l.list, i, i+1)
-			}
-		}
-		return h
-	}
-	return nil
+func (f Fault) in(number, person string) bool {
+	return (f.Number == "" || f.Number == number) && (f.Person == "" || f.Person == person)
 }
 
 // applyFault does what comes before a call is executed. With final, it is not executed at all.
 func (s *Server) applyFault(h *FaultHandle) (o outcome, final bool) {
-	s.feed.touch()
-	o.fault = h.Kind
-	switch h.Kind {
+	f := h.Fault
+	o.fault = f.Kind
+	switch f.Kind {
 	case FaultRateLimit:
-		code := h.Code
+		code := f.Code
 		if code == 0 {
 			code = 130429
 		}
-		o.err = &apiError{status: http.StatusBadRequest, code: code, message: "Rate limit hit", retryAfter: h.RetryAfter}
+		o.err = &apiError{status: http.StatusBadRequest, code: code, message: "Rate limit hit", retryAfter: f.RetryAfter}
 	case FaultError:
-		o.err = &apiError{status: h.Status, code: h.Code, message: h.Message, retryAfter: h.RetryAfter}
+		o.err = &apiError{status: f.Status, code: f.Code, message: f.Message, retryAfter: f.RetryAfter}
 	case FaultBadGateway:
 		o.html = true
 	case FaultDropBefore:
 		o.cut = true
 	case FaultDelay:
-		if !s.hold(h) {
+		if !h.Hold(s.ctx, f.Delay) {
 			o.cut = true
 			return o, true
 		}
@@ -173,22 +108,4 @@ func (s *Server) applyFault(h *FaultHandle) (o outcome, final bool) {
 		return o, false
 	}
 	return o, true
-}
-
-// hold waits out a delay. It tells false when the server closes meanwhile. A caller
-// that hangs up does not end it: the public server executes what it has read.
-func (s *Server) hold(h *FaultHandle) bool {
-	var after <-chan time.Time
-	if h.Delay > 0 {
-		t := time.NewTimer(h.Delay)
-		defer t.Stop()
-		after = t.C
-	}
-	select {
-	case <-after:
-	case <-h.release:
-	case <-s.ctx.Done():
-		return false
-	}
-	return true
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 const (
@@ -104,7 +106,7 @@ func (s *Server) Pending(numberID string) int {
 // add queues a change and sees that somebody tells it. Server.mu is held.
 func (h *hook) add(key, person string, change json.RawMessage) {
 	times := 1
-	if h.server.faults.takeDuplicate(h.number.ID, person) {
+	if h.server.takeDuplicate(h.number.ID, person) {
 		times = 2
 	}
 	for range times {
@@ -189,7 +191,7 @@ func (h *hook) settle(batch []*lane, err error) {
 			delete(h.lanes, l.key)
 		}
 	}
-	h.server.feed.touch()
+	h.server.feed.Touch()
 }
 
 func (h *hook) again(l *lane) {
@@ -238,7 +240,7 @@ func (s *Server) tell(address, secret string, changes []json.RawMessage) error {
 // Body is the body of a webhook call that carries these changes, escaped as the public
 // server does.
 func Body(changes ...json.RawMessage) []byte {
-	return escape(marshal(map[string]any{
+	return escape(simulators.JSON(map[string]any{
 		"object": "whatsapp_business_account",
 		"entry":  []any{map[string]any{"id": "102290129340398", "changes": changes}},
 	}))

@@ -168,8 +168,8 @@ func (s *Server) mediaInfo(req *request, f *FaultHandle) (any, *apiError) {
 		return map[string]any{"success": true}, nil
 	}
 	address := "http://" + req.http.Host + "/download/" + s.files.lead(file, req.at)
-	if f != nil && f.Kind == FaultMediaURL {
-		address = f.URL
+	if f != nil && f.Fault.Kind == FaultMediaURL {
+		address = f.Fault.URL
 	}
 	return map[string]any{
 		"messaging_product": "whatsapp", "url": address, "mime_type": file.mime, "sha256": file.sum(),
@@ -184,7 +184,7 @@ func (s *Server) download(req *request, f *FaultHandle) ([]byte, *apiError) {
 		return nil, &apiError{status: http.StatusNotFound, code: 100, message: "the address is not valid any more"}
 	}
 	data := append([]byte{}, file.data...)
-	if f != nil && f.Kind == FaultGarble && len(data) > 0 {
+	if f != nil && f.Fault.Kind == FaultGarble && len(data) > 0 {
 		data[len(data)/2] ^= 0xff
 	}
 	return data, nil

@@ -2,16 +2,15 @@ package whatsapp
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // Limits are the flood limits of the server. Zero switches a limit off.
@@ -83,6 +82,8 @@ func (o Options) withDefaults() Options {
 
 // Server is a Cloud API server in memory. All methods are safe for concurrent use.
 type Server struct {
+	*simulators.Transcript[Event, Call]
+
 	opts  Options
 	hooks *http.Client
 
@@ -92,8 +93,8 @@ type Server struct {
 	people  map[string]Person
 	serial  int64
 
-	feed   *feed
-	faults faultList
+	feed   *simulators.Feed[Event, Call]
+	faults *simulators.Script[Fault]
 	files  fileStore
 
 	ctx  context.Context //nolint:containedctx // ends with Close: webhook calls and held calls hang on it
@@ -105,26 +106,18 @@ type Server struct {
 func New(opts Options) *Server {
 	opts = opts.withDefaults()
 	ctx, stop := context.WithCancel(context.Background())
-	carrier := opts.HookTransport
-	if carrier == nil {
-		carrier = &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			MaxIdleConnsPerHost: hookConnections,
-			IdleConnTimeout:     time.Minute,
-		}
-	}
+	feed := simulators.NewFeed[Event, Call](opts.MaxEvents, opts.MaxCalls)
 	return &Server{
-		opts: opts,
-		hooks: &http.Client{
-			Timeout: hookTimeout, Transport: carrier,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		numbers: map[string]*number{},
-		people:  map[string]Person{},
-		feed:    newFeed(opts.MaxEvents, opts.MaxCalls),
-		files:   fileStore{max: opts.MaxFileBytes, byID: map[string]*file{}, links: map[string]link{}},
-		ctx:     ctx,
-		stop:    stop,
+		Transcript: feed.Transcript,
+		opts:       opts,
+		hooks:      simulators.HookClient(opts.HookTransport, hookConnections, hookTimeout),
+		numbers:    map[string]*number{},
+		people:     map[string]Person{},
+		feed:       feed,
+		faults:     simulators.NewScript[Fault](feed),
+		files:      fileStore{max: opts.MaxFileBytes, byID: map[string]*file{}, links: map[string]link{}},
+		ctx:        ctx,
+		stop:       stop,
 	}
 }
 
@@ -138,7 +131,7 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.wg.Wait()
 	s.hooks.CloseIdleConnections()
-	s.feed.close()
+	s.feed.Close()
 }
 
 // request is one API call on its way through the server.
@@ -170,7 +163,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	o := s.execute(req)
-	s.feed.record(req, o)
+	s.record(req, o)
 	s.answer(w, o)
 }
 
@@ -246,7 +239,7 @@ type outcome struct {
 
 // execute runs a call through faults, limits and its endpoint.
 func (s *Server) execute(req *request) outcome {
-	f := s.faults.take(req.endpoint, req.number.ID, req.person())
+	f := s.take(req.endpoint, req.number.ID, req.person())
 	if f != nil {
 		if o, final := s.applyFault(f); final {
 			return o
@@ -271,8 +264,8 @@ func (s *Server) execute(req *request) outcome {
 		o.data, o.err = s.download(req, f)
 	}
 	if f != nil {
-		o.fault = f.Kind
-		o.cut = f.Kind == FaultDropAfter
+		o.fault = f.Fault.Kind
+		o.cut = f.Fault.Kind == FaultDropAfter
 	}
 	return o
 }
@@ -282,7 +275,7 @@ const badGatewayPage = "<!DOCTYPE html><html><head><title>Error</title></head><b
 func (s *Server) answer(w http.ResponseWriter, o outcome) {
 	switch {
 	case o.cut:
-		cutConnection(w)
+		simulators.Cut(w)
 	case o.html:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(http.StatusBadGateway)
@@ -294,7 +287,7 @@ func (s *Server) answer(w http.ResponseWriter, o outcome) {
 		s.wrote(w.Write(o.data))
 	default:
 		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-		s.wrote(w.Write(marshal(o.result)))
+		s.wrote(w.Write(simulators.JSON(o.result)))
 	}
 }
 
@@ -304,26 +297,3 @@ func (s *Server) wrote(_ int, err error) {
 		s.opts.Log.Debug("answer not written", "error", err)
 	}
 }
-
-// marshal encodes values of this package, which cannot fail.
-func marshal(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic("whatsapp simulator: " + err.Error())
-	}
-	return data
-}
-
-// cutConnection closes the connection without an answer.
-func cutConnection(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if conn, _, err := h.Hijack(); err == nil {
-			_ = conn.Close() // the point is that the client sees it closed
-			return
-		}
-	}
-	panic(http.ErrAbortHandler) // how net/http is told to abort a connection it does not hand out
-}
-
-// ErrClosed is returned by Wait when the server was closed.
-var ErrClosed = errors.New("whatsapp simulator: server closed")

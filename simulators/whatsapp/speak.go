@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/parley-hub/parley/simulators"
 )
 
 // Utterance is something a person does in a chat. One of the contents is set.
@@ -105,7 +107,7 @@ func (s *Server) say(u Utterance, p Posted, content any) (string, error) {
 func (n *number) change(value map[string]any) json.RawMessage {
 	value["messaging_product"] = "whatsapp"
 	value["metadata"] = map[string]any{"display_phone_number": n.Display, "phone_number_id": n.ID}
-	return marshal(map[string]any{"field": "messages", "value": value})
+	return simulators.JSON(map[string]any{"field": "messages", "value": value})
 }
 
 // Press lets the person choose a button or a row of a message by its id.
@@ -180,7 +182,7 @@ func (s *Server) report(n *number, p *Posted, status string, code int) {
 			"href":       "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
 		}}
 	}
-	s.feed.publish(Event{Kind: EventStatus, At: now, Number: n.ID, Person: p.Person, MessageID: p.ID, Status: status})
+	s.publish(Event{Kind: EventStatus, At: now, Number: n.ID, Person: p.Person, MessageID: p.ID, Status: status})
 	n.hook.add("s/"+p.ID, p.Person, n.change(map[string]any{"statuses": []any{body}}))
 }
 
