@@ -158,11 +158,11 @@ func (s *Server) check(r *request, m outbound) (problem string) {
 	switch {
 	case m.place.group != nil && m.group == nil && !m.again:
 		return "a message to a group without a ciphertext for it"
-	case len(m.parts) == 0 && m.group == nil && r.n.GetChildByTag("participants").Tag == "":
+	case len(m.parts) == 0 && m.group == nil && childOf(*r.n, "participants").Tag == "":
 		return "a message without ciphertexts"
 	}
 	if first {
-		return r.device.proof.check(r.n.GetChildByTag("device-identity"))
+		return r.device.proof.check(childOf(*r.n, "device-identity"))
 	}
 	return ""
 }
@@ -316,15 +316,11 @@ func (s *Server) groupPhone(r *request, m outbound, a *account, part *sealed) {
 func (s *Server) show(r *request, m outbound, a *account, msg *waE2E.Message) {
 	own := r.device.owner
 	p := s.arrive(arrived{place: m.place, from: own, device: r.device.id, id: m.id, msg: msg, at: m.at})
-	if p != nil {
-		delete(p.waiting, a.phoneNumber)
-	}
+	delete(p.waiting, a.phoneNumber)
 	if a == own {
 		return
 	}
-	if p != nil {
-		p.got[a.phoneNumber] = true
-	}
+	p.got[a.phoneNumber] = true
 	if !s.opts.NoReceipts {
 		s.receipt(r.device, m.place, a, m.id, "")
 	}
