@@ -29,6 +29,7 @@ const (
 	tagIQ           = "iq"
 	tagPresence     = "presence"
 	tagChatState    = "chatstate"
+	tagBroadcast    = "ib"
 	tagStreamError  = "stream:error"
 )
 
