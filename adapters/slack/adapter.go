@@ -12,6 +12,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -45,6 +46,7 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		account:  s.Account,
 		config:   *c,
 		api:      newAPI(string(s.Account), c, s.Client),
+		blobs:    s.Blobs,
 		observer: s.Observer,
 		log:      s.Log,
 		now:      time.Now,
@@ -59,7 +61,9 @@ type Adapter struct {
 	observer core.Observer
 	log      zerolog.Logger
 	now      func() time.Time
+	blobs    blobs.Opener
 	threads  threads
+	uploads  recent[pieceKey, uploaded]
 	// noStatus is set when the app may not show that it is typing.
 	noStatus atomic.Bool
 

@@ -11,16 +11,26 @@ import (
 func (r reader) content(e *event, private bool) (parts []core.Part, mentioned bool) {
 	w := r.words(e.Text)
 	mentioned = w.self
+	caption := ""
 	if command, ok := w.command(private); ok {
 		parts = append(parts, command)
-	} else if w.text != "" {
-		parts = append(parts, core.Text{Text: w.text})
+	} else {
+		caption = w.text
 	}
-	parts = append(parts, w.mentions...)
+	// The words with files are the caption of the first.
+	var files []core.Part
 	for _, f := range e.Files {
-		parts = append(parts, f.part())
+		p := f.part()
+		if m, ok := p.(core.Media); ok {
+			m.Caption, caption = caption, ""
+			p = m
+		}
+		files = append(files, p)
 	}
-	return parts, mentioned
+	if caption != "" {
+		parts = append(parts, core.Text{Text: caption})
+	}
+	return append(append(parts, w.mentions...), files...), mentioned
 }
 
 // words is a text without its markup.

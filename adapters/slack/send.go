@@ -50,6 +50,9 @@ func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) 
 	if err != nil {
 		return core.Receipt{}, err
 	}
+	if m, err = a.withFile(ctx, r, m); err != nil {
+		return core.Receipt{}, err
+	}
 	options := m.options(r)
 	if to.thread != "" {
 		options = append(options, slackgo.MsgOptionTS(to.thread))
@@ -65,16 +68,21 @@ func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) 
 	if _, err := parseTS(ts); err != nil {
 		return core.Receipt{}, fault.New(fault.Retryable, "chat.postMessage", errNoMessage, fault.Unsure())
 	}
+	a.uploads.take(pieceKey{r.ID, len(r.Sent)})
 	if to.thread != "" {
 		a.threads.note(to, true)
 	}
 	return core.Receipt{Message: core.MessageID(ts), At: moment(ts, a.now()), More: more}, nil
 }
 
-// options are the arguments of a message. Slack shows no previews of links in it.
+// options are the arguments of a message. Slack shows no previews of links in it, but
+// the file that a link leads to.
 func (m outgoing) options(r core.Reply) []slackgo.MsgOption {
-	options := []slackgo.MsgOption{
-		slackgo.MsgOptionText(m.text, false), slackgo.MsgOptionDisableLinkUnfurl(), slackgo.MsgOptionDisableMediaUnfurl(),
+	options := []slackgo.MsgOption{slackgo.MsgOptionText(m.text, false)}
+	if m.file == nil {
+		options = append(options, slackgo.MsgOptionDisableLinkUnfurl(), slackgo.MsgOptionDisableMediaUnfurl())
+	} else {
+		options = append(options, slackgo.MsgOptionEnableLinkUnfurl())
 	}
 	if len(m.blocks) > 0 {
 		options = append(options, slackgo.MsgOptionBlocks(m.blocks...))
@@ -102,14 +110,37 @@ func (a *Adapter) Edit(ctx context.Context, id core.MessageID, r core.Reply) (co
 	if err != nil {
 		return core.Receipt{}, permanent("edit", "the message is %w", err)
 	}
-	err = a.api.call(ctx, "chat.update", func(ctx context.Context) error {
-		_, _, _, err := a.api.client.UpdateMessageContext(ctx, channel, ts, m.options(r)...)
-		return err
-	})
-	if err != nil {
+	if m, err = a.withFile(ctx, r, m); err != nil {
 		return core.Receipt{}, err
 	}
+	if err := a.update(ctx, address{channel: channel, thread: ts}, m.update(r)); err != nil {
+		return core.Receipt{}, err
+	}
+	a.uploads.take(pieceKey{r.ID, len(r.Sent)})
 	return core.Receipt{Message: id, At: a.now().UTC(), More: more}, nil
+}
+
+// update replaces what a message shows.
+func (a *Adapter) update(ctx context.Context, at address, options []slackgo.MsgOption) error {
+	return a.api.call(ctx, "chat.update", func(ctx context.Context) error {
+		_, _, _, err := a.api.client.UpdateMessageContext(ctx, at.channel, at.thread, options...)
+		return err
+	})
+}
+
+// update are the arguments of a message that replaces another: what is not named stays,
+// so it names that there are no blocks
+// (https://docs.slack.dev/reference/methods/chat.update#arg_blocks). A file is not shown
+// for a link to it then, but for its id.
+func (m outgoing) update(r core.Reply) []slackgo.MsgOption {
+	options := m.options(r)
+	if len(m.blocks) == 0 {
+		options = append(options, slackgo.MsgOptionBlocks())
+	}
+	if m.file != nil {
+		options = append(options, slackgo.MsgOptionFileIDs([]string{m.fileID}))
+	}
+	return options
 }
 
 // typingFor is how long a status is shown when no message ends it

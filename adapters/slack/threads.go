@@ -3,43 +3,20 @@ package slack
 import (
 	"context"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/parley-hub/parley/core"
 )
 
-const (
-	// keptThreads is how many threads are remembered, twice at most.
-	keptThreads = 4096
-	// lookTimeout bounds the look into a thread: Slack waits three seconds for an ack.
-	lookTimeout = time.Second
-)
+// lookTimeout bounds the look into a thread: Slack waits three seconds for an ack.
+const lookTimeout = time.Second
 
-// threads remembers in which threads the bot has its say: who writes there talks to
-// it. It holds the newest in two halves, so that forgetting costs nothing.
-type threads struct {
-	mu       sync.Mutex
-	new, old map[address]bool
-}
+// threads remembers in which threads the bot has its say: who writes there talks to it.
+type threads struct{ recent[address, bool] }
 
 // note remembers a thread. One that the bot once spoke in stays so.
 func (t *threads) note(at address, ours bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.new) >= keptThreads || t.new == nil {
-		t.new, t.old = make(map[address]bool), t.new
-	}
-	t.new[at] = ours || t.new[at] || t.old[at]
-}
-
-func (t *threads) get(at address) (ours, known bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if ours, known = t.new[at]; !known {
-		ours, known = t.old[at]
-	}
-	return ours, known
+	t.change(at, func(was bool) bool { return was || ours })
 }
 
 // joined completes an envelope: in a thread that the bot takes part in, its people

@@ -94,6 +94,7 @@ func postMessage(s *Server, c *call) (args, error) {
 		}
 	}
 	p := s.byBot(m)
+	s.share(ch, p, s.linked(c, m.Text))
 	s.store(ch, p)
 	s.tellMessage(ch, p)
 	return args{"channel": ch.id, "ts": p.TS, "message": p.Message}, nil
@@ -121,15 +122,23 @@ func updateMessage(s *Server, c *call) (args, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := s.attached(c)
+	if err != nil {
+		return nil, err
+	}
 	was, now := *ch.log[i], *ch.log[i]
 	now.Text = m.Text
+	if len(files) > 0 {
+		now.Files = nil
+		s.share(ch, &now, files)
+	}
 	if _, given := c.params["blocks"]; given {
 		now.Blocks = m.Blocks
 	}
 	if m.Metadata != nil {
 		now.Metadata = m.Metadata
 	}
-	if now.Text != was.Text || string(now.Blocks) != string(was.Blocks) {
+	if now.Text != was.Text || string(now.Blocks) != string(was.Blocks) || len(files) > 0 {
 		now.Edited = &Edited{User: now.User, TS: s.nextTS()}
 		s.replace(ch, i, &now)
 		s.tell(ch.id, args{
@@ -140,6 +149,25 @@ func updateMessage(s *Server, c *call) (args, error) {
 		ch.log[i] = &now
 	}
 	return args{"channel": ch.id, "ts": now.TS, "text": now.Text, "message": now.Message}, nil
+}
+
+// attached are the app's files that an update gives a message by its argument file_ids.
+func (s *Server) attached(c *call) ([]*storedFile, error) {
+	var ids []string
+	if raw := c.params["file_ids"]; raw == "" {
+		return nil, nil
+	} else if json.Unmarshal([]byte(raw), &ids) != nil {
+		return nil, refuse("invalid_arguments")
+	}
+	var files []*storedFile
+	for _, id := range ids {
+		f := s.botFile(id)
+		if f == nil {
+			return nil, refuse("file_not_found")
+		}
+		files = append(files, f)
+	}
+	return files, nil
 }
 
 func deleteMessage(s *Server, c *call) (args, error) {

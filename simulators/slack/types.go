@@ -21,6 +21,7 @@ type Metadata struct {
 // File is a file as messages and files.info show it.
 type File struct {
 	ID          string `json:"id"`
+	User        string `json:"user,omitempty"`
 	Name        string `json:"name"`
 	Title       string `json:"title,omitempty"`
 	MIME        string `json:"mimetype"`
