@@ -64,6 +64,10 @@ type Adapter struct {
 	blobs    blobs.Opener
 	threads  threads
 	uploads  recent[pieceKey, uploaded]
+	askers   recent[address, asker]
+	// streams has the words of drafts that are streams, by their messages.
+	streams recent[address, string]
+	pace    pace
 	// noStatus is set when the app may not show that it is typing.
 	noStatus atomic.Bool
 
@@ -161,6 +165,7 @@ func (a *Adapter) whoami() reader {
 func (a *Adapter) store(ctx context.Context, in adapters.Inbox, d incoming) error {
 	e := a.joined(ctx, a.whoami().envelope(d, a.now()))
 	e.Trace = core.NewTraceID()
+	a.heardFrom(e)
 	return in.Accept(ctx, e)
 }
 

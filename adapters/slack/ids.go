@@ -28,6 +28,9 @@ var (
 // realmOf says whose user ids these are: those of one workspace.
 func realmOf(team string) core.Realm { return core.Realm("slack:" + team) }
 
+// teamOf is the workspace of a realm.
+func teamOf(realm core.Realm) string { return strings.TrimPrefix(string(realm), "slack:") }
+
 // parseChat gives a channel's id.
 func parseChat(id core.ChatID) (string, error) {
 	if !idShape.MatchString(string(id)) {

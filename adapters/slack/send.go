@@ -50,29 +50,43 @@ func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) 
 	if err != nil {
 		return core.Receipt{}, err
 	}
-	if m, err = a.withFile(ctx, r, m); err != nil {
+	ts, begun, err := "", false, error(nil)
+	if !r.Final {
+		ts, begun, err = a.begin(ctx, r, to)
+	}
+	if err == nil && !begun {
+		ts, err = a.post(ctx, r, m, to)
+	}
+	if err != nil {
 		return core.Receipt{}, err
+	}
+	if to.thread != "" {
+		a.threads.note(to, true)
+	}
+	return core.Receipt{Message: core.MessageID(ts), At: moment(ts, a.now()), More: more}, nil
+}
+
+// post makes a message, after its file went up.
+func (a *Adapter) post(ctx context.Context, r core.Reply, m outgoing, to address) (ts string, err error) {
+	if m, err = a.withFile(ctx, r, m); err != nil {
+		return "", err
 	}
 	options := m.options(r)
 	if to.thread != "" {
 		options = append(options, slackgo.MsgOptionTS(to.thread))
 	}
-	var ts string
 	err = a.api.call(ctx, "chat.postMessage", func(ctx context.Context) (err error) {
 		_, ts, err = a.api.client.PostMessageContext(ctx, to.channel, options...)
 		return err
 	})
 	if err != nil {
-		return core.Receipt{}, err
+		return "", err
 	}
 	if _, err := parseTS(ts); err != nil {
-		return core.Receipt{}, fault.New(fault.Retryable, "chat.postMessage", errNoMessage, fault.Unsure())
+		return "", fault.New(fault.Retryable, "chat.postMessage", errNoMessage, fault.Unsure())
 	}
 	a.uploads.take(pieceKey{r.ID, len(r.Sent)})
-	if to.thread != "" {
-		a.threads.note(to, true)
-	}
-	return core.Receipt{Message: core.MessageID(ts), At: moment(ts, a.now()), More: more}, nil
+	return ts, nil
 }
 
 // options are the arguments of a message. Slack shows no previews of links in it, but
@@ -88,12 +102,17 @@ func (m outgoing) options(r core.Reply) []slackgo.MsgOption {
 		options = append(options, slackgo.MsgOptionBlocks(m.blocks...))
 	}
 	if r.Final { // a draft must not be taken for its reply
-		options = append(options, slackgo.MsgOptionMetadata(slackgo.SlackMetadata{
-			EventType:    metadataType,
-			EventPayload: map[string]any{metadataReply: string(r.ID), metadataPiece: len(r.Sent)},
-		}))
+		options = append(options, tag(r))
 	}
 	return options
+}
+
+// tag hides in a message which one it is.
+func tag(r core.Reply) slackgo.MsgOption {
+	return slackgo.MsgOptionMetadata(slackgo.SlackMetadata{
+		EventType:    metadataType,
+		EventPayload: map[string]any{metadataReply: string(r.ID), metadataPiece: len(r.Sent)},
+	})
 }
 
 // Edit implements adapters.Editor.
@@ -110,10 +129,14 @@ func (a *Adapter) Edit(ctx context.Context, id core.MessageID, r core.Reply) (co
 	if err != nil {
 		return core.Receipt{}, permanent("edit", "the message is %w", err)
 	}
-	if m, err = a.withFile(ctx, r, m); err != nil {
-		return core.Receipt{}, err
+	at := address{channel, ts}
+	done, err := a.grow(ctx, at, r, m, more)
+	if err == nil && !done {
+		if m, err = a.withFile(ctx, r, m); err == nil {
+			err = a.replace(ctx, at, m.update(r))
+		}
 	}
-	if err := a.update(ctx, address{channel: channel, thread: ts}, m.update(r)); err != nil {
+	if err != nil {
 		return core.Receipt{}, err
 	}
 	a.uploads.take(pieceKey{r.ID, len(r.Sent)})

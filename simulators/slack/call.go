@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -220,32 +219,10 @@ func (s *Server) run(c *call) (args, error) {
 	if m.do == nil {
 		return args{}, nil
 	}
-	if c.method == "chat.postMessage" {
-		if err := s.limit(c); err != nil {
-			return nil, err
-		}
+	if err := s.limit(c); err != nil {
+		return nil, err
 	}
 	return m.do(s, c)
-}
-
-// limit is the limit of one message per second and channel, as a token bucket.
-func (s *Server) limit(c *call) error {
-	ch := s.channels[c.channel]
-	if s.opts.PerChannel <= 0 || ch == nil {
-		return nil
-	}
-	rate, burst := float64(s.opts.PerChannel), float64(s.opts.Burst)
-	if ch.filled.IsZero() {
-		ch.tokens = burst
-	} else if d := c.at.Sub(ch.filled); d > 0 {
-		ch.tokens = min(burst, ch.tokens+d.Seconds()*rate)
-	}
-	ch.filled = c.at
-	if ch.tokens < 1 {
-		return &apiError{code: "ratelimited", retry: max(1, int(math.Ceil((1-ch.tokens)/rate)))}
-	}
-	ch.tokens--
-	return nil
 }
 
 // finish records a call and answers it.

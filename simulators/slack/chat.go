@@ -50,14 +50,9 @@ func draft(c *call) (Message, error) {
 		}
 		m.Blocks = json.RawMessage(raw)
 	}
-	if raw := c.params["metadata"]; raw != "" {
-		m.Metadata = &Metadata{}
-		if json.Unmarshal([]byte(raw), m.Metadata) != nil || m.Metadata.EventType == "" || m.Metadata.EventPayload == nil {
-			return m, refuse("invalid_metadata_format")
-		}
-		if len(raw) > maxMetadata {
-			return m, refuse("metadata_too_large")
-		}
+	var err error
+	if m.Metadata, err = metadata(c); err != nil {
+		return m, err
 	}
 	switch {
 	case strings.TrimSpace(m.Text) == "" && m.Blocks == nil && c.params["attachments"] == "" && c.params["markdown_text"] == "":
@@ -67,6 +62,22 @@ func draft(c *call) (Message, error) {
 	}
 	if m.Text == "" {
 		m.Text = c.params["markdown_text"]
+	}
+	return m, nil
+}
+
+// metadata reads what an app hides in a message; nil for nothing.
+func metadata(c *call) (*Metadata, error) {
+	raw := c.params["metadata"]
+	if raw == "" {
+		return nil, nil
+	}
+	m := &Metadata{}
+	if json.Unmarshal([]byte(raw), m) != nil || m.EventType == "" || m.EventPayload == nil {
+		return nil, refuse("invalid_metadata_format")
+	}
+	if len(raw) > maxMetadata {
+		return nil, refuse("metadata_too_large")
 	}
 	return m, nil
 }
@@ -117,6 +128,8 @@ func updateMessage(s *Server, c *call) (args, error) {
 		return nil, refuse("message_not_found")
 	case !ch.log[i].ByBot:
 		return nil, refuse("cant_update_message")
+	case s.grows(ch, i):
+		return nil, refuse("streaming_state_conflict")
 	}
 	m, err := draft(c)
 	if err != nil {
@@ -179,7 +192,7 @@ func deleteMessage(s *Server, c *call) (args, error) {
 	switch {
 	case i < 0:
 		return nil, refuse("message_not_found")
-	case !ch.log[i].ByBot:
+	case !ch.log[i].ByBot || s.grows(ch, i):
 		return nil, refuse("cant_delete_message")
 	}
 	was := s.remove(ch, i)

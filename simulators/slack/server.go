@@ -40,6 +40,8 @@ type Options struct {
 	// how many at once; zero switches the limit off.
 	PerChannel int
 	Burst      int
+	// Tiers switches the limits of the methods' tiers on.
+	Tiers bool
 	// RetryDelays are the waits before each try after the first. Nil means the public
 	// schedule: none, a minute, five minutes.
 	RetryDelays []time.Duration
@@ -128,6 +130,7 @@ type Server struct {
 	channels  map[string]*channel
 	files     fileStore
 	uploads   map[string]*uploadURL
+	tiers     map[string]*bucket // by method
 	responses map[string]*responseURL
 	order     []string // of responses, oldest first
 	lastTS    int64    // in microseconds
@@ -152,7 +155,7 @@ func New(opts Options) *Server {
 	s := &Server{
 		Transcript: feed.Transcript,
 		opts:       opts, methods: methodTable(), users: map[string]User{}, channels: map[string]*channel{},
-		responses: map[string]*responseURL{}, uploads: map[string]*uploadURL{}, files: fileStore{max: opts.MaxFileBytes, byID: map[string]*storedFile{}},
+		responses: map[string]*responseURL{}, uploads: map[string]*uploadURL{}, tiers: map[string]*bucket{}, files: fileStore{max: opts.MaxFileBytes, byID: map[string]*storedFile{}},
 		feed: feed, faults: simulators.NewScript[Fault](feed), ctx: ctx, stop: stop,
 		hooks: simulators.HookClient(opts.Transport, maxHookCalls, 0), // a delivery has its own limit
 	}

@@ -75,6 +75,8 @@ type Posted struct {
 	ByBot   bool   `json:"by_bot"`
 	// Ephemeral is who alone sees it; empty for everybody.
 	Ephemeral string `json:"ephemeral,omitempty"`
+	// Streaming: it still grows.
+	Streaming bool `json:"streaming,omitempty"`
 	// Edits counts how often it changed.
 	Edits int       `json:"edits"`
 	At    time.Time `json:"at"`
