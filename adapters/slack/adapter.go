@@ -55,16 +55,18 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 
 // Adapter is one app in one workspace. Make it with Factory().New.
 type Adapter struct {
-	account  core.Account
-	config   Config
-	api      *api
-	observer core.Observer
-	log      zerolog.Logger
-	now      func() time.Time
-	blobs    blobs.Opener
-	threads  threads
-	uploads  recent[pieceKey, uploaded]
-	askers   recent[address, asker]
+	account    core.Account
+	config     Config
+	api        *api
+	observer   core.Observer
+	log        zerolog.Logger
+	now        func() time.Time
+	blobs      blobs.Opener
+	threads    threads
+	uploads    recent[pieceKey, uploaded]
+	askers     recent[address, asker]
+	people     directory
+	responders recent[core.EnvelopeID, responder]
 	// streams has the words of drafts that are streams, by their messages.
 	streams recent[address, string]
 	pace    pace
@@ -148,6 +150,7 @@ func (a *Adapter) identify(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.people.set(who.UserID, person{name: who.User, handle: who.User})
 	a.me = reader{team: who.TeamID, self: who.UserID, bot: who.BotID}
 	return nil
 }
@@ -163,9 +166,12 @@ func (a *Adapter) whoami() reader {
 
 // store makes the envelope of a delivery and stores it.
 func (a *Adapter) store(ctx context.Context, in adapters.Inbox, d incoming) error {
-	e := a.joined(ctx, a.whoami().envelope(d, a.now()))
+	r := a.whoami()
+	r.people = a.named(ctx, d)
+	e := a.joined(ctx, r.envelope(d, a.now()))
 	e.Trace = core.NewTraceID()
 	a.heardFrom(e)
+	a.mayRespond(e, d.responseURL())
 	return in.Accept(ctx, e)
 }
 

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -96,10 +97,7 @@ func (r reader) reference(inside string) (shown string, mention *core.Mention) {
 	switch {
 	case strings.HasPrefix(target, "@"):
 		id := target[1:]
-		name := strings.TrimPrefix(label, "@")
-		if name == "" {
-			name = id
-		}
+		name := cmp.Or(strings.TrimPrefix(label, "@"), r.people[id].name, id)
 		return "@" + name, &core.Mention{User: core.UserID(id), Name: name, Self: r.self != "" && id == r.self}
 	case strings.HasPrefix(target, "#"):
 		if label != "" {

@@ -15,7 +15,7 @@ import (
 
 var (
 	errFileTooLarge = errors.New("the file is larger than it may be")
-	errForeignHost  = errors.New("the file is said to be on a host that is not the platform's; nothing is fetched from there")
+	errForeignHost  = errors.New("an address that was given out is on a host that is not the platform's; it is not called")
 )
 
 // Fetch implements adapters.Fetcher. It needs the scope files:read. The reader lives

@@ -172,6 +172,31 @@ func TestThreadsOfTheBot(t *testing.T) {
 	}
 }
 
+// TestAskedThreads: who goes on in a thread where the bot was asked means it, also before
+// it answered, and also when another node heard the question.
+func TestAskedThreads(t *testing.T) {
+	for _, here := range []bool{true, false} {
+		r := start(t, slack.ModeEvents)
+		question := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "<@" + botUser + "> hi"})
+		r.await(1)
+		if !here {
+			other := newAdapter(t, r.api)
+			r.Serve(other.Webhook(r.in))
+		}
+		r.speak(simulator.Utterance{Channel: place, User: ben, Text: "and me?", ThreadTS: question.TS})
+		if e := r.await(2)[1]; !e.Addressed || e.In != inThread(question.TS) {
+			t.Errorf("heard here %v: %+v", here, e)
+		}
+		aside := r.speak(simulator.Utterance{Channel: place, User: ben, Text: "<@" + botUser + "> I am a bot", BotID: "B9"})
+		r.speak(simulator.Utterance{Channel: place, User: ben, Text: "not you", ThreadTS: aside.TS})
+		for _, e := range r.await(5) {
+			if e.Text() == "not you" && e.Addressed {
+				t.Error("a bot's mention opens a thread of the bot")
+			}
+		}
+	}
+}
+
 func TestWebhookBelievesOnlySlack(t *testing.T) {
 	r := start(t, slack.ModeEvents)
 	good := r.Body(r.Chat(0).Chat, "hello")

@@ -50,20 +50,30 @@ func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) 
 	if err != nil {
 		return core.Receipt{}, err
 	}
-	ts, begun, err := "", false, error(nil)
-	if !r.Final {
-		ts, begun, err = a.begin(ctx, r, to)
+	if responded(r) {
+		return a.fromOutside(ctx, r, m, more, permanent("respond", "the interaction can be answered no more: invite the bot to the channel"))
 	}
-	if err == nil && !begun {
-		ts, err = a.post(ctx, r, m, to)
-	}
-	if err != nil {
+	ts, err := a.show(ctx, r, m, to)
+	switch {
+	case outside[refused(err)]:
+		return a.fromOutside(ctx, r, m, more, err)
+	case err != nil:
 		return core.Receipt{}, err
 	}
 	if to.thread != "" {
 		a.threads.note(to, true)
 	}
 	return core.Receipt{Message: core.MessageID(ts), At: moment(ts, a.now()), More: more}, nil
+}
+
+// show makes a message: of a draft a stream, where it can be one.
+func (a *Adapter) show(ctx context.Context, r core.Reply, m outgoing, to address) (ts string, err error) {
+	if !r.Final {
+		if ts, ok, err := a.begin(ctx, r, to); ok || err != nil {
+			return ts, err
+		}
+	}
+	return a.post(ctx, r, m, to)
 }
 
 // post makes a message, after its file went up.

@@ -30,7 +30,11 @@ func (a *Adapter) joined(ctx context.Context, e core.Envelope) core.Envelope {
 		a.threads.note(at, true) // another node may have said it
 		return e
 	}
-	if e.Addressed || (e.Kind != core.KindMessage && e.Kind != core.KindEdit) {
+	if e.Kind != core.KindMessage && e.Kind != core.KindEdit {
+		return e
+	}
+	if e.Addressed {
+		a.threads.note(at, true) // it is asked, so it takes part before it answers
 		return e
 	}
 	ours, known := a.threads.get(at)
@@ -46,13 +50,15 @@ func (a *Adapter) joined(ctx context.Context, e core.Envelope) core.Envelope {
 	return e
 }
 
-// look reads the beginning of a thread.
+// look reads in the beginning of a thread whether the bot spoke there or was asked.
 func (a *Adapter) look(ctx context.Context, at address) (ours bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	var page struct {
 		Messages []struct {
-			User string `json:"user"`
+			User  string `json:"user"`
+			BotID string `json:"bot_id"`
+			Text  string `json:"text"`
 		} `json:"messages"`
 	}
 	args := url.Values{"channel": {at.channel}, "ts": {at.thread}, "limit": {"50"}}
@@ -61,7 +67,8 @@ func (a *Adapter) look(ctx context.Context, at address) (ours bool, err error) {
 	}
 	self := a.whoami().self
 	for _, m := range page.Messages {
-		ours = ours || self != "" && m.User == self
+		asked := m.BotID == "" && a.whoami().words(m.Text).self
+		ours = ours || asked || self != "" && m.User == self
 	}
 	return ours, nil
 }

@@ -137,6 +137,7 @@ func readBody(contentType string, data []byte) (incoming, error) {
 	d.Command = &slash{
 		TeamID: form.Get("team_id"), ChannelID: form.Get("channel_id"), UserID: form.Get("user_id"), UserName: form.Get("user_name"),
 		Command: form.Get("command"), Text: form.Get("text"), TriggerID: form.Get("trigger_id"), ThreadTS: form.Get("thread_ts"),
+		ResponseURL: form.Get("response_url"),
 	}
 	return d, nil
 }

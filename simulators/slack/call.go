@@ -271,8 +271,8 @@ func (s *Server) finish(w http.ResponseWriter, c *call, o outcome) {
 	s.wrote(w.Write(simulators.JSON(answer)))
 }
 
-// writePlain answers an upload: the public platform gives words, and another status
-// than 200 when it failed.
+// writePlain answers an upload or an answer to an interaction: the public platform gives
+// words, and another status than 200 when it failed.
 func (s *Server) writePlain(w http.ResponseWriter, status int, answer args) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if code, failed := answer["error"]; failed {
@@ -283,5 +283,9 @@ func (s *Server) writePlain(w http.ResponseWriter, status int, answer args) {
 		s.wrote(fmt.Fprint(w, code))
 		return
 	}
-	s.wrote(fmt.Fprint(w, "OK - ", answer["size"]))
+	if size, upload := answer["size"]; upload {
+		s.wrote(fmt.Fprint(w, "OK - ", size))
+		return
+	}
+	s.wrote(fmt.Fprint(w, "ok"))
 }

@@ -87,10 +87,14 @@ func userInfo(s *Server, c *call) (args, error) {
 	if !ok {
 		return nil, refuse("user_not_found")
 	}
-	return args{"user": args{
+	user := args{
 		"id": u.ID, "team_id": s.opts.Team, "name": u.Name, "real_name": u.Name, "is_bot": u.Bot,
 		"profile": args{"real_name": u.Name, "display_name": u.Name},
-	}}, nil
+	}
+	if c.params["include_locale"] == "true" {
+		user["locale"] = "en-US"
+	}
+	return args{"user": user}, nil
 }
 
 // page is one page of messages.

@@ -33,32 +33,50 @@ func (s *Server) newResponseURL(channel, message, user string) string {
 	return s.self() + "/response/" + id
 }
 
+// answered is an answer to an interaction.
+type answered struct {
+	Text     string          `json:"text"`
+	Blocks   json.RawMessage `json:"blocks"`
+	Type     string          `json:"response_type"`
+	Replace  bool            `json:"replace_original"`
+	Delete   bool            `json:"delete_original"`
+	ThreadTS string          `json:"thread_ts"`
+}
+
+// MethodResponse names an answer to an interaction among calls and faults.
+const MethodResponse = "response"
+
 // serveResponse takes an answer to an interaction
 // (https://docs.slack.dev/interactivity/handling-user-interaction#message_responses).
 func (s *Server) serveResponse(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Text     string          `json:"text"`
-		Blocks   json.RawMessage `json:"blocks"`
-		Type     string          `json:"response_type"`
-		Replace  bool            `json:"replace_original"`
-		Delete   bool            `json:"delete_original"`
-		ThreadTS string          `json:"thread_ts"`
-	}
+	c := &call{method: MethodResponse, at: s.opts.Now(), params: map[string]string{}, plain: true}
+	var in answered
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil || json.Unmarshal(data, &in) != nil {
-		http.Error(w, "invalid_payload", http.StatusBadRequest)
+		s.finish(w, c, outcome{err: refuse("invalid_payload")})
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.responses[strings.TrimPrefix(r.URL.Path, "/response/")]
-	if u == nil || u.uses == 0 || s.opts.Now().After(u.until) || s.channels[u.channel] == nil {
-		http.Error(w, "used_url", http.StatusNotFound)
-		return
-	}
-	u.uses--
+	s.finish(w, c, s.execute(c, func() (args, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		u := s.responses[strings.TrimPrefix(r.URL.Path, "/response/")]
+		if u == nil || u.uses == 0 || c.at.After(u.until) || s.channels[u.channel] == nil {
+			return nil, refuse("used_url")
+		}
+		u.uses--
+		return s.respond(u, in)
+	}))
+}
+
+// respond shows an answer to an interaction. Server.mu is held.
+func (s *Server) respond(u *responseURL, in answered) (args, error) {
 	c := s.channels[u.channel]
 	i := c.index(u.message)
+	if len(in.Blocks) > 0 {
+		if err := checkBlocks(string(in.Blocks)); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case in.Delete && i >= 0:
 		s.remove(c, i)
@@ -66,6 +84,8 @@ func (s *Server) serveResponse(w http.ResponseWriter, r *http.Request) {
 		now := *c.log[i]
 		now.Text, now.Blocks = in.Text, in.Blocks
 		s.replace(c, i, &now)
+	case strings.TrimSpace(in.Text) == "" && len(in.Blocks) == 0:
+		return nil, refuse("no_text")
 	default:
 		p := s.byBot(Message{Text: in.Text, Blocks: in.Blocks, ThreadTS: in.ThreadTS})
 		if in.Type != "in_channel" {
@@ -73,5 +93,5 @@ func (s *Server) serveResponse(w http.ResponseWriter, r *http.Request) {
 		}
 		s.store(c, p)
 	}
-	s.wrote(io.WriteString(w, "ok"))
+	return args{}, nil
 }
