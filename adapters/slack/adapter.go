@@ -166,6 +166,10 @@ func (a *Adapter) whoami() reader {
 
 // store makes the envelope of a delivery and stores it.
 func (a *Adapter) store(ctx context.Context, in adapters.Inbox, d incoming) error {
+	if d.odd {
+		a.log.Warn().Str("kind", d.what).Msg("delivery of an unknown shape kept as it is")
+		a.refuse(fault.New(fault.Permanent, "read delivery", errNotJSON))
+	}
 	r := a.whoami()
 	r.people = a.named(ctx, d)
 	e := a.joined(ctx, r.envelope(d, a.now()))

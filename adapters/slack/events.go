@@ -24,6 +24,8 @@ type incoming struct {
 	raw []byte
 	// what names a delivery of an unknown kind.
 	what string
+	// odd: it is not of the documented shape.
+	odd bool
 }
 
 // callback is the outer part of an event
@@ -178,6 +180,7 @@ func decode(kind string, payload []byte) (incoming, error) {
 		err = json.Unmarshal(payload, in.Interaction)
 	}
 	if err != nil {
+		in.odd = true
 		return in, errNotJSON
 	}
 	return in, nil

@@ -214,8 +214,8 @@ func noSecret(t *testing.T, err error) {
 	}
 }
 
-// post calls the adapter with a form, as Slack does.
-func (r *rig) post(form string) {
+// form calls the adapter with a form, as Slack does.
+func (r *rig) form(form string) {
 	r.t.Helper()
 	req := r.Request([]byte(form))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -120,7 +120,7 @@ func TestAnswersFromOutsideFail(t *testing.T) {
 		t.Errorf("%d messages, want the one whose answer was lost", n)
 	}
 	form := "command=%2Fx&team_id=T0SIM&channel_id=" + abroad + "&user_id=" + ann + "&trigger_id=7&response_url=http%3A%2F%2F169.254.169.254%2F"
-	r.post(form)
+	r.form(form)
 	evil := r.await(2)[1]
 	if _, err := r.adapter.Send(t.Context(), reply(evil, 0, "hi")); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "host") {
 		t.Errorf("to another host: %v", err)

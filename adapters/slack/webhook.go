@@ -116,7 +116,7 @@ func readBody(contentType string, data []byte) (incoming, error) {
 		if json.Unmarshal(data, &object) != nil {
 			return incoming{}, errNotJSON
 		}
-		d, _ := decode(kindEvents, data)
+		d, _ := decode(kindEvents, data) // of any shape
 		return d, nil
 	}
 	form, err := url.ParseQuery(string(data))
