@@ -26,7 +26,7 @@ func TestReadBody(t *testing.T) {
 		"partial": {body: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("012"))), status: http.StatusBadRequest},
 	} {
 		refused := 0
-		r := httptest.NewRequest(http.MethodPost, "/", test.body) //nolint:noctx // a request that was received
+		r := httptest.NewRequest(http.MethodPost, "/", test.body)
 		data, status := transport.ReadBody(httptest.NewRecorder(), r, 10, func(err error) {
 			refused++
 			if fault.ClassOf(err) != fault.Permanent {

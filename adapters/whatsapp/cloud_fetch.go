@@ -165,7 +165,7 @@ func (d *download) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	d.read += int64(n)
 	d.hash.Write(p[:n])
-	if err == io.EOF && (d.size != 0 && d.read != d.size || string(d.hash.Sum(nil)) != string(d.want)) { //nolint:errorlint // io.EOF is compared as the io package says
+	if err == io.EOF && (d.size != 0 && d.read != d.size || string(d.hash.Sum(nil)) != string(d.want)) {
 		return n, fault.New(fault.Permanent, "fetch", errFileDiffers)
 	}
 	return n, err
