@@ -96,7 +96,7 @@ func TestOddEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.adapter = a.(*slack.Adapter) //nolint:forcetypeassert,errcheck // a test may panic
+	r.adapter = a.(*slack.Adapter) //nolint:forcetypeassert // a test may panic
 	deep := strings.Repeat(`{"a":`, 500) + "1" + strings.Repeat("}", 500)
 	bottomless := strings.Repeat(`{"a":`, 20_000) + "1" + strings.Repeat("}", 20_000)
 	for i, tc := range []struct {
@@ -193,7 +193,7 @@ func TestTypingNeedsNoScope(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		typer := a.(adapters.Typer) //nolint:forcetypeassert,errcheck // a test may panic
+		typer := a.(adapters.Typer) //nolint:forcetypeassert // a test may panic
 		for range 3 {
 			if err := typer.Typing(t.Context(), inThread(question.TS)); err != nil {
 				t.Errorf("%s: %v", code, err)

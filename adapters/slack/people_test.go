@@ -36,7 +36,7 @@ func newNamedRig(t *testing.T, lacking ...string) *namedRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.a = a.(*Adapter) //nolint:forcetypeassert,errcheck // a test may panic
+	r.a = a.(*Adapter) //nolint:forcetypeassert // a test may panic
 	t.Cleanup(r.a.api.close)
 	r.a.now = func() time.Time { return r.now }
 	r.sim.AddUser("U1ANN", "ann")

@@ -391,7 +391,7 @@ func checkGrowth(t *testing.T, fewer, all core.Reply) {
 		}
 	}
 	// What is cut ends with an ellipsis, and broken letters are left out until they are whole.
-	if utf8.ValidString(fewer.Parts[0].(core.Text).Text) && !strings.HasSuffix(after, ellipsis) && !strings.HasPrefix(after, before) { //nolint:forcetypeassert,errcheck // made above
+	if utf8.ValidString(fewer.Parts[0].(core.Text).Text) && !strings.HasSuffix(after, ellipsis) && !strings.HasPrefix(after, before) { //nolint:forcetypeassert // made above
 		t.Fatalf("%q does not go on with %q", after, before)
 	}
 }

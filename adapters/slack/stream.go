@@ -131,8 +131,8 @@ func (a *Adapter) grow(ctx context.Context, at address, r core.Reply, m outgoing
 		return false, nil
 	}
 	text, ok := growing(r)
-	added, ok := strings.CutPrefix(text, sent)
-	if !ok || r.Final && (more || m.file != nil || len(r.Sent) > 0) || len(added) > maxAppended {
+	added, goesOn := strings.CutPrefix(text, sent)
+	if !ok || !goesOn || r.Final && (more || m.file != nil || len(r.Sent) > 0) || len(added) > maxAppended {
 		return false, a.stop(ctx, at)
 	}
 	if r.Final {
