@@ -50,6 +50,7 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		observer: s.Observer,
 		log:      s.Log,
 		now:      time.Now,
+		paces:    newPaces(),
 	}, nil
 }
 
@@ -69,7 +70,7 @@ type Adapter struct {
 	responders recent[core.EnvelopeID, responder]
 	// streams has the words of drafts that are streams, by their messages.
 	streams recent[address, string]
-	pace    pace
+	paces   *paces
 	// noStatus is set when the app may not show that it is typing.
 	noStatus atomic.Bool
 
@@ -89,7 +90,7 @@ var (
 	_ adapters.Config     = (*Config)(nil)
 )
 
-// draftEvery keeps the edits of drafts inside chat.update's 50 a minute.
+// draftEvery is how often a draft grows; all drafts together keep to paces.
 const draftEvery = 1200 * time.Millisecond
 
 // Describe implements adapters.Adapter.

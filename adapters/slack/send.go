@@ -72,6 +72,9 @@ func (a *Adapter) show(ctx context.Context, r core.Reply, m outgoing, to address
 		if ts, ok, err := a.begin(ctx, r, to); ok || err != nil {
 			return ts, err
 		}
+		if !a.paces.drafts.enter(a.now()) {
+			return "", fault.New(fault.Permanent, "draft", errNoRoom)
+		}
 	}
 	return a.post(ctx, r, m, to)
 }
@@ -141,6 +144,9 @@ func (a *Adapter) Edit(ctx context.Context, id core.MessageID, r core.Reply) (co
 	}
 	at := address{channel, ts}
 	done, err := a.grow(ctx, at, r, m, more)
+	if err == nil && !done && !r.Final && !a.paces.edits.enter(a.now()) {
+		done = true // the next draft brings it
+	}
 	if err == nil && !done {
 		if m, err = a.withFile(ctx, r, m); err == nil {
 			err = a.replace(ctx, at, m.update(r))

@@ -3,7 +3,6 @@ package slack
 import (
 	"context"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -21,10 +20,6 @@ import (
 // Only stopping hides metadata in it, so a draft is never taken for its reply.
 
 const (
-	// streamsPerMinute is what chat.startStream and chat.stopStream take (tier 2,
-	// https://docs.slack.dev/apis/web-api/rate-limits). Drafts beyond it are messages
-	// that are replaced, so that no final waits for its stream to be stopped.
-	streamsPerMinute = 20
 	// maxAppended is the longest Markdown of one call.
 	maxAppended = 12000
 	// noStreams is how long no stream is tried where the app may have none.
@@ -48,32 +43,6 @@ func (a *Adapter) heardFrom(e core.Envelope) {
 	}
 }
 
-// pace lets so many streams begin as Slack takes.
-type pace struct {
-	mu     sync.Mutex
-	starts [streamsPerMinute]time.Time
-	next   int
-	until  time.Time
-}
-
-func (p *pace) enter(now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now.Before(p.until) || now.Sub(p.starts[p.next]) < time.Minute {
-		return false
-	}
-	p.starts[p.next] = now
-	p.next = (p.next + 1) % len(p.starts)
-	return true
-}
-
-// pause lets none begin for a while.
-func (p *pace) pause(until time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.until = until
-}
-
 // begin shows a draft as a stream; false means that it must be a message.
 func (a *Adapter) begin(ctx context.Context, r core.Reply, to address) (ts string, ok bool, err error) {
 	text, ok := growing(r)
@@ -88,7 +57,7 @@ func (a *Adapter) begin(ctx context.Context, r core.Reply, to address) (ts strin
 	case r.To.Place == core.Group:
 		return "", false, nil
 	}
-	if !a.pace.enter(a.now()) {
+	if !a.paces.streams.enter(a.now()) {
 		return "", false, nil
 	}
 	err = a.api.call(ctx, "chat.startStream", func(ctx context.Context) (err error) {
@@ -98,13 +67,13 @@ func (a *Adapter) begin(ctx context.Context, r core.Reply, to address) (ts strin
 	switch class := fault.ClassOf(err); {
 	case err == nil:
 	case class == fault.RateLimited:
-		a.pace.pause(a.now().Add(fault.Wait(err)))
+		a.paces.streams.pause(a.now().Add(fault.Wait(err)))
 		return "", false, nil
 	case class == fault.Permanent, refused(err) == "missing_scope", refused(err) == "not_allowed_token_type":
 		// There is no stream, which is certain: the draft can still be a message.
 		a.log.Debug().Err(err).Msg("a draft is no stream")
 		if forGood[refused(err)] {
-			a.pace.pause(a.now().Add(noStreams))
+			a.paces.streams.pause(a.now().Add(noStreams))
 		}
 		return "", false, nil
 	default:
@@ -119,7 +88,7 @@ func (a *Adapter) begin(ctx context.Context, r core.Reply, to address) (ts strin
 
 // forGood are refusals that the next stream would meet too.
 var forGood = map[string]bool{
-	"unknown_method": true, "method_deprecated": true, "missing_scope": true, "not_allowed_token_type": true, "feature_not_enabled": true,
+	"unknown_method": true, "method_deprecated": true, "missing_scope": true, "not_allowed_token_type": true,
 }
 
 // grow shows a reply by the stream that its message still is; false means that it is none
@@ -137,7 +106,9 @@ func (a *Adapter) grow(ctx context.Context, at address, r core.Reply, m outgoing
 	}
 	if r.Final {
 		err = a.stop(ctx, at, append(m.ending(r), slackgo.MsgOptionMarkdownText(added))...)
-	} else if added != "" {
+	} else if added == "" || !a.paces.appends.enter(a.now()) {
+		text = sent // the next draft brings it
+	} else {
 		err = a.api.call(ctx, "chat.appendStream", func(ctx context.Context) error {
 			_, _, err := a.api.client.AppendStreamContext(ctx, at.channel, at.thread, slackgo.MsgOptionMarkdownText(added))
 			return err

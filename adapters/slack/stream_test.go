@@ -293,12 +293,34 @@ func TestStreamsKeepToTheirTier(t *testing.T) {
 		reply := answer(in, fmt.Sprint("answer ", i))
 		r.edited(r.drafted(reply, "", "ans"), reply)
 	}
+	refused := 0
+	for i := range 30 { // where there are no threads
+		reply := answer(r.Chat(i), fmt.Sprint("message ", i))
+		draft := reply
+		draft.Final = false
+		receipt, err := r.adapter.Send(t.Context(), draft)
+		if err != nil {
+			if refused++; fault.ClassOf(err) != fault.Permanent {
+				t.Fatal(err)
+			}
+			continue
+		}
+		for range 5 {
+			r.drafted(reply, receipt.Message, "message "+strings.Repeat("x", i))
+		}
+		r.edited(receipt.Message, reply)
+	}
 	for _, c := range r.sim.Calls() {
 		if c.Error == "ratelimited" {
 			t.Errorf("%s is called too often", c.Method)
 		}
 	}
-	if got := r.calls("chat.startStream", "chat.stopStream"); got != "20 20" || len(r.byBot(place)) != 30 {
-		t.Errorf("%s streams, %d messages", got, len(r.byBot(place)))
+	if got := r.calls("chat.startStream", "chat.stopStream", "chat.update"); got != "20 20 50" || len(r.byBot(place)) != 30 || refused != 20 {
+		t.Errorf("%s streams and updates, %d messages, %d drafts without room", got, len(r.byBot(place)), refused)
+	}
+	r.sim.Inject(simulator.Fault{Kind: simulator.FaultTooManyRequests, Method: "chat.update", RetryAfter: 4})
+	_, err := r.adapter.Edit(t.Context(), core.MessageID(r.byBot(place)[0].TS), answer(in, "x"))
+	if fault.ScopeOf(err) != fault.ScopeMethod || fault.Wait(err) != 4*time.Second {
+		t.Errorf("a 429: scope %d, wait %v: %v", fault.ScopeOf(err), fault.Wait(err), err)
 	}
 }
