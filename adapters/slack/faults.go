@@ -11,6 +11,7 @@ import (
 
 	slackgo "github.com/slack-go/slack"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/fault"
 )
 
@@ -79,7 +80,7 @@ func (a answer) fault(err error) *fault.Error {
 	var status slackgo.StatusCodeError
 	switch {
 	case errors.As(err, &limited):
-		return fault.New(fault.RateLimited, a.op, err, fault.WithWait(max(limited.RetryAfter, time.Second)), fault.WithScope(fault.ScopeUnknown))
+		return fault.New(fault.RateLimited, a.op, err, fault.WithWait(max(limited.RetryAfter, time.Second)), fault.WithScope(scopeOf(a.op)))
 	case errors.As(err, &no):
 		return a.refusal(&refusal{code: word(no.Err), needed: word(no.Needed)})
 	case errors.As(err, &status):
@@ -97,7 +98,7 @@ func (a answer) fault(err error) *fault.Error {
 func (a answer) plain(code int, err error) *fault.Error {
 	switch {
 	case code == http.StatusTooManyRequests:
-		return fault.New(fault.RateLimited, a.op, err, fault.WithWait(time.Second))
+		return fault.New(fault.RateLimited, a.op, err, fault.WithWait(time.Second), fault.WithScope(scopeOf(a.op)))
 	case code >= http.StatusInternalServerError:
 		// Seen behind messages that were posted all the same.
 		return fault.New(fault.Retryable, a.op, err, fault.Unsure())
@@ -111,7 +112,7 @@ func (a answer) plain(code int, err error) *fault.Error {
 func (a answer) refusal(r *refusal) *fault.Error {
 	switch {
 	case r.code == "ratelimited" || r.code == "rate_limited":
-		return fault.New(fault.RateLimited, a.op, r, fault.WithWait(time.Second))
+		return fault.New(fault.RateLimited, a.op, r, fault.WithWait(time.Second), fault.WithScope(scopeOf(a.op)))
 	case r.code == "missing_scope":
 		scope := r.needed
 		if scope == "" {
@@ -158,12 +159,11 @@ func (a *api) clean(ctx context.Context, err error) error {
 	if errors.As(err, &limited) || errors.As(err, &no) {
 		return err
 	}
-	words := ticket.ReplaceAllString(err.Error(), "$1[redacted]")
-	for _, s := range a.secrets {
-		words = s.Redact(words)
-	}
-	if cause := ctx.Err(); cause != nil {
-		return fmt.Errorf("%w (%s)", cause, words)
-	}
-	return errors.New(words)
+	return transport.Clean(ctx, err, func(words string) string {
+		words = ticket.ReplaceAllString(words, "$1[redacted]")
+		for _, s := range a.secrets {
+			words = s.Redact(words)
+		}
+		return words
+	})
 }

@@ -3,20 +3,17 @@ package slack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
 
-var (
-	errFileTooLarge = errors.New("the file is larger than it may be")
-	errForeignHost  = errors.New("the file is said to be on a host that is not the platform's; nothing is fetched from there")
-)
+var errForeignHost = errors.New("an address that was given out is on a host that is not the platform's; it is not called")
 
 // Fetch implements adapters.Fetcher. It needs the scope files:read. The reader lives
 // no longer than ctx.
@@ -25,27 +22,34 @@ func (a *Adapter) Fetch(ctx context.Context, ref core.FileRef, limit int64) (io.
 	if err != nil {
 		return nil, permanent("fetch", "the file is %w", err)
 	}
+	info, err := a.fileInfo(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size > limit {
+		return nil, transport.TooLarge(info.Size, limit)
+	}
+	where := info.URLDownload
+	if where == "" {
+		where = info.URLPrivate
+	}
+	return a.api.download(ctx, where, limit)
+}
+
+// fileInfo asks what Slack knows of a file.
+func (a *Adapter) fileInfo(ctx context.Context, id string) (file, error) {
 	var info struct {
 		File file `json:"file"`
 	}
-	if err := a.api.ask(ctx, "files.info", url.Values{"file": {id}}, &info); err != nil {
-		return nil, err
-	}
-	if info.File.Size > limit {
-		return nil, fault.New(fault.Permanent, "fetch", fmt.Errorf("%w: %d bytes, at most %d", errFileTooLarge, info.File.Size, limit))
-	}
-	where := info.File.URLDownload
-	if where == "" {
-		where = info.File.URLPrivate
-	}
-	return a.api.download(ctx, where, limit)
+	err := a.api.ask(ctx, "files.info", url.Values{"file": {id}}, &info)
+	return info.File, err
 }
 
 // download opens a file. The token goes with the request, so the address must be the
 // platform's: whoever shares a remote file chooses its address.
 func (a *api) download(ctx context.Context, address string, limit int64) (io.ReadCloser, error) {
 	u, err := url.Parse(address)
-	if err != nil || !a.mayHaveToken(u) {
+	if err != nil || !a.ours(u) {
 		return nil, fault.New(fault.Permanent, "fetch", errForeignHost)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
@@ -53,30 +57,18 @@ func (a *api) download(ctx context.Context, address string, limit int64) (io.Rea
 		return nil, fault.New(fault.Permanent, "fetch", a.clean(ctx, err))
 	}
 	req.Header.Set("Authorization", "Bearer "+a.bot.Reveal())
-	resp, err := a.http.Do(req)
-	if err != nil {
-		return nil, fault.New(fault.Retryable, "fetch", a.clean(ctx, err))
-	}
-	if resp.StatusCode == http.StatusOK && resp.ContentLength <= limit {
-		over := fault.New(fault.Permanent, "fetch", errFileTooLarge)
-		return &download{capped: capped{ReadCloser: resp.Body, left: limit, over: over}, api: a, ctx: ctx}, nil
-	}
-	closeErr := resp.Body.Close()
-	switch {
-	case resp.StatusCode == http.StatusOK:
-		return nil, fault.New(fault.Permanent, "fetch", errFileTooLarge)
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= http.StatusInternalServerError:
-		return nil, fault.New(fault.Retryable, "fetch", errors.Join(fmt.Errorf("status %d", resp.StatusCode), closeErr))
-	case resp.StatusCode < http.StatusBadRequest: // to the page where people log in
-		return nil, fault.New(fault.Permanent, "fetch", errors.New("the app may not read this file: add the scope files:read at https://api.slack.com/apps"))
-	default:
-		return nil, fault.New(fault.Permanent, "fetch", fmt.Errorf("status %d: the file is gone", resp.StatusCode))
-	}
+	clean := func(err error) error { return a.clean(ctx, err) }
+	return transport.Download(a.http, req, limit, clean, func(status int) error {
+		if status < http.StatusBadRequest { // to the page where people log in
+			return permanent("fetch", "the app may not read this file: add the scope files:read at https://api.slack.com/apps")
+		}
+		return permanent("fetch", "status %d: the file is gone", status)
+	})
 }
 
-// mayHaveToken tells whether an address is on the host that every call goes to, or, at
-// the public platform, on one of its others.
-func (a *api) mayHaveToken(u *url.URL) bool {
+// ours tells whether an address is on the host that every call goes to, or, at the public
+// platform, on one of its others. Nothing else may be called or have the token.
+func (a *api) ours(u *url.URL) bool {
 	own, err := url.Parse(a.endpoint)
 	if err != nil || u.User != nil {
 		return false
@@ -87,21 +79,4 @@ func (a *api) mayHaveToken(u *url.URL) bool {
 	host, port := strings.ToLower(u.Hostname()), u.Port()
 	public := host == "slack.com" || strings.HasSuffix(host, ".slack.com") || strings.HasSuffix(host, ".slack-gov.com")
 	return u.Scheme == "https" && port == "" && public
-}
-
-// download is a file on its way; its errors are faults.
-type download struct {
-	capped
-	api *api
-	ctx context.Context //nolint:containedctx // lives as long as the reader
-}
-
-// Read implements io.Reader.
-func (d *download) Read(p []byte) (int, error) {
-	n, err := d.capped.Read(p)
-	var known *fault.Error
-	if err == nil || err == io.EOF || errors.As(err, &known) { //nolint:errorlint // io.EOF is compared as the io package says
-		return n, err
-	}
-	return n, fault.New(fault.Retryable, "fetch", d.api.clean(d.ctx, err))
 }
