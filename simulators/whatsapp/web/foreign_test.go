@@ -21,7 +21,7 @@ const nodeTimeout = 3 * time.Minute
 
 // foreignDir gives a folder with Baileys installed: the one in testdata when it is there
 // already, otherwise a temporary copy.
-func foreignDir(ctx context.Context, t *testing.T) string {
+func foreignDir(ctx context.Context, t testing.TB) string {
 	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
