@@ -152,7 +152,7 @@ func TestForeignClient(t *testing.T) {
 	} {
 		h := r.Inject(fault)
 		before := len(answers(ann, 0))
-		_, err := r.Say(other, ann, string(fault.At))
+		_, err := r.Say(other, ann, fault.At)
 		r.must(err)
 		answers(ann, before+1)
 		r.must(h.WaitHits(ctx, 1))

@@ -4,9 +4,11 @@ package web_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/gorilla/websocket"
 	"go.mau.fi/libsignal/ecc"
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -18,7 +20,8 @@ import (
 // raw sends a stanza that the client would not make.
 func (c *client) raw(tag string, attrs waBinary.Attrs, content any) {
 	c.r.t.Helper()
-	c.r.must(c.DangerousInternals().SendNode(c.r.ctx(), waBinary.Node{Tag: tag, Attrs: attrs, Content: content}))
+	c.r.must(c.DangerousInternals().SendNode( //nolint:staticcheck // it is deprecated to warn of what this test wants
+		c.r.ctx(), waBinary.Node{Tag: tag, Attrs: attrs, Content: content}))
 }
 
 // What breaks the protocol is refused, recorded, and changes nothing; the connection stays.
@@ -82,7 +85,7 @@ func TestUnknownQuery(t *testing.T) {
 	r := start(t, web.Options{})
 	c := r.pair(bot)
 	_, err := c.GetBusinessProfile(r.ctx(), person(ann))
-	if iq := (*whatsmeow.IQError)(nil); !asIQ(err, &iq) || iq.Code != 501 {
+	if iq := (*whatsmeow.IQError)(nil); !errors.As(err, &iq) || iq.Code != 501 {
 		t.Errorf("%v", err)
 	}
 	if _, err = c.GetGroupInfo(r.ctx(), groupJID("1")); err == nil {
@@ -103,12 +106,6 @@ func TestUnknownQuery(t *testing.T) {
 	if p := c.GetPrivacySettings(r.ctx()); p.ReadReceipts != types.PrivacySettingAll {
 		t.Errorf("%+v", p)
 	}
-}
-
-func asIQ(err error, to **whatsmeow.IQError) bool {
-	iq, ok := err.(*whatsmeow.IQError)
-	*to = iq
-	return ok
 }
 
 func TestScanIsChecked(t *testing.T) {
@@ -163,4 +160,29 @@ func TestTrust(t *testing.T) {
 		last := calls[len(calls)-1]
 		return last.Stanza == "login" && last.Code == 401
 	})
+}
+
+// A client with another table of tokens, or without any sense, is cut off, and why is told.
+func TestWrongOpening(t *testing.T) {
+	r := start(t, web.Options{})
+	for opening, want := range map[string]string{
+		"WA\x06\x02":                     "does not begin with",
+		"GET / HTTP/1.1":                 "does not begin with",
+		"WA\x06\x03\xff\xff\xff":         "larger",
+		"WA\x06\x03\x00\x00\x00":         "empty",
+		"WA\x06\x03\x00\x00\x02\x0a\x00": "client hello",
+	} {
+		ws, resp, err := websocket.DefaultDialer.DialContext(r.ctx(), "ws://"+r.url.Host+"/ws/chat", nil)
+		r.must(err)
+		r.must(resp.Body.Close())
+		r.must(ws.WriteMessage(websocket.BinaryMessage, []byte(opening)))
+		if _, _, err := ws.ReadMessage(); err == nil {
+			t.Errorf("%q was answered", opening)
+		}
+		r.must(ws.Close())
+		calls := r.Calls()
+		if last := calls[len(calls)-1]; last.Stanza != "handshake" || !strings.Contains(last.Problem, want) {
+			t.Errorf("%q: %+v", opening, last)
+		}
+	}
 }
