@@ -90,6 +90,10 @@ func (a *api) callWithin(ctx context.Context, d time.Duration, method string, p 
 	if err != nil {
 		return a.answer(method, b, resp, err).fault(a.account)
 	}
+	return a.decode(method, b, resp, result)
+}
+
+func (a *api) decode(method string, b *bound, resp *tgbotapi.APIResponse, result any) error {
 	if result == nil {
 		return nil
 	}
