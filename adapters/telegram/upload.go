@@ -8,6 +8,7 @@ import (
 	tgbotapi "github.com/go-telegram-bot-api/telegram-bot-api/v5"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 )
 
@@ -22,7 +23,7 @@ const (
 func (a *Adapter) upload(ctx context.Context, m outgoing, p params) (core.Receipt, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the reading of the file, however the call ended
-	f, err := adapters.OpenFile(ctx, a.blobs, *m.file, maxUpload)
+	f, err := transport.OpenFile(ctx, a.blobs, *m.file, maxUpload)
 	if err != nil {
 		return core.Receipt{}, err
 	}
@@ -38,10 +39,10 @@ func (a *Adapter) upload(ctx context.Context, m outgoing, p params) (core.Receip
 
 // upload makes a call that carries a file. It does by hand what the library does: its
 // UploadFiles leaves a goroutine behind and forgets the code of a refusal.
-func (a *api) upload(ctx context.Context, method string, p params, field string, f *adapters.OutFile, result any) error {
+func (a *api) upload(ctx context.Context, method string, p params, field string, f *transport.OutFile, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout+adapters.FileTime(f.Size))
 	defer cancel()
-	form := adapters.NewForm(p, field, f)
+	form := transport.NewForm(p, field, f)
 	b := &bound{ctx: ctx, http: a.http}
 	resp, err := a.carry(ctx, method, form, b)
 	switch {
@@ -62,7 +63,7 @@ func (a *api) upload(ctx context.Context, method string, p params, field string,
 }
 
 // carry sends a form and reads what the server says to it.
-func (a *api) carry(ctx context.Context, method string, form *adapters.Form, b *bound) (*tgbotapi.APIResponse, error) {
+func (a *api) carry(ctx context.Context, method string, form *transport.Form, b *bound) (*tgbotapi.APIResponse, error) {
 	req, err := form.Request(ctx, http.MethodPost, a.base+"/bot"+a.token.Reveal()+"/"+method)
 	if err != nil {
 		_ = form.Close() // nothing of it was read

@@ -1,4 +1,4 @@
-package adapters_test
+package transport_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -51,7 +51,7 @@ func TestOpenFileNamesAndTypes(t *testing.T) {
 		{core.Media{Kind: core.Document, Name: strings.Repeat("ä", 300) + ".txt"}, "x", strings.Repeat("ä", 98) + ".txt", "text/plain; charset=utf-8"},
 	} {
 		store := &oneBlob{content: iotest.OneByteReader(strings.NewReader(test.content)), size: int64(len(test.content))}
-		f, err := adapters.OpenFile(t.Context(), store, test.media, 100)
+		f, err := transport.OpenFile(t.Context(), store, test.media, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,11 +65,11 @@ func TestOpenFileNamesAndTypes(t *testing.T) {
 }
 
 func TestOpenFileRefuses(t *testing.T) {
-	if _, err := adapters.OpenFile(t.Context(), nil, core.Media{Blob: "b"}, 1); fault.ClassOf(err) != fault.Permanent {
+	if _, err := transport.OpenFile(t.Context(), nil, core.Media{Blob: "b"}, 1); fault.ClassOf(err) != fault.Permanent {
 		t.Errorf("without a store: %v", err)
 	}
 	store := &oneBlob{content: iotest.ErrReader(errors.New("was read")), size: 11}
-	_, err := adapters.OpenFile(t.Context(), store, core.Media{Blob: "b"}, 10)
+	_, err := transport.OpenFile(t.Context(), store, core.Media{Blob: "b"}, 10)
 	if fault.ClassOf(err) != fault.Permanent || !store.closed || !strings.Contains(err.Error(), "11 bytes") {
 		t.Errorf("too large: %v, closed %v", err, store.closed)
 	}
@@ -79,11 +79,11 @@ func TestOpenFileRefuses(t *testing.T) {
 // length is what it says.
 func TestFormIsReadByStrangers(t *testing.T) {
 	store := &oneBlob{content: strings.NewReader("the bytes"), size: 9}
-	f, err := adapters.OpenFile(t.Context(), store, core.Media{Name: `a "quoted" \ näme.txt`, MIME: "text/x-test"}, 10)
+	f, err := transport.OpenFile(t.Context(), store, core.Media{Name: `a "quoted" \ näme.txt`, MIME: "text/x-test"}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	form := adapters.NewForm(map[string]string{"b": "2", "a": "1"}, "files[0]", f)
+	form := transport.NewForm(map[string]string{"b": "2", "a": "1"}, "files[0]", f)
 	req, err := form.Request(t.Context(), http.MethodPost, "http://127.0.0.1/")
 	if err != nil {
 		t.Fatal(err)
@@ -128,11 +128,11 @@ func TestFormOfABadFile(t *testing.T) {
 		"classified": {iotest.ErrReader(fault.New(fault.NeedsHuman, "read", disk)), fault.NeedsHuman},
 	} {
 		store := &oneBlob{content: test.content, size: 9}
-		f, err := adapters.OpenFile(t.Context(), store, core.Media{Name: "a.txt", MIME: "text/plain"}, 10)
+		f, err := transport.OpenFile(t.Context(), store, core.Media{Name: "a.txt", MIME: "text/plain"}, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
-		form := adapters.NewForm(nil, "file", f)
+		form := transport.NewForm(nil, "file", f)
 		req, err := form.Request(t.Context(), http.MethodPost, server.URL)
 		if err != nil {
 			t.Fatal(err)

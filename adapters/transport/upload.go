@@ -1,4 +1,4 @@
-package adapters
+package transport
 
 import (
 	"bytes"
@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 	"unicode"
 
 	"github.com/parley-hub/parley/blobs"
@@ -23,8 +22,6 @@ import (
 )
 
 const (
-	// slowLine is how many bytes a second a file is given time for.
-	slowLine = 256 << 10
 	// longestName bounds a file's name, in bytes.
 	longestName = 200
 	// sniffed is how much of a file is looked at to find its type.
@@ -33,16 +30,9 @@ const (
 
 var (
 	errNoStore   = errors.New("the media is kept by the hub, and nothing here keeps files")
-	errTooLarge  = errors.New("the file is larger than the platform takes")
 	errCutShort  = errors.New("the file ended before its size")
 	plainQuoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 )
-
-// FileTime is how long a file of so many bytes may be on its way, besides the time that
-// any call has.
-func FileTime(size int64) time.Duration {
-	return time.Duration(max(size, 0)) * time.Second / slowLine
-}
 
 // OutFile is a file on its way to a platform. It is read and closed once.
 type OutFile struct {
@@ -66,8 +56,9 @@ func OpenFile(ctx context.Context, store blobs.Opener, m core.Media, limit int64
 	}
 	f := &OutFile{ReadCloser: r, Name: m.Name, MIME: m.MIME, Size: info.Size}
 	if f.Size > limit {
-		return nil, errors.Join(fault.New(fault.Permanent, "open file", fmt.Errorf(
-			"%w: it has %d bytes, at most %d can be sent", errTooLarge, f.Size, limit)), r.Close())
+		_ = r.Close() // nothing of it was read
+		return nil, fault.New(fault.Permanent, "open file", fmt.Errorf(
+			"%w: %d bytes, at most %d can be sent", ErrFileTooLarge, f.Size, limit))
 	}
 	if f.MIME == "" {
 		head, err := io.ReadAll(io.LimitReader(r, sniffed))
