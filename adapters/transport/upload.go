@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unicode"
 
 	"github.com/parley-hub/parley/blobs"
@@ -39,8 +40,9 @@ type OutFile struct {
 	io.ReadCloser
 	// Name and MIME are never empty.
 	Name, MIME string
-	// Size is in bytes.
+	// Size is in bytes, At is when the hub stored it.
 	Size int64
+	At   time.Time
 }
 
 // OpenFile opens the bytes of a media that has a Blob. A name and a type that the media
@@ -54,7 +56,7 @@ func OpenFile(ctx context.Context, store blobs.Opener, m core.Media, limit int64
 	if err != nil {
 		return nil, err
 	}
-	f := &OutFile{ReadCloser: r, Name: m.Name, MIME: m.MIME, Size: info.Size}
+	f := &OutFile{ReadCloser: r, Name: m.Name, MIME: m.MIME, Size: info.Size, At: info.At}
 	if f.Size > limit {
 		_ = r.Close() // nothing of it was read
 		return nil, fault.New(fault.Permanent, "open file", fmt.Errorf(
