@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -55,6 +56,7 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		api:      calls,
 		answers:  newAnswers(),
 		deferral: make(chan *pending, 64),
+		blobs:    s.Blobs,
 		observer: s.Observer,
 		log:      s.Log,
 		now:      time.Now,
@@ -81,6 +83,7 @@ type Adapter struct {
 	config   Config
 	api      *api
 	key      ed25519.PublicKey
+	blobs    blobs.Opener
 	observer core.Observer
 	log      zerolog.Logger
 	now      func() time.Time
@@ -116,6 +119,10 @@ var (
 
 // Describe implements adapters.Adapter.
 func (a *Adapter) Describe() adapters.Description {
+	can := support
+	if a.config.Mode == ModeInteractions {
+		can = interactionsSupport
+	}
 	return adapters.Description{
 		Account:  a.account,
 		Platform: platform,
@@ -126,7 +133,7 @@ func (a *Adapter) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: 1200 * time.Millisecond, core.Group: 1200 * time.Millisecond},
 			TypingFor:  10 * time.Second,
 			Limits:     a.config.Limits,
-			Support:    support,
+			Support:    can,
 		},
 	}
 }

@@ -145,8 +145,8 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.await(t, "look")
-	media, ok := in.nth(0).Parts[1].(core.Media)
-	if !ok || media.Kind != core.Document || media.Size != 10 || media.Name != "a.txt" {
+	media, ok := in.nth(0).Parts[0].(core.Media)
+	if !ok || media.Kind != core.Document || media.Size != 10 || media.Name != "a.txt" || media.Caption != "look" {
 		t.Fatalf("%+v", in.nth(0).Parts)
 	}
 	body, err := a.Fetch(t.Context(), media.File, 10)

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"mime/multipart"
@@ -45,9 +44,8 @@ type OutFile struct {
 	At   time.Time
 }
 
-// OpenFile opens the bytes of a media that has a Blob. A name and a type that the media
-// does not tell are made from its kind and its first bytes. A file of more than limit
-// bytes is a Permanent fault, and nothing of it is read.
+// OpenFile opens the bytes of a media that has a Blob, as NewOutFile does. A file of more
+// than limit bytes is a Permanent fault, and nothing of it is read.
 func OpenFile(ctx context.Context, store blobs.Opener, m core.Media, limit int64) (*OutFile, error) {
 	if store == nil {
 		return nil, fault.New(fault.Permanent, "open file", errNoStore)
@@ -56,25 +54,43 @@ func OpenFile(ctx context.Context, store blobs.Opener, m core.Media, limit int64
 	if err != nil {
 		return nil, err
 	}
-	f := &OutFile{ReadCloser: r, Name: m.Name, MIME: m.MIME, Size: info.Size, At: info.At}
-	if f.Size > limit {
+	if info.Size > limit {
 		_ = r.Close() // nothing of it was read
-		return nil, fault.New(fault.Permanent, "open file", fmt.Errorf(
-			"%w: %d bytes, at most %d can be sent", ErrFileTooLarge, f.Size, limit))
+		return nil, TooLarge(info.Size, limit)
 	}
+	f := NewOutFile(m, r, info.Size)
+	f.At = info.At
+	return f, nil
+}
+
+// NewOutFile makes a file of size bytes of what r gives. A name and a type that the media
+// does not tell are made from its kind and its first bytes.
+func NewOutFile(m core.Media, r io.ReadCloser, size int64) *OutFile {
+	f := &OutFile{ReadCloser: r, MIME: m.MIME, Size: size}
 	if f.MIME == "" {
 		head, err := io.ReadAll(io.LimitReader(r, sniffed))
-		if err != nil {
-			return nil, errors.Join(err, r.Close())
-		}
 		f.MIME = mimeOf(m.Kind, head)
-		f.ReadCloser = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(head), r), r}
+		f.ReadCloser = again{io.MultiReader(bytes.NewReader(head), failing{err}, r), r}
 	}
 	f.Name = fileName(cmp.Or(m.Name, string(m.Kind)), f.MIME)
-	return f, nil
+	return f
+}
+
+// again reads what was looked at once more, and then the rest.
+type again struct {
+	io.Reader
+	io.Closer
+}
+
+// failing gives the error that looking ended with, or nothing.
+type failing struct{ err error }
+
+// Read implements io.Reader.
+func (f failing) Read([]byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	return 0, io.EOF
 }
 
 // mimeOf is the type of a file by its first bytes.

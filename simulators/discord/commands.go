@@ -55,6 +55,9 @@ func (s *Server) setCommands(c *call) (any, error) {
 	return in, nil
 }
 
+// optionFile is the type of an argument that is a file.
+const optionFile = 11
+
 // commandData is what an interaction says of a command.
 func commandData(id, name, text string) map[string]any {
 	data := map[string]any{"id": id, "name": name, "type": 1}
