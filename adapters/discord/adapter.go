@@ -54,7 +54,6 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		account:  s.Account,
 		config:   *c,
 		api:      calls,
-		answers:  newAnswers(),
 		deferral: make(chan *pending, 64),
 		blobs:    s.Blobs,
 		observer: s.Observer,
@@ -74,6 +73,11 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		file = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+".json")
 	}
 	a.place = loadPlace(file, a.log)
+	waiting := ""
+	if s.StateDir != "" {
+		waiting = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+"-answers.jsonl")
+	}
+	a.answers = newAnswers(waiting, a.now(), a.log)
 	return a, nil
 }
 
