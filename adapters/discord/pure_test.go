@@ -177,6 +177,17 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// A text that is too long only with its marks is cut no shorter than it must be.
+func TestMarkedPiecesAreFull(t *testing.T) {
+	t.Parallel()
+	cut := pieces(prepare(document.Parse(strings.Repeat("**bold** and _word_ ", 1000))), maxText)
+	for i, p := range cut[:len(cut)-1] {
+		if n := utf8.RuneCountInString(render(p)); n > maxText || n < maxText*9/10 {
+			t.Errorf("piece %d has %d letters", i, n)
+		}
+	}
+}
+
 func TestNonce(t *testing.T) {
 	t.Parallel()
 	r := core.Reply{ID: "e.0", Final: true}
