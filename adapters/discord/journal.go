@@ -57,6 +57,10 @@ func (j *journal) read() []line {
 	if err != nil && !os.IsNotExist(err) {
 		j.failed(err)
 	}
+	return linesOf(data)
+}
+
+func linesOf(data []byte) []line {
 	var out []line
 	for text := range bytes.Lines(data) {
 		var l line

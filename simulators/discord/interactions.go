@@ -259,7 +259,7 @@ func (s *Server) work(channel string) {
 			continue
 		}
 		s.mu.Lock()
-		if taken && time.Since(began) < answerWithin {
+		if taken && time.Since(began) < s.opts.AnswerWithin {
 			_ = s.answer(in, answer) // a wrong answer is shown to the person as a failure
 		}
 		if s.lanes[channel] = s.lanes[channel][1:]; len(s.lanes[channel]) == 0 {
@@ -282,7 +282,7 @@ func (s *Server) callback(c *call) (any, error) {
 		return nil, errUnknownAsked
 	case in.answered:
 		return nil, errAnswered
-	case c.at.Sub(in.at) > answerWithin:
+	case c.at.Sub(in.at) > s.opts.AnswerWithin:
 		return nil, errUnknownAsked
 	}
 	c.channel = in.channel

@@ -85,7 +85,12 @@ type interactions struct {
 }
 
 func newInteractions(t *testing.T, people, each int) platform {
-	return &interactions{discord: openDiscord(t, people, each, simulator.Options{RepeatInteractions: 20 * time.Millisecond})}
+	return &interactions{discord: openDiscord(t, people, each, simulator.Options{
+		RepeatInteractions: 20 * time.Millisecond,
+		// An answer that comes after three seconds is none, and its reply is written where the
+		// chat ends. That a busy machine takes longer is not what is tried here.
+		AnswerWithin: time.Minute,
+	})}
 }
 
 func (p *interactions) serve(t *testing.T, hub string) {
