@@ -67,6 +67,9 @@ func render(runs []document.Run) string {
 		if i+1 < len(runs) {
 			next, _ = utf8.DecodeRuneInString(runs[i+1].Text)
 		}
+		if quote := r.Style.Has(document.Quote); quote && !w.lineStart && !runs[i-1].Style.Has(document.Quote) {
+			w.add("\n") // behind a name, say; the sign of a quotation begins a line
+		}
 		if r.Style.Has(document.Pre) {
 			w.block(r.Text)
 			continue

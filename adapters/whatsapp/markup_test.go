@@ -55,6 +55,18 @@ func TestFencesAreReopened(t *testing.T) {
 	}
 }
 
+// A quotation behind a name begins a line of its own.
+func TestQuotationBehindAName(t *testing.T) {
+	t.Parallel()
+	messages, err := plan(core.Reply{Parts: []core.Part{core.Mention{Name: "Ann"}, core.Text{Text: "> a\n> b", Format: core.Markdown}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := messages[0]["text"].(fields)["body"]; got != "@Ann\u00a0\n> a\n> b" {
+		t.Errorf("shown %q", got)
+	}
+}
+
 // A text that is too long only with its marks is cut no shorter than it must be.
 func TestMarkedPiecesAreFull(t *testing.T) {
 	t.Parallel()
