@@ -69,7 +69,7 @@ func (a *api) carry(ctx context.Context, method string, form *transport.Form, b 
 		_ = form.Close() // nothing of it was read
 		return nil, err
 	}
-	answer, err := b.Do(req)
+	answer, err := b.Do(req) //nolint:contextcheck // bound to the same context
 	if err != nil {
 		return nil, err
 	}
