@@ -47,6 +47,9 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 	if problems := c.Validate(); len(problems) > 0 {
 		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("account %s: %s %s", s.Account, problems[0].Key, problems[0].Text))
 	}
+	if c.Mode == ModeWeb {
+		return newWeb(s, c)
+	}
 	if s.PublicURL == "" {
 		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf(
 			"account %s: mode is %s, but the hub has no public address; give it one", s.Account, c.Mode))
@@ -111,7 +114,7 @@ func (a *Cloud) Describe() adapters.Description {
 		Mode:     a.config.Mode,
 		Capabilities: adapters.Capabilities{
 			TypingFor: typingFor,
-			Limits:    a.config.Limits,
+			Limits:    a.config.limits(),
 			Support: map[string]adapters.Support{
 				"text": adapters.Native, "markdown": adapters.Native, "bold": adapters.Native, "italic": adapters.Native,
 				"strike": adapters.Native, "code": adapters.Native, "quote": adapters.Native, "list": adapters.Rendered,

@@ -277,8 +277,9 @@ const (
 
 // again answers a phone that could not read a message.
 func (c *connection) again(_, to types.JID, id types.MessageID) *waE2E.Message {
+	chat := c.reader().address(to, types.EmptyJID)
 	for try := range againTries {
-		if o, ok := c.d.o.Sent(c.ctx, id); ok {
+		if o, ok := c.d.o.Sent(c.ctx, chat, id); ok {
 			return write(o, to, c.me.get())
 		}
 		if try == againTries-1 {

@@ -120,7 +120,7 @@ func (p *pairing) show(ctx context.Context, codes []string, show func(Code)) err
 }
 
 func (p *pairing) unread() error {
-	return fault.New(fault.Retryable, "pair", fmt.Errorf("account %s: %w; try again when the phone is at hand", p.d.o.Account, ErrUnread))
+	return fault.New(fault.Retryable, "pair", fmt.Errorf("account %s: %w", p.d.o.Account, ErrUnread))
 }
 
 // settle waits until WhatsApp asks the new device to come back as what it now is. The

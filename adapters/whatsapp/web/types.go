@@ -17,19 +17,19 @@ import (
 	"github.com/parley-hub/parley/core"
 )
 
-// Options make a Device. Account and Dir are required.
+// Options make a Device.
 type Options struct {
-	// Account names the account in errors and in what a human is told to do.
+	// Account names the account in errors and in what a human is told to do. Required.
 	Account string
-	// Dir is the data directory; the device's store is a file in it.
+	// Dir is the data directory; the device's store is a file in it. Required.
 	Dir string
 	// Endpoint is the address of a simulator, RootKey the key its certificates are
 	// signed with; nil for WhatsApp itself.
 	Endpoint *url.URL
 	RootKey  []byte
-	// Sent gives a message again that somebody's phone could not read, by its id; false
-	// when it is not known. Required.
-	Sent func(ctx context.Context, id string) (Outgoing, bool)
+	// Sent gives a message again that somebody's phone could not read; false when it is
+	// not known. Required.
+	Sent func(ctx context.Context, chat Address, id string) (Outgoing, bool)
 	// Revoked is told that one of the account's messages was taken back from another of
 	// its devices. Required.
 	Revoked func(id string)
