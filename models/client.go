@@ -23,6 +23,16 @@ type Message struct {
 	Text string
 	// Name tells people in a group apart; empty in private.
 	Name string
+	// Images are shown to the model behind the text. Only pools whose model sees them
+	// (PoolConfig.Vision) are to be given any.
+	Images []Image
+}
+
+// Image is a picture as it was sent, never encoded anew.
+type Image struct {
+	// MIME is image/jpeg, image/png, image/gif or image/webp.
+	MIME string
+	Data []byte
 }
 
 // Request asks for one answer.

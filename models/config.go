@@ -30,7 +30,9 @@ type Config struct {
 // PoolConfig is one model and the workers that serve it.
 type PoolConfig struct {
 	// Model is the id the workers know it by.
-	Model   string         `yaml:"model"`
+	Model string `yaml:"model"`
+	// Vision is true when the model sees pictures.
+	Vision  bool           `yaml:"vision"`
 	Workers []WorkerConfig `yaml:"workers"`
 	// FirstContent bounds the wait for the first words of an answer.
 	FirstContent time.Duration `yaml:"first_content_timeout"`

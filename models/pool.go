@@ -38,7 +38,9 @@ var (
 type PoolOptions struct {
 	// Name is the pool's name in the configuration, Model what its workers serve.
 	Name, Model string
-	Workers     []Worker
+	// Vision is true when the model sees pictures.
+	Vision  bool
+	Workers []Worker
 	// Total bounds a whole answer with all its attempts; 0 means DefaultTotal.
 	Total time.Duration
 	// Observer sees each answer's end as one core.StageModel; nil for nobody.
@@ -57,6 +59,7 @@ type PoolOptions struct {
 // never late. Only requests change it, never probes.
 type Pool struct {
 	name, model string
+	vision      bool
 	total       time.Duration
 	observer    core.Observer
 	log         zerolog.Logger
@@ -73,7 +76,7 @@ var _ Client = (*Pool)(nil)
 // NewPool makes a pool. Its workers are NEW until Run probes them or a request
 // reaches them.
 func NewPool(o PoolOptions) *Pool {
-	p := &Pool{name: o.Name, model: o.Model, total: orElse(o.Total, DefaultTotal), observer: o.Observer, log: o.Log, rnd: o.Rand}
+	p := &Pool{name: o.Name, model: o.Model, vision: o.Vision, total: orElse(o.Total, DefaultTotal), observer: o.Observer, log: o.Log, rnd: o.Rand}
 	if p.observer == nil {
 		p.observer = core.ObserverFunc(func(core.Event) {})
 	}
@@ -85,6 +88,9 @@ func NewPool(o PoolOptions) *Pool {
 	}
 	return p
 }
+
+// Vision tells whether the pool's model sees pictures.
+func (p *Pool) Vision() bool { return p.vision }
 
 // Workers shows the workers in the order of the configuration.
 func (p *Pool) Workers() []WorkerStatus {

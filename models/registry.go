@@ -27,6 +27,14 @@ func (r *Registry) Client(name string) (c Client, ok bool) {
 	return c, ok
 }
 
+// Sees tells whether the model of that pool, or of the default one for the empty name,
+// sees pictures.
+func (r *Registry) Sees(name string) bool {
+	c, ok := r.Client(name)
+	p, tells := c.(interface{ Vision() bool })
+	return ok && tells && p.Vision()
+}
+
 // Default is the name of the default pool.
 func (r *Registry) Default() string { return r.fallback }
 

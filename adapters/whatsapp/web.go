@@ -94,7 +94,7 @@ func newWeb(s adapters.Settings, c *Config) (*Web, error) {
 	}
 	a.device = newDevice(web.Options{
 		Account: string(s.Account), Dir: s.StateDir, Endpoint: endpoint, RootKey: root,
-		Sent: a.again, Revoked: a.revoked, Log: s.Log,
+		Sent: a.again, Revoked: a.revoked, Gone: a.isGone, Log: s.Log,
 	})
 	return a, nil
 }
@@ -120,21 +120,7 @@ func (a *Web) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: webDraftEvery, core.Group: webDraftEvery},
 			TypingFor:  webTypingFor,
 			Limits:     a.config.limits(),
-			Support: map[string]adapters.Support{
-				"text": adapters.Native, "markdown": adapters.Native, "bold": adapters.Native, "italic": adapters.Native,
-				"strike": adapters.Native, "code": adapters.Native, "quote": adapters.Native, "list": adapters.Rendered,
-				"link": adapters.Rendered, "table": adapters.Rendered, "mention": adapters.Rendered,
-				"image": adapters.Native, "voice": adapters.Native, "audio": adapters.Native, "video": adapters.Native,
-				"document": adapters.Native, "sticker": adapters.Native, "location": adapters.Native,
-				"contact": adapters.Native, "reply": adapters.Native, "reaction": adapters.Native, "edit": adapters.Native,
-				"delete": adapters.Native, "typing": adapters.Native, "group": adapters.Native,
-				// Linked devices have no buttons that all phones show: choices are numbered, and
-				// who answers with a number or a label has pressed.
-				"buttons": adapters.Rendered, "command": adapters.Rendered,
-				// A few edits, then only typing.
-				"streaming": adapters.Rendered,
-				"thread":    adapters.Unsupported, "album": adapters.Unsupported,
-			},
+			Support:    webSupport,
 		},
 	}
 }
@@ -191,4 +177,11 @@ func (a *Web) revoked(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.gone.set(id, struct{}{})
+}
+
+func (a *Web) isGone(id string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, gone := a.gone.get(id)
+	return gone
 }

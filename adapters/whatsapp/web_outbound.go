@@ -145,9 +145,8 @@ func (a *Web) when(at time.Time) time.Time {
 }
 
 var (
-	errTakenBack = errors.New("the message was taken back")
-	errEnough    = errors.New("the message was edited as often as it may be while it grows")
-	errTooOld    = errors.New("the message is too old to be edited, or of an earlier life of the hub, whose age is not known; it is taken back")
+	errEnough = errors.New("the message was edited as often as it may be while it grows")
+	errTooOld = errors.New("the message is too old to be edited, or of an earlier life of the hub, whose age is not known; it is taken back")
 )
 
 // Edit implements adapters.Editor. Only words can be edited. A message that is too old
@@ -170,12 +169,9 @@ func (a *Web) Edit(ctx context.Context, id core.MessageID, r core.Reply) (core.R
 	}
 	a.mu.Lock()
 	p, known := a.drafts.get(id)
-	_, gone := a.gone.get(string(id))
 	a.mu.Unlock()
 	receipt := core.Receipt{Message: id, At: a.now().UTC(), More: more}
 	switch {
-	case gone:
-		return core.Receipt{}, fault.New(fault.Permanent, "edit", errTakenBack)
 	case !known, a.now().Sub(p.at) > editWindow:
 		return core.Receipt{}, a.takeBack(ctx, to, string(id))
 	case p.text == o.Text:

@@ -269,12 +269,6 @@ func TestWebEdits(t *testing.T) {
 			t.Errorf("the old draft stays: %+v", got)
 		}
 	}
-
-	id = begin()
-	a.revoked(string(id))
-	if _, err := a.Edit(t.Context(), id, draft("b")); !errors.Is(err, errTakenBack) {
-		t.Errorf("an edit of what was taken back: %v", err)
-	}
 }
 
 // What a phone could not read is sent again from memory, and after a restart from what

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -162,14 +163,17 @@ func (h Harness) sends(t *testing.T) {
 	warm := 0.5
 	r := models.Request{
 		Model: w.Model(), MaxTokens: 77, Temperature: &warm,
-		Messages: []models.Message{{Role: models.System, Text: "be <kind> & brief"}, {Role: models.User, Text: "héllo \"\\\n🙂"}},
+		Messages: []models.Message{
+			{Role: models.System, Text: "be <kind> & brief"},
+			{Role: models.User, Text: "héllo \"\\\n🙂", Images: []models.Image{{MIME: "image/png", Data: []byte{0, 255, 1}}}},
+		},
 	}
 	wantAnswer(t, Collect(t, t.Context(), c, r), "[1] héllo \"\\\n🙂", models.FinishStop)
 	got := w.Last()
 	if got.Model != w.Model() || !got.Stream || !got.IncludeUsage || got.MaxTokens != 77 || got.Temperature == nil || *got.Temperature != warm {
 		t.Errorf("the worker got %+v", got)
 	}
-	if len(got.Messages) != 2 || got.Messages[0] != r.Messages[0] || got.Messages[1] != r.Messages[1] {
+	if !reflect.DeepEqual(got.Messages, r.Messages) {
 		t.Errorf("the worker got messages %+v", got.Messages)
 	}
 }

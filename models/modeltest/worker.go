@@ -2,10 +2,12 @@ package modeltest
 
 import (
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -224,8 +226,8 @@ func parseChat(body []byte) (Chat, error) {
 	var wire struct {
 		Model    string `json:"model"`
 		Messages []struct {
-			Role    models.Role `json:"role"`
-			Content string      `json:"content"`
+			Role    models.Role     `json:"role"`
+			Content json.RawMessage `json:"content"`
 		} `json:"messages"`
 		Stream        bool `json:"stream"`
 		StreamOptions struct {
@@ -245,7 +247,47 @@ func parseChat(body []byte) (Chat, error) {
 		MaxTokens: wire.MaxTokens, Temperature: wire.Temperature,
 	}
 	for _, m := range wire.Messages {
-		chat.Messages = append(chat.Messages, models.Message{Role: m.Role, Text: m.Content})
+		message, err := parseContent(m.Content)
+		if err != nil {
+			return Chat{}, err
+		}
+		message.Role = m.Role
+		chat.Messages = append(chat.Messages, message)
 	}
 	return chat, nil
+}
+
+// parseContent reads a message's words: a string, or a list of texts and of images as
+// data URLs.
+func parseContent(raw json.RawMessage) (m models.Message, err error) {
+	if err := json.Unmarshal(raw, &m.Text); err == nil {
+		return m, nil
+	}
+	var parts []struct {
+		Type     string `json:"type"`
+		Text     string `json:"text"`
+		ImageURL struct {
+			URL string `json:"url"`
+		} `json:"image_url"`
+	}
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return m, fmt.Errorf("'content' is neither a string nor a list of parts: %w", err)
+	}
+	for _, p := range parts {
+		head, body, ok := strings.Cut(p.ImageURL.URL, ";base64,")
+		mime, isData := strings.CutPrefix(head, "data:")
+		switch {
+		case p.Type == "text":
+			m.Text += p.Text
+		case p.Type == "image_url" && ok && isData:
+			data, err := base64.StdEncoding.DecodeString(body)
+			if err != nil {
+				return m, fmt.Errorf("an image is no base64: %w", err)
+			}
+			m.Images = append(m.Images, models.Image{MIME: mime, Data: data})
+		default:
+			return m, fmt.Errorf("a part of type %q is not read here", p.Type)
+		}
+	}
+	return m, nil
 }

@@ -3,6 +3,7 @@ package openaichat
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -28,8 +29,34 @@ type streamOptions struct {
 }
 
 type message struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
+	Role string `json:"role"`
+	// Content is a string, or a list of contentPart when there are images: servers of
+	// models without vision know only the string.
+	Content any `json:"content"`
+}
+
+// contentPart is a piece of a message with images
+// (https://platform.openai.com/docs/guides/images-vision).
+type contentPart struct {
+	Type     string    `json:"type"`
+	Text     string    `json:"text,omitempty"`
+	ImageURL *imageURL `json:"image_url,omitempty"`
+}
+
+type imageURL struct {
+	URL string `json:"url"`
+}
+
+func content(m models.Message) any {
+	if len(m.Images) == 0 {
+		return spoken(m)
+	}
+	parts := []contentPart{{Type: "text", Text: spoken(m)}}
+	for _, i := range m.Images {
+		url := "data:" + i.MIME + ";base64," + base64.StdEncoding.EncodeToString(i.Data)
+		parts = append(parts, contentPart{Type: "image_url", ImageURL: &imageURL{URL: url}})
+	}
+	return parts
 }
 
 // encode makes the whole body at once: it may have to be sent again, and a body
@@ -40,7 +67,7 @@ func encode(r models.Request) ([]byte, error) {
 		StreamOptions: streamOptions{IncludeUsage: true}, MaxTokens: r.MaxTokens, Temperature: r.Temperature,
 	}
 	for i, m := range r.Messages {
-		body.Messages[i] = message{Role: string(m.Role), Content: spoken(m)}
+		body.Messages[i] = message{Role: string(m.Role), Content: content(m)}
 	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

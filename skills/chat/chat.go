@@ -35,6 +35,8 @@ var errUnfinished = errors.New("the answer ended without a finish reason")
 // is the default pool. ok is false for a pool that is not configured.
 type Models interface {
 	Client(name string) (client models.Client, ok bool)
+	// Sees tells whether that pool's model sees pictures.
+	Sees(name string) bool
 }
 
 // Options configure the skill.
@@ -79,17 +81,23 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 		w.Reply(core.Text{Text: nothingSaid.In(t.Envelope.From.Language)})
 		return nil
 	}
-	client, err := s.client(t)
+	client, pool, err := s.client(t)
 	if err != nil {
 		return err
 	}
+	sees := s.options.Models.Sees(pool)
 	// What people said past the bot since it last spoke comes before.
 	lines := append(slices.Clone(t.Session.TakeHeard()), session.Line{Name: speaker(t.Envelope), Text: said})
-	messages, err := s.prompt(t, lines)
+	messages, err := s.prompt(t, lines, sees)
 	if err != nil {
 		return err
 	}
 	w.Draft()
+	if sees {
+		if messages[len(messages)-1].Images, err = pictures(ctx, t); err != nil {
+			return err
+		}
+	}
 	a, err := stream(ctx, client, models.Request{
 		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace, Shown: w.Drafted,
 	}, w)
@@ -100,20 +108,20 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 }
 
 // client is that of the pool which the route names, else of the one which the
-// conversation chose, else of the default.
-func (s *Skill) client(t *skills.Turn) (models.Client, error) {
+// conversation chose, else of the default, which has no name.
+func (s *Skill) client(t *skills.Turn) (c models.Client, pool string, err error) {
 	if t.Model == "" {
 		if chosen := t.Session.Model(); chosen != "" {
 			if c, ok := s.options.Models.Client(chosen); ok {
-				return c, nil
+				return c, chosen, nil
 			}
 			t.Log.Warn().Str("model", chosen).Msg("the conversation's model is no longer configured, taking the default")
 		}
 	}
 	if c, ok := s.options.Models.Client(t.Model); ok {
-		return c, nil
+		return c, t.Model, nil
 	}
-	return nil, fault.New(fault.Permanent, "chat", fmt.Errorf("model pool %q is not configured", t.Model),
+	return nil, "", fault.New(fault.Permanent, "chat", fmt.Errorf("model pool %q is not configured", t.Model),
 		fault.WithPublic(noModel.In(t.Envelope.From.Language)))
 }
 

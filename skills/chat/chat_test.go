@@ -54,6 +54,9 @@ func (s *scripted) last(t *testing.T) models.Request {
 	return s.requests[len(s.requests)-1]
 }
 
+// Sees is true of the pool that is named so.
+func (p pools) Sees(name string) bool { return name == "seeing" }
+
 // says answers with the words, one delta each, and ends well.
 func says(words ...string) *scripted {
 	s := &scripted{}

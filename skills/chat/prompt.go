@@ -15,7 +15,7 @@ const messageTokens = 4
 // prompt builds the messages: the system's, the history's that fit, the new one.
 // The system message and the new one always stay; the oldest turns give way,
 // whole, so that no answer stands without its question.
-func (s *Skill) prompt(t *skills.Turn, lines []session.Line) ([]models.Message, error) {
+func (s *Skill) prompt(t *skills.Turn, lines []session.Line, sees bool) ([]models.Message, error) {
 	history, err := t.Session.History()
 	if err != nil {
 		return nil, unreadable(err)
@@ -32,7 +32,7 @@ func (s *Skill) prompt(t *skills.Turn, lines []session.Line) ([]models.Message, 
 		}
 		from--
 	}
-	messages := s.system(t)
+	messages := s.system(t, sees)
 	for _, turn := range history[from:] {
 		for _, said := range turn.Said {
 			messages = appendUser(messages, said)
@@ -49,12 +49,16 @@ func (s *Skill) prompt(t *skills.Turn, lines []session.Line) ([]models.Message, 
 
 // system gives the message that comes first. It changes only when the operator or
 // a pinned fact does, so that workers can keep the prompt's head cached.
-func (s *Skill) system(t *skills.Turn) []models.Message {
+func (s *Skill) system(t *skills.Turn, sees bool) []models.Message {
 	var paragraphs []string
 	if s.options.Prompt != "" {
 		paragraphs = append(paragraphs, s.options.Prompt)
 	}
-	paragraphs = append(paragraphs, aboutAttachments)
+	if sees {
+		paragraphs = append(paragraphs, aboutPictures)
+	} else {
+		paragraphs = append(paragraphs, aboutAttachments)
+	}
 	if t.Envelope.In.Place == core.Group {
 		paragraphs = append(paragraphs, aboutGroups)
 	}

@@ -8,6 +8,7 @@ import (
 // What the model is told besides the operator's prompt.
 const (
 	aboutAttachments = "What people send besides text is described in square brackets; you cannot see or hear it."
+	aboutPictures    = "What people send besides text is described in square brackets. Photos of the last message are shown to you; earlier ones, and everything else, you cannot see or hear."
 	aboutGroups      = "Several people speak in this conversation; each message begins with its speaker's name, and its further lines are indented. Do not begin your answers with a name."
 	aboutPinned      = "Keep in mind:"
 )

@@ -40,6 +40,8 @@ type TurnOptions struct {
 	// Place is private where it is empty.
 	Place   core.Place
 	ReplyTo *core.Quote
+	// Files are none, and keep what they are given, where it is nil.
+	Files skills.Files
 	// Role is User where it is empty.
 	Role skills.Role
 	// Session is an empty one where it is nil.
@@ -72,7 +74,7 @@ func NewTurn(o TurnOptions) *skills.Turn {
 	}
 	return &skills.Turn{
 		ID: e.ID, Envelope: e, Args: o.Args, Person: from.Person(), Role: o.Role, Session: o.Session, Model: o.Model,
-		Rule: "rule", Now: o.Now, Attempt: o.Attempt, Log: *o.Log,
+		Rule: "rule", Now: o.Now, Attempt: o.Attempt, Log: *o.Log, Files: o.Files,
 	}
 }
 
@@ -100,6 +102,9 @@ func (o TurnOptions) defaults() TurnOptions {
 	}
 	if o.Session == nil {
 		o.Session = NewSession()
+	}
+	if o.Files == nil {
+		o.Files = &Files{}
 	}
 	if o.Log == nil {
 		silent := zerolog.Nop()

@@ -36,11 +36,11 @@ type connection struct {
 	// dialled is closed when whatsmeow has come back from connecting.
 	dialled chan struct{}
 
-	// loggedIn and over are closed when they are true; gone when nothing is read any
+	// loggedIn, caughtUp (what waited has come) and over are closed when they are true; gone when nothing is read any
 	// more, closed when it is put away. err says why it is over.
-	loggedIn, over, gone, closed chan struct{}
-	login, end, left             sync.Once
-	err                          error
+	loggedIn, caughtUp, over, gone, closed chan struct{}
+	login, catchUp, end, left              sync.Once
+	err                                    error
 
 	// me is this account.
 	me identityBox
@@ -59,7 +59,7 @@ type connection struct {
 func newConnection(d *Device) *connection {
 	c := &connection{
 		d: d, network: &network{endpoint: d.o.Endpoint}, users: 1,
-		dialled: make(chan struct{}), loggedIn: make(chan struct{}), over: make(chan struct{}),
+		dialled: make(chan struct{}), loggedIn: make(chan struct{}), caughtUp: make(chan struct{}), over: make(chan struct{}),
 		gone: make(chan struct{}), closed: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -134,6 +134,19 @@ func (c *connection) wait(ctx context.Context) error {
 			return fault.New(fault.Retryable, "connect", errNoLogin)
 		}
 		return fault.New(fault.Retryable, "connect", ctx.Err())
+	}
+}
+
+// settle waits until what waited for the device has come: of what was taken back
+// meanwhile it is known then. WhatsApp need not say so, and it is not waited for long.
+func (c *connection) settle(ctx context.Context) {
+	timer := time.NewTimer(closeWithin)
+	defer timer.Stop()
+	select {
+	case <-c.caughtUp:
+	case <-c.over:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -215,6 +228,8 @@ func (c *connection) event(evt any) bool {
 		if c.handler != nil {
 			c.handler.Connected()
 		}
+	case *events.OfflineSyncCompleted:
+		c.catchUp.Do(func() { close(c.caughtUp) })
 	case *events.Message:
 		return c.message(e)
 	case *events.UndecryptableMessage:

@@ -202,7 +202,9 @@ func (d *Device) use(ctx context.Context) (c *connection, done func(), err error
 			}
 		}
 		if opens {
-			err = c.open(ctx, nil)
+			if err = c.open(ctx, nil); err == nil {
+				c.settle(ctx)
+			}
 		} else {
 			err = c.wait(ctx)
 		}
@@ -274,6 +276,9 @@ func (d *Device) Send(ctx context.Context, to Address, id string, o Outgoing) (t
 		defer func() { <-d.sending }()
 	case <-ctx.Done():
 		return time.Time{}, fault.New(fault.Retryable, "send", ctx.Err())
+	}
+	if o.Edits != "" && d.o.Gone(o.Edits) {
+		return time.Time{}, fault.New(fault.Permanent, "edit", ErrGone)
 	}
 	answer, err := c.client.SendMessage(ctx, jid, write(o, jid, c.me.get()), whatsmeow.SendRequestExtra{ID: id, Timeout: ackWithin})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/fault"
 )
 
@@ -137,8 +138,8 @@ func fileFault(ctx context.Context, op string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fault.New(fault.Retryable, op, ctx.Err())
-	case errors.Is(err, errTooLarge):
-		return permanent(errTooLarge)
+	case errors.Is(err, transport.ErrAnswerTooLong):
+		return permanent(transport.ErrFileTooLarge)
 	case errors.Is(err, errHost):
 		return permanent(errHost)
 	case errors.Is(err, errPrivate):

@@ -5,7 +5,6 @@ package web
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/parley-hub/parley/adapters/transport"
 )
 
 const (
@@ -24,9 +25,8 @@ const (
 )
 
 var (
-	errHost     = errors.New("the file is said to lie on a host that is none of WhatsApp's")
-	errPrivate  = errors.New("the file is said to lie on an address that is not public")
-	errTooLarge = errors.New("the file is larger than it may be")
+	errHost    = errors.New("the file is said to lie on a host that is none of WhatsApp's")
+	errPrivate = errors.New("the file is said to lie on an address that is not public")
 )
 
 // network makes the HTTP clients of one connection.
@@ -164,27 +164,8 @@ func (g guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	if resp.ContentLength > limit {
-		return nil, errors.Join(errTooLarge, resp.Body.Close())
+		return nil, errors.Join(transport.ErrAnswerTooLong, resp.Body.Close())
 	}
-	resp.Body = &bounded{ReadCloser: resp.Body, left: limit}
+	resp.Body = transport.Bounded(resp.Body, limit)
 	return resp, nil
-}
-
-// bounded fails when more comes than may.
-type bounded struct {
-	io.ReadCloser
-	left int64
-}
-
-// Read implements io.Reader.
-func (b *bounded) Read(p []byte) (int, error) {
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1]
-	}
-	n, err := b.ReadCloser.Read(p)
-	if int64(n) > b.left {
-		return 0, errTooLarge
-	}
-	b.left -= int64(n)
-	return n, err
 }

@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -81,7 +82,7 @@ func filePart(m *waE2E.Message) []core.Part {
 func (d *Device) Download(ctx context.Context, f File, limit int64) ([]byte, error) {
 	const op = "fetch"
 	if int64(f.Size) > limit {
-		return nil, fault.New(fault.Permanent, op, fmt.Errorf("%w: %d bytes, at most %d", errTooLarge, f.Size, limit))
+		return nil, transport.TooLarge(int64(f.Size), limit)
 	}
 	keys, known := keysOf[f.Kind]
 	if !known || f.Path == "" || len(f.Key) == 0 || len(f.SealedSum) == 0 {
@@ -98,7 +99,7 @@ func (d *Device) Download(ctx context.Context, f File, limit int64) ([]byte, err
 	case err != nil:
 		return nil, fileFault(ctx, op, err)
 	case int64(len(data)) > limit:
-		return nil, fault.New(fault.Permanent, op, errTooLarge)
+		return nil, transport.TooLarge(int64(len(data)), limit)
 	default:
 		return data, nil
 	}

@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,9 +45,13 @@ func (d *Device) load(ctx context.Context, create bool) (*sqlstore.Container, *s
 	// since, so a commit survives it.
 	dsn := "file:" + (&url.URL{Path: d.file()}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)" +
 		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
-	container, err := sqlstore.New(ctx, "sqlite", dsn, d.log)
+	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, nil, d.storeFault(ctx, err)
+	}
+	container := sqlstore.NewWithDB(db, "sqlite", d.log)
+	if err := container.Upgrade(ctx); err != nil {
+		return nil, nil, errors.Join(d.storeFault(ctx, err), container.Close())
 	}
 	device, err := container.GetFirstDevice(ctx)
 	if err != nil {

@@ -33,7 +33,9 @@ type Options struct {
 	// Revoked is told that one of the account's messages was taken back from another of
 	// its devices. Required.
 	Revoked func(id string)
-	Log     zerolog.Logger
+	// Gone tells whether Revoked was told so. Required.
+	Gone func(id string) bool
+	Log  zerolog.Logger
 }
 
 // Errors behind faults that callers tell apart.
@@ -42,6 +44,8 @@ var (
 	ErrNotPaired = errors.New("not linked")
 	// ErrPaired: one already is.
 	ErrPaired = errors.New("already linked")
+	// ErrGone: the message that is to be edited was taken back.
+	ErrGone = errors.New("the message was taken back")
 	// ErrUnread: all codes expired before one was scanned.
 	ErrUnread = errors.New("no code was scanned in time")
 )
