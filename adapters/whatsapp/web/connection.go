@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -36,14 +37,17 @@ type connection struct {
 	// dialled is closed when whatsmeow has come back from connecting.
 	dialled chan struct{}
 
-	// loggedIn, caughtUp (what waited has come) and over are closed when they are true; gone when nothing is read any
-	// more, closed when it is put away. err says why it is over.
-	loggedIn, caughtUp, over, gone, closed chan struct{}
-	login, catchUp, end, left              sync.Once
-	err                                    error
+	// loggedIn, caughtUp (what waited has come) and over are closed when they are true,
+	// closed when it is put away. err says why it is over.
+	loggedIn, caughtUp, over, closed chan struct{}
+	login, catchUp, end              sync.Once
+	err                              error
 
 	// me is this account.
 	me identityBox
+
+	// unlinked is true when WhatsApp does not know the device any more.
+	unlinked atomic.Bool
 
 	// users are the calls that use it; the device's mutex guards it.
 	users int
@@ -52,15 +56,17 @@ type connection struct {
 	handling sync.Mutex
 	handler  Handler
 	refused  bool
-	take     context.Context //nolint:containedctx // ends what the handler does
-	untake   context.CancelFunc
+	// closing is true when nothing is to be acknowledged any more.
+	closing atomic.Bool
+	take    context.Context //nolint:containedctx // ends what the handler does
+	untake  context.CancelFunc
 }
 
 func newConnection(d *Device) *connection {
 	c := &connection{
 		d: d, network: &network{endpoint: d.o.Endpoint}, users: 1,
 		dialled: make(chan struct{}), loggedIn: make(chan struct{}), caughtUp: make(chan struct{}), over: make(chan struct{}),
-		gone: make(chan struct{}), closed: make(chan struct{}),
+		closed: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.take, c.untake = context.WithCancel(context.Background())
@@ -105,11 +111,7 @@ func (c *connection) connect(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() {
 		defer close(c.dialled)
-		err := c.client.ConnectContext(c.ctx)
-		if err != nil {
-			c.leave()
-		}
-		failed <- err
+		failed <- c.client.ConnectContext(c.ctx)
 	}()
 	select {
 	case err := <-failed:
@@ -150,16 +152,17 @@ func (c *connection) settle(ctx context.Context) {
 	}
 }
 
-// finish notes why the connection is over; the first reason counts.
+// finish notes why the connection is over; the first reason counts. Calls under way do
+// not wait for whatsmeow to connect again, as they would for five seconds.
 func (c *connection) finish(err error) {
 	c.end.Do(func() {
 		c.err = err
+		if c.client != nil {
+			c.client.DangerousInternals().ExpectDisconnect()
+		}
 		close(c.over)
 	})
 }
-
-// leave notes that nothing is read any more.
-func (c *connection) leave() { c.left.Do(func() { close(c.gone) }) }
 
 func (c *connection) dead() bool {
 	select {
@@ -170,9 +173,11 @@ func (c *connection) dead() bool {
 	}
 }
 
-// detach takes the handler away and waits until it is not at work any more.
+// detach takes the handler away and waits until it is not at work any more. From here on
+// nothing is acknowledged: it comes again.
 func (c *connection) detach() {
 	c.untake()
+	c.closing.Store(true)
 	c.handling.Lock()
 	defer c.handling.Unlock()
 	c.handler = nil
@@ -195,28 +200,34 @@ func (c *connection) close() {
 	}
 }
 
-// putAway stops what whatsmeow began.
+// putAway ends what is left of whatsmeow's: with the connection below it gone, it has
+// ended everything but what waits for its context. Its own Disconnect would race with that.
 func (c *connection) putAway() {
-	if c.client != nil {
-		timer := time.NewTimer(closeWithin)
-		defer timer.Stop()
-		select {
-		case <-c.gone:
-		case <-timer.C:
-		}
-		c.client.Disconnect()
-	}
 	c.cancel()
-	if c.store != nil {
-		if err := c.store.Close(); err != nil {
-			c.d.o.Log.Debug().Err(err).Msg("closing the store of the linked device")
-		}
+	if c.store == nil {
+		return
+	}
+	err := c.store.Close()
+	if c.unlinked.Load() {
+		err = errors.Join(err, c.d.forget())
+	}
+	if err != nil {
+		c.d.o.Log.Warn().Err(err).Msg("closing the store of the linked device")
 	}
 }
 
 // event takes what whatsmeow tells. For a message, false means that it is not
 // acknowledged.
 func (c *connection) event(evt any) bool {
+	if _, ok := evt.(*events.LoggedOut); ok {
+		c.unlinked.Store(true)
+	}
+	if c.closing.Load() {
+		if err := c.d.ended(evt); err != nil {
+			c.finish(err)
+		}
+		return false
+	}
 	switch e := evt.(type) {
 	case *events.Connected:
 		c.handling.Lock()
@@ -246,9 +257,6 @@ func (c *connection) event(evt any) bool {
 			return true
 		}
 		c.finish(err)
-		if _, ok := evt.(*events.Disconnected); ok || fault.ClassOf(err) == fault.NeedsHuman {
-			c.leave() // of an end that it expects whatsmeow tells nothing more
-		}
 	}
 	return true
 }

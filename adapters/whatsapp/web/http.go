@@ -34,7 +34,7 @@ type network struct {
 	endpoint *url.URL
 
 	mu      sync.Mutex
-	sockets []net.Conn
+	sockets []*socket
 	media   *http.Transport
 }
 
@@ -65,8 +65,9 @@ func (n *network) socketClient() *http.Client {
 			}
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			n.sockets = append(n.sockets, conn)
-			return conn, nil
+			s := &socket{Conn: conn, closed: make(chan struct{})}
+			n.sockets = append(n.sockets, s)
+			return s, nil
 		},
 	}
 	return client(n.through(transport))
@@ -89,16 +90,37 @@ func client(next http.RoundTripper) *http.Client {
 	}
 }
 
-// hangUp ends the connection below the websocket. whatsmeow's own way of ending it
-// stops the reader of frames before the goroutine that hands them over, which then
-// waits for ever (socket/framesocket.go, frameComplete).
+// socket is a connection that tells when its user has closed it.
+type socket struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Close implements net.Conn.
+func (s *socket) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Conn.Close()
+}
+
+// hangUp ends the connection below the websocket and waits until its reader noticed.
+// whatsmeow's own way of ending it stops those who take frames from the reader before the
+// reader, which then waits for ever (socket/framesocket.go, frameComplete).
 func (n *network) hangUp() {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, c := range n.sockets {
-		_ = c.Close() // it is to be gone; that it already is does no harm
-	}
+	sockets := n.sockets
 	n.sockets = nil
+	n.mu.Unlock()
+	timer := time.NewTimer(closeWithin)
+	defer timer.Stop()
+	for _, s := range sockets {
+		_ = s.Conn.Close() // it is to be gone; that it already is does no harm
+		select {
+		case <-s.closed:
+		case <-timer.C:
+			return
+		}
+	}
 	if n.media != nil {
 		n.media.CloseIdleConnections()
 	}

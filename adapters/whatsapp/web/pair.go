@@ -151,7 +151,6 @@ func (p *pairing) event(evt any) {
 		close(p.linked)
 	case *events.ManualLoginReconnect:
 		close(p.ready)
-		p.leave()
 	case *events.PairError:
 		p.finish(fault.New(fault.Retryable, "pair", fmt.Errorf("account %s: %w (%s)", p.d.o.Account, errPairing, redact(e.Error.Error()))))
 	case *events.QRScannedWithoutMultidevice:

@@ -90,3 +90,18 @@ func (d *Device) Paired(ctx context.Context) (bool, error) {
 	}
 	return device.ID != nil, container.Close()
 }
+
+// forget deletes a device that WhatsApp does not know any more. whatsmeow does so too,
+// and may not come to it before the store is closed.
+func (d *Device) forget() error {
+	ctx, stop := context.WithTimeout(context.Background(), closeWithin)
+	defer stop()
+	container, device, err := d.load(ctx, false)
+	if err != nil {
+		return err
+	}
+	if device.ID != nil {
+		err = device.Delete(ctx)
+	}
+	return errors.Join(err, container.Close())
+}
