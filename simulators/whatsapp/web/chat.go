@@ -99,6 +99,7 @@ type post struct {
 	key     postKey
 	device  uint16 // of the sender; 0 is their phone
 	filled  bool   // somebody could read it
+	hidden  bool   // it changes another message and is none by itself
 	waiting map[string]int
 	got     map[string]bool
 	seen    map[string]bool
@@ -177,7 +178,9 @@ func (s *Server) Shown(number, chat string) []Posted {
 	}
 	out := make([]Posted, 0, len(c.posts))
 	for _, p := range c.posts {
-		out = append(out, p.shown(c, a.phoneNumber))
+		if !p.hidden {
+			out = append(out, p.shown(c, a.phoneNumber))
+		}
 	}
 	return out
 }
@@ -192,28 +195,25 @@ type arrived struct {
 	at     time.Time
 }
 
-// arrive shows a message in its chat. It gives the post it is, or nil when it is none by
-// itself but changes one. Server.mu is held.
+// arrive shows a message in its chat, once. Server.mu is held.
 func (s *Server) arrive(in arrived) *post {
 	c := s.chat(in.place.key(in.from))
-	msg := unwrap(in.msg)
-	switch {
-	case msg.GetReactionMessage() != nil:
-		s.react(c, in, msg.GetReactionMessage())
-		return nil
-	case msg.GetProtocolMessage() != nil:
-		s.change(c, in, msg.GetProtocolMessage())
-		return nil
-	case onlyKeys(msg):
-		return nil
-	}
 	p := s.post(c, in.from, in.device, in.id, in.at)
 	if p.filled {
 		return p
 	}
-	p.filled = true
-	s.describe(&p.Posted, msg)
-	s.tell(Event{Kind: EventMessage, MessageID: p.ID}, c, in, p)
+	p.filled, p.hidden = true, true
+	switch msg := unwrap(in.msg); {
+	case msg.GetReactionMessage() != nil:
+		s.react(c, in, msg.GetReactionMessage())
+	case msg.GetProtocolMessage() != nil:
+		s.change(c, in, msg.GetProtocolMessage())
+	case onlyKeys(msg):
+	default:
+		p.hidden = false
+		s.describe(&p.Posted, msg)
+		s.tell(Event{Kind: EventMessage, MessageID: p.ID}, c, in, p)
+	}
 	return p
 }
 

@@ -237,7 +237,7 @@ func (s *Server) onReceipt(r *request) {
 	}
 	r.answer(r.ack(attrs{}))
 	ids := []string{r.call.ID}
-	list := r.n.GetChildByTag("list")
+	list := childOf(*r.n, "list")
 	for _, item := range list.GetChildren() {
 		if id, ok := item.Attrs["id"].(string); ok {
 			ids = append(ids, id)

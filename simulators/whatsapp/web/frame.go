@@ -113,3 +113,14 @@ func inflate(data []byte) ([]byte, error) {
 	}
 	return out, err
 }
+
+// childOf finds the first child with a tag; one without a tag when there is none. (The
+// library's own search gives the parent then.)
+func childOf(n node, tag string) node {
+	for _, c := range n.GetChildren() {
+		if c.Tag == tag {
+			return c
+		}
+	}
+	return node{}
+}

@@ -188,7 +188,7 @@ func (s *Server) onPairing(c *conn, n *node) bool {
 // confirm checks the device's own signature under its identity.
 func (p *pairing) confirm(n *node) error {
 	if n.Attrs["type"] == "error" {
-		e := n.GetChildByTag("error")
+		e := childOf(*n, "error")
 		return fmt.Errorf("the client refuses to be linked: %v %v", e.Attrs["code"], e.Attrs["text"])
 	}
 	child, ok := n.GetOptionalChildByTag("pair-device-sign", "device-identity")

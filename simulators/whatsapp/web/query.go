@@ -121,7 +121,7 @@ func (s *Server) keys(r *request, child node) ([]node, *iqError) {
 	case "key":
 		return s.bundles(r, child)
 	case "rotate":
-		signed, ok := readKey(child.GetChildByTag("skey"), true)
+		signed, ok := readKey(childOf(child, "skey"), true)
 		if !ok || !signed.signedBy(d.identity) {
 			return nil, r.bad("a signed prekey that is not one")
 		}
@@ -141,11 +141,11 @@ func (r *request) bad(problem string) *iqError {
 // takeKeys takes an upload of prekeys.
 func (s *Server) takeKeys(r *request) ([]node, *iqError) {
 	d, n := r.device, r.n
-	id, _ := n.GetChildByTag("identity").Content.([]byte)
-	kind, _ := n.GetChildByTag("type").Content.([]byte)
-	registration, _ := n.GetChildByTag("registration").Content.([]byte)
-	signed, ok := readKey(n.GetChildByTag("skey"), true)
-	list := n.GetChildByTag("list")
+	id, _ := childOf(*n, "identity").Content.([]byte)
+	kind, _ := childOf(*n, "type").Content.([]byte)
+	registration, _ := childOf(*n, "registration").Content.([]byte)
+	signed, ok := readKey(childOf(*n, "skey"), true)
+	list := childOf(*n, "list")
 	switch {
 	case n.Attrs["type"] != "set":
 		return nil, iqUnavailable
@@ -179,14 +179,14 @@ func (s *Server) takeKeys(r *request) ([]node, *iqError) {
 
 // readKey reads a prekey.
 func readKey(n node, signed bool) (k publicKey, ok bool) {
-	id, _ := n.GetChildByTag("id").Content.([]byte)
-	value, _ := n.GetChildByTag("value").Content.([]byte)
+	id, _ := childOf(n, "id").Content.([]byte)
+	value, _ := childOf(n, "value").Content.([]byte)
 	if len(id) != 3 || len(value) != 32 {
 		return k, false
 	}
 	k.id, k.key = uint32(bigEndian(id)), [32]byte(value)
 	if signed {
-		signature, _ := n.GetChildByTag("signature").Content.([]byte)
+		signature, _ := childOf(n, "signature").Content.([]byte)
 		if len(signature) != 64 {
 			return k, false
 		}
@@ -309,7 +309,7 @@ func (s *Server) usync(r *request, child node) ([]node, *iqError) {
 // user answers for one user of a usync.
 func (s *Server) user(r *request, user node, protocols []node) node {
 	j, ok := user.Attrs["jid"].(types.JID)
-	if contact, _ := user.GetChildByTag("contact").Content.([]byte); !ok && contact != nil {
+	if contact, _ := childOf(user, "contact").Content.([]byte); !ok && contact != nil {
 		number, _, _ := strings.Cut(strings.TrimPrefix(string(contact), "+"), "@")
 		j, ok = types.NewJID(number, types.DefaultUserServer), true
 	}
@@ -345,7 +345,7 @@ func (s *Server) deviceList(r *request, a *account) node {
 		list = []node{{Tag: "device", Attrs: attrs{"id": 0}}}
 		for _, d := range a.sorted() {
 			if d != r.device {
-				list = append(list, node{Tag: "device", Attrs: attrs{"id": d.id, "key-index": d.id}})
+				list = append(list, node{Tag: "device", Attrs: attrs{"id": int(d.id), "key-index": int(d.id)}})
 			}
 		}
 	}

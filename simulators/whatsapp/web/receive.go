@@ -77,7 +77,11 @@ func (s *Server) readMessage(r *request) (m outbound, problem string) {
 	default:
 		return m, "a message of type " + strconv.Quote(m.kind)
 	}
-	if m.place, problem = s.destination(r.device, to); problem != "" {
+	chat := to
+	if recipient, ok := r.n.Attrs["recipient"].(types.JID); ok && s.account(to) == r.device.owner {
+		chat = recipient // the own phone asked for its copy again
+	}
+	if m.place, problem = s.destination(r.device, chat); problem != "" {
 		return m, "a message to " + problem
 	}
 	if m.peer && m.place.other != r.device.owner {
@@ -158,11 +162,11 @@ func (s *Server) check(r *request, m outbound) (problem string) {
 	switch {
 	case m.place.group != nil && m.group == nil && !m.again:
 		return "a message to a group without a ciphertext for it"
-	case len(m.parts) == 0 && m.group == nil && r.n.GetChildByTag("participants").Tag == "":
+	case len(m.parts) == 0 && m.group == nil && childOf(*r.n, "participants").Tag == "":
 		return "a message without ciphertexts"
 	}
 	if first {
-		return r.device.proof.check(r.n.GetChildByTag("device-identity"))
+		return r.device.proof.check(childOf(*r.n, "device-identity"))
 	}
 	return ""
 }
@@ -229,10 +233,14 @@ func (m *outbound) garble() {
 	}
 }
 
-// garbled is a copy with another byte near the end, where the message's mac is.
+// garbledAt is how far from the end a byte is changed: there a first ciphertext has its mac,
+// a later one its body, and one with a sender key its signature.
+const garbledAt = 12
+
+// garbled is a copy that cannot be decrypted.
 func garbled(data []byte) []byte {
 	out := bytes.Clone(data)
-	out[len(out)-1] ^= 0x55
+	out[max(len(out)-garbledAt, 0)] ^= 0x55
 	return out
 }
 
@@ -279,6 +287,9 @@ func (s *Server) phone(r *request, m outbound, a *account, part *sealed) {
 		if !m.peer && msg.GetDeviceSentMessage() == nil {
 			r.call.Problem = "the own phone gets a message that does not say where it was sent"
 		}
+		if p := s.chat(m.place.key(own)).find(m.id, own); p != nil {
+			delete(p.waiting, own.phoneNumber)
+		}
 		return
 	}
 	if m.peer {
@@ -316,15 +327,11 @@ func (s *Server) groupPhone(r *request, m outbound, a *account, part *sealed) {
 func (s *Server) show(r *request, m outbound, a *account, msg *waE2E.Message) {
 	own := r.device.owner
 	p := s.arrive(arrived{place: m.place, from: own, device: r.device.id, id: m.id, msg: msg, at: m.at})
-	if p != nil {
-		delete(p.waiting, a.phoneNumber)
-	}
+	delete(p.waiting, a.phoneNumber)
 	if a == own {
 		return
 	}
-	if p != nil {
-		p.got[a.phoneNumber] = true
-	}
+	p.got[a.phoneNumber] = true
 	if !s.opts.NoReceipts {
 		s.receipt(r.device, m.place, a, m.id, "")
 	}

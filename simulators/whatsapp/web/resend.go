@@ -10,7 +10,7 @@ import (
 
 // resend encrypts a message again for a device that could not decrypt it. Server.mu is held.
 func (s *Server) resend(r *request, to types.JID, id string) {
-	retry := r.n.GetChildByTag("retry")
+	retry := childOf(*r.n, "retry")
 	count := retry.AttrGetter().OptionalInt("count")
 	sender := to
 	if participant, ok := r.n.Attrs["participant"].(types.JID); ok {
@@ -82,13 +82,13 @@ func (s *Server) retryKeys(r *request) (*prekey.Bundle, bool) {
 	if !ok {
 		return nil, true
 	}
-	identity, _ := keys.GetChildByTag("identity").Content.([]byte)
-	signed, ok := readKey(keys.GetChildByTag("skey"), true)
+	identity, _ := childOf(keys, "identity").Content.([]byte)
+	signed, ok := readKey(childOf(keys, "skey"), true)
 	if !ok || string(identity) != string(r.device.identity[:]) || !signed.signedBy(r.device.identity) {
 		return nil, false
 	}
 	b := bundle{registration: r.device.registration, identity: r.device.identity, signed: signed}
-	if once, ok := readKey(keys.GetChildByTag("key"), false); ok {
+	if once, ok := readKey(childOf(keys, "key"), false); ok {
 		b.once = &once
 	}
 	return b.signal(r.device.id), true
