@@ -46,7 +46,7 @@ func Pair(ctx context.Context, out io.Writer, cfg *configs.Config, account strin
 		case text:
 			say("%s\n", c.Text)
 		case codes == 1:
-			say("On the account's phone open WhatsApp, Linked devices, Link a device, and scan:\n\n%s\nValid for %v.\n", drawn(c.Text), c.For)
+			say("In the app on the account's phone choose Linked devices, Link a device, and scan:\n\n%s\nValid for %v.\n", drawn(c.Text), c.For)
 		default:
 			say("\nThe code before expired. Scan this one:\n\n%s\nValid for %v.\n", drawn(c.Text), c.For)
 		}

@@ -54,7 +54,7 @@ type platform interface {
 
 // preparer is a platform that needs something done with the hub's data before it runs.
 type preparer interface {
-	prepare(t *testing.T, hub *hubtest.Hub)
+	prepare(hub *hubtest.Hub)
 }
 
 // platforms are those the test is run on, each made for so many people.
@@ -122,7 +122,7 @@ func newParty(t *testing.T, open func(*testing.T, int, int) platform) *party {
 	hub := hubtest.New(t, fmt.Sprintf(strings.ReplaceAll(config, "ADDRESS", address), sim.channels(), worker))
 	hub.Address = address
 	if p, ok := sim.(preparer); ok {
-		p.prepare(t, hub)
+		p.prepare(hub)
 	}
 	return &party{t: t, sim: sim, rng: rand.New(rand.NewPCG(s, s)), seed: s, per: per, hub: hub}
 }

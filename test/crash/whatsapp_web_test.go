@@ -3,12 +3,9 @@
 package crash
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	simulator "github.com/parley-hub/parley/simulators/whatsapp/web"
@@ -43,29 +40,8 @@ func (p *whatsAppWeb) serve(t *testing.T, _ string) { p.api = hubtest.Serve(t, p
 func (p *whatsAppWeb) connect(*testing.T) {}
 
 // prepare links the hub's device, with the command that an operator uses.
-func (p *whatsAppWeb) prepare(t *testing.T, hub *hubtest.Hub) {
-	ctx, cancel := context.WithTimeout(t.Context(), hubtest.Patience)
-	defer cancel()
-	pair := exec.CommandContext(ctx, hubtest.Binary(t), "pair", "--text", "--config", filepath.Join(hub.Dir, "parley.yaml"), "wa-web")
-	out, err := pair.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pair.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() {
-		t.Fatal("no code is shown")
-	}
-	if err := p.sim.Scan(ctx, webNumber, lines.Text()); err != nil {
-		t.Fatal(err)
-	}
-	for lines.Scan() { // until it ends
-	}
-	if err := pair.Wait(); err != nil {
-		t.Fatal(err)
-	}
+func (p *whatsAppWeb) prepare(hub *hubtest.Hub) {
+	hub.Pair("wa-web", func(ctx context.Context, code string) error { return p.sim.Scan(ctx, webNumber, code) })
 }
 
 func (p *whatsAppWeb) channels() string {
