@@ -5,7 +5,7 @@ import "github.com/parley-hub/parley/core"
 // cloudDialect is how the Cloud API shows replies.
 var cloudDialect = dialect{
 	buttons: true,
-	file:    func(ref core.FileRef) error { _, err := parseFile(ref); return err },
+	file:    func(m core.Media) error { _, err := parseFile(m.File); return err },
 }
 
 // fields are the own fields of a message as the API takes them: "type" and what the

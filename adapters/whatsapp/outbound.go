@@ -23,8 +23,8 @@ type outgoing struct {
 type dialect struct {
 	// buttons is true when choices can be buttons.
 	buttons bool
-	// file tells whether a file is one of this mode's.
-	file func(core.FileRef) error
+	// file tells whether a file can be sent in this mode.
+	file func(core.Media) error
 }
 
 // plan is the list of messages a reply is shown as. The same reply gives the same
@@ -160,14 +160,14 @@ var captioned = map[core.MediaKind]bool{
 	core.Image: true, core.Voice: false, core.Audio: false, core.Video: true, core.Document: true, core.Sticker: false,
 }
 
-// mediaMessages sends a file the platform already has. A caption that is too long, or
+// mediaMessages sends a file. A caption that is too long, or
 // that the kind cannot carry, follows as text.
 func mediaMessages(m core.Media, d dialect) ([]outgoing, error) {
 	carries, known := captioned[m.Kind]
 	if !known {
 		return nil, permanent("send", "media of kind %q cannot be sent", m.Kind)
 	}
-	if err := d.file(m.File); err != nil {
+	if err := d.file(m); err != nil {
 		return nil, permanent("send", "the file of a %s is %w", m.Kind, err)
 	}
 	caption := pieces(prepare(document.Append(nil, document.Run{Text: m.Caption})), maxText)

@@ -90,7 +90,7 @@ func newWeb(s adapters.Settings, c *Config) (*Web, error) {
 		drafts: newRecent[core.MessageID, progress](keptMessages),
 		said:   newRecent[spoken, string](keptMessages),
 		offers: newRecent[core.ChatID, []core.Button](keptPeople),
-		files:  newRecent[core.BlobRef, web.File](keptReads),
+		files:  newRecent[core.BlobRef, web.File](keptUploads),
 	}
 	a.device = newDevice(web.Options{
 		Account: string(s.Account), Dir: s.StateDir, Endpoint: endpoint, RootKey: root,

@@ -1,11 +1,9 @@
 package whatsapp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +23,13 @@ const (
 
 // webDialect is how a linked device shows replies.
 var webDialect = dialect{
-	file: func(ref core.FileRef) error { _, err := web.ParseFile(ref); return err },
+	file: func(m core.Media) error {
+		if m.Blob != "" {
+			return nil
+		}
+		_, err := web.ParseFile(m.File)
+		return err
+	},
 }
 
 // progress is what is known of a message that shows a growing answer.
@@ -75,15 +79,15 @@ func ownID(r core.Reply) string {
 	return web.NewID(string(r.To.Account), string(r.To.Chat), string(r.ID), strconv.Itoa(len(r.Sent)), strconv.FormatBool(r.Final))
 }
 
-// outgoing spells a message for the device.
-func (a *Web) outgoing(m outgoing, r core.Reply) (web.Outgoing, error) {
+// outgoing spells a message for the device. A file of the hub is uploaded for that; no
+// message is left by it.
+func (a *Web) outgoing(ctx context.Context, m outgoing, r core.Reply) (web.Outgoing, error) {
 	o := web.Outgoing{Text: m.text, Location: m.location, Contact: m.contact}
 	if m.media != nil {
-		f, err := web.ParseFile(m.media.File)
+		f, err := a.file(ctx, *m.media)
 		if err != nil {
-			return o, permanent("send", "the file is %w", err)
+			return o, err
 		}
-		f.Kind, f.Caption, f.Name = m.media.Kind, m.media.Caption, m.media.Name
 		o.File = &f
 	}
 	if r.InReplyTo == "" || len(r.Sent) > 0 {
@@ -110,7 +114,7 @@ func (a *Web) Send(ctx context.Context, r core.Reply) (core.Receipt, error) {
 	if err != nil {
 		return core.Receipt{}, err
 	}
-	o, err := a.outgoing(m, r)
+	o, err := a.outgoing(ctx, m, r)
 	if err != nil {
 		return core.Receipt{}, err
 	}
@@ -160,7 +164,7 @@ func (a *Web) Edit(ctx context.Context, id core.MessageID, r core.Reply) (core.R
 	if err != nil {
 		return core.Receipt{}, err
 	}
-	o, err := a.outgoing(m, r)
+	o, err := a.outgoing(ctx, m, r)
 	switch {
 	case err != nil:
 		return core.Receipt{}, err
@@ -235,24 +239,11 @@ func (a *Web) again(ctx context.Context, chat web.Address, id string) (web.Outgo
 	if err != nil {
 		return web.Outgoing{}, false
 	}
-	o, err = a.outgoing(m, r)
+	o, err = a.outgoing(ctx, m, r)
 	if edited {
 		o.Edits = message
 	}
 	return o, err == nil
-}
-
-// fetch gets a file as a whole: it cannot be believed before its end was seen.
-func (a *Web) fetch(ctx context.Context, ref core.FileRef, limit int64) (io.ReadCloser, error) {
-	f, err := web.ParseFile(ref)
-	if err != nil {
-		return nil, permanent("fetch", "the file is %w", err)
-	}
-	data, err := a.device.Download(ctx, f, limit)
-	if err != nil {
-		return nil, err
-	}
-	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
 // pairingFault says what happened in the contract's words.

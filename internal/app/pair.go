@@ -66,7 +66,7 @@ func Pair(ctx context.Context, out io.Writer, cfg *configs.Config, account strin
 
 // pairerOf makes the adapter of an account, alone.
 func pairerOf(cfg *configs.Config, account core.Account) (adapters.Pairer, error) {
-	make := func(name core.Account) (adapters.Adapter, error) {
+	newAdapter := func(name core.Account) (adapters.Adapter, error) {
 		channel := cfg.Channels[name]
 		for _, f := range Factories() {
 			if f.Platform() == channel.Platform {
@@ -78,7 +78,7 @@ func pairerOf(cfg *configs.Config, account core.Account) (adapters.Pairer, error
 		return nil, ErrNotPairing
 	}
 	if _, ok := cfg.Channels[account]; ok {
-		adapter, err := make(account)
+		adapter, err := newAdapter(account)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +88,7 @@ func pairerOf(cfg *configs.Config, account core.Account) (adapters.Pairer, error
 	}
 	var others []string
 	for name := range cfg.Channels {
-		if adapter, err := make(name); err == nil {
+		if adapter, err := newAdapter(name); err == nil {
 			if _, ok := adapter.(adapters.Pairer); ok {
 				others = append(others, string(name))
 			}

@@ -158,7 +158,7 @@ func (c *connection) finish(err error) {
 	c.end.Do(func() {
 		c.err = err
 		if c.client != nil {
-			c.client.DangerousInternals().ExpectDisconnect()
+			c.client.DangerousInternals().ExpectDisconnect() //nolint:staticcheck // Disconnect does that too, and races with the end of the connection
 		}
 		close(c.over)
 	})
@@ -203,13 +203,13 @@ func (c *connection) close() {
 // putAway ends what is left of whatsmeow's: with the connection below it gone, it has
 // ended everything but what waits for its context. Its own Disconnect would race with that.
 func (c *connection) putAway() {
-	c.cancel()
+	defer c.cancel()
 	if c.store == nil {
 		return
 	}
 	err := c.store.Close()
 	if c.unlinked.Load() {
-		err = errors.Join(err, c.d.forget())
+		err = errors.Join(err, c.d.forget(c.ctx))
 	}
 	if err != nil {
 		c.d.o.Log.Warn().Err(err).Msg("closing the store of the linked device")
@@ -249,6 +249,10 @@ func (c *connection) event(evt any) bool {
 		if c.handler != nil {
 			c.handler.Unreadable()
 		}
+	case *events.Receipt:
+		// A phone asks for a message again. A connection that is there for a call may be gone
+		// before the answer is, so the next Run is to hear of it too.
+		return e.Type != types.ReceiptTypeRetry || c.attended()
 	case *events.GroupInfo:
 		return c.hand(c.reader().membership(e))
 	default:
@@ -270,6 +274,13 @@ func (c *connection) message(e *events.Message) bool {
 		return true
 	}
 	return c.hand(r.message(e))
+}
+
+// attended tells whether somebody takes messages.
+func (c *connection) attended() bool {
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	return c.handler != nil
 }
 
 // hand gives a message to the handler. Behind one that was not taken no other is: they

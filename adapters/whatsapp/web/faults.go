@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -132,7 +133,7 @@ func refusal(op string, code int) error {
 
 // fileFault is for a file that could not be had.
 func fileFault(ctx context.Context, op string, err error) error {
-	var http whatsmeow.DownloadHTTPError
+	var refused whatsmeow.DownloadHTTPError
 	var network net.Error
 	permanent := func(cause error) error { return fault.New(fault.Permanent, op, cause) }
 	switch {
@@ -144,9 +145,9 @@ func fileFault(ctx context.Context, op string, err error) error {
 		return permanent(errHost)
 	case errors.Is(err, errPrivate):
 		return permanent(errPrivate)
-	case errors.As(err, &http) && http.StatusCode >= 400 && http.StatusCode < 500 && http.StatusCode != 429:
-		return permanent(fmt.Errorf("the file is not there any more (status %d)", http.StatusCode))
-	case errors.As(err, &http), errors.As(err, &network):
+	case errors.As(err, &refused) && refused.StatusCode >= 400 && refused.StatusCode < 500 && refused.StatusCode != http.StatusTooManyRequests:
+		return permanent(fmt.Errorf("the file is not there any more (status %d)", refused.StatusCode))
+	case errors.As(err, &refused), errors.As(err, &network):
 		return fault.New(fault.Retryable, op, errors.New(redact(err.Error())))
 	case errors.Is(err, whatsmeow.ErrInvalidMediaHMAC), errors.Is(err, whatsmeow.ErrInvalidMediaEncSHA256), errors.Is(err, whatsmeow.ErrInvalidMediaSHA256),
 		errors.Is(err, whatsmeow.ErrFileLengthMismatch), errors.Is(err, whatsmeow.ErrTooShortFile):

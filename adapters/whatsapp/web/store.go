@@ -93,8 +93,8 @@ func (d *Device) Paired(ctx context.Context) (bool, error) {
 
 // forget deletes a device that WhatsApp does not know any more. whatsmeow does so too,
 // and may not come to it before the store is closed.
-func (d *Device) forget() error {
-	ctx, stop := context.WithTimeout(context.Background(), closeWithin)
+func (d *Device) forget(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, closeWithin)
 	defer stop()
 	container, device, err := d.load(ctx, false)
 	if err != nil {
