@@ -174,7 +174,7 @@ func (c *Config) validateCloud(add func(key, text string)) {
 
 func (c *Config) validateWeb(add func(key, text string)) {
 	if !webBuilt {
-		add("mode", "is web, and this binary was built without WhatsApp-web (with the tag nowhatsmeow)")
+		add("mode", "is web, and this binary was built without WhatsApp-web (with the build tag nowhatsmeow); use mode cloud or another build")
 	}
 	for _, k := range []struct {
 		key string
