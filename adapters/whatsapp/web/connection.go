@@ -203,13 +203,13 @@ func (c *connection) close() {
 // putAway ends what is left of whatsmeow's: with the connection below it gone, it has
 // ended everything but what waits for its context. Its own Disconnect would race with that.
 func (c *connection) putAway() {
-	defer c.cancel()
-	if c.store == nil {
-		return
-	}
-	err := c.store.Close()
+	var err error
 	if c.unlinked.Load() {
-		err = errors.Join(err, c.d.forget(c.ctx))
+		err = c.d.forget(c.ctx)
+	}
+	c.cancel() // before the store is closed, which would look like messages that cannot be read
+	if c.store != nil {
+		err = errors.Join(err, c.store.Close())
 	}
 	if err != nil {
 		c.d.o.Log.Warn().Err(err).Msg("closing the store of the linked device")
