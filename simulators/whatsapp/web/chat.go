@@ -39,6 +39,14 @@ func (p place) alt(a *account) types.JID {
 	return a.hidden()
 }
 
+// chat is how faults name where something of an account comes from.
+func (p place) chat(from *account) string {
+	if p.group != nil {
+		return p.group.ID
+	}
+	return from.phoneNumber
+}
+
 // key gives the chat of somebody who writes there.
 func (p place) key(from *account) chatKey {
 	if p.group != nil {

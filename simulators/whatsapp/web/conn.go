@@ -29,6 +29,7 @@ const (
 	tagIQ           = "iq"
 	tagPresence     = "presence"
 	tagChatState    = "chatstate"
+	tagBroadcast    = "ib"
 	tagStreamError  = "stream:error"
 )
 
@@ -199,6 +200,8 @@ func (c *conn) serve() {
 		n, err := c.stanza()
 		if err != nil {
 			c.violation("frame", err)
+			c.send(node{Tag: tagStreamError, Content: []node{{Tag: "xml-not-well-formed"}}})
+			c.drain()
 			return
 		}
 		if c.isSilent() {

@@ -20,11 +20,11 @@ const maxRetries = 5
 
 // queue gives a device a stanza, which stays until it is acked. It tells false when the
 // device has too many already. Server.mu is held.
-func (s *Server) queue(d *device, from string, n node) bool {
+func (s *Server) queue(d *device, chat string, n node) bool {
 	if d.waiting.order.Len() >= s.opts.MaxPending {
 		return false
 	}
-	d.waiting.add(&pending{key: keyOf(&n), node: n, from: from})
+	d.waiting.add(&pending{key: keyOf(&n), node: n, chat: chat})
 	s.pump(d)
 	return true
 }
@@ -51,7 +51,7 @@ func (s *Server) pump(d *device) {
 func (s *Server) transmit(c *conn, p *pending) bool {
 	var kind FaultKind
 	if p.node.Tag == tagMessage {
-		if h := s.take(atDelivery, c.device.owner.phoneNumber, p.from); h != nil {
+		if h := s.take(atDelivery, c.device.owner.phoneNumber, p.chat); h != nil {
 			kind = h.Fault.Kind
 		}
 	}
@@ -104,7 +104,7 @@ func (s *Server) forward(r *request, m outbound, d *device, part *sealed) {
 	if proof, ok := r.n.GetOptionalChildByTag("device-identity"); ok {
 		n.Content = append(n.GetChildren(), proof)
 	}
-	s.queue(d, r.call.Number, n)
+	s.queue(d, m.place.chat(r.device.owner), n)
 }
 
 // forwardGroup gives a group's message to the devices that have the sender key already.
@@ -120,7 +120,7 @@ func (s *Server) forwardGroup(r *request, m outbound) {
 			if !addressed[d] {
 				n := s.relayed(r, m, d)
 				n.Content = []node{m.group.node}
-				s.queue(d, r.call.Number, n)
+				s.queue(d, m.place.group.ID, n)
 			}
 		}
 	}
@@ -189,7 +189,7 @@ func (s *Server) receipt(d *device, in place, from *account, id, kind string, ch
 	if children != nil {
 		n.Content = children
 	}
-	s.queue(d, from.phoneNumber, n)
+	s.queue(d, in.chat(from), n)
 }
 
 // askAgain lets a phone ask a device for a message that it cannot decrypt.

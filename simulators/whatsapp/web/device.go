@@ -13,7 +13,6 @@ import (
 type account struct {
 	phoneNumber, lid, name string
 	byLID                  bool
-	bot                    bool // whether it may link devices
 	phone                  *phone
 	devices                map[uint16]*device
 	lastDevice             uint16
@@ -106,8 +105,8 @@ func keyOf(n *node) stanzaKey {
 type pending struct {
 	key  stanzaKey
 	node node
-	// from is whose message it is, for faults.
-	from string
+	// chat is whom or what group it comes from, for faults.
+	chat string
 	// skip counts the acks that still belong to an earlier copy with the same key.
 	skip int
 	// sent tells whether it went out on the present connection.
@@ -140,19 +139,17 @@ func (q *queue) add(p *pending) {
 	}
 }
 
-// ack takes a stanza out. It tells false for one that does not wait. An outright receipt
-// belongs to the newest copy.
-func (q *queue) ack(key stanzaKey, receipt bool) bool {
+// ack takes a stanza out, if it waits. An outright receipt belongs to the newest copy.
+func (q *queue) ack(key stanzaKey, receipt bool) {
 	e := q.byKey[key]
 	if e == nil {
-		return false
+		return
 	}
 	if p := e.Value.(*pending); p.skip > 0 && !receipt {
 		p.skip--
-		return true
+		return
 	}
 	q.remove(e)
-	return true
 }
 
 func (q *queue) remove(e *list.Element) {

@@ -25,16 +25,18 @@ func (g *group) addressing() string        { return map[bool]string{true: "lid",
 func (g *group) place() place              { return place{group: g, byLID: g.LID} }
 func (g *group) name(a *account) types.JID { return g.place().of(a) }
 
-// AddGroup adds a group chat. Members that nobody added before are left out. It replaces
-// one with that id.
+// AddGroup adds a group chat. Members whom nobody added become people with their number for
+// a name. It replaces one with that id.
 func (s *Server) AddGroup(g Group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	added := &group{Group: g, created: s.opts.Now()}
 	for _, number := range g.Members {
-		if a := s.accounts[number]; a != nil {
-			added.members = append(added.members, a)
+		a := s.accounts[number]
+		if a == nil {
+			a = s.add(number, "", number)
 		}
+		added.members = append(added.members, a)
 	}
 	s.groups[g.ID] = added
 }

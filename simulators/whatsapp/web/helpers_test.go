@@ -51,11 +51,11 @@ const storeOptions = "?_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_prag
 // rig is a server behind a real listener, with a number, two people and two groups.
 type rig struct {
 	*web.Server
-	t   *testing.T
+	t   testing.TB
 	url *url.URL
 }
 
-func start(t *testing.T, opts web.Options) *rig {
+func start(t testing.TB, opts web.Options) *rig {
 	t.Helper()
 	r := &rig{Server: web.New(opts), t: t}
 	r.AddNumber(web.Number{Phone: bot, LID: botLID, Name: "Parley"})

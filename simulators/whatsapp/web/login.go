@@ -116,12 +116,12 @@ func (s *Server) activate(c *conn) {
 	}
 	c.active = true
 	n := d.waiting.order.Len()
-	c.send(node{Tag: "ib", Attrs: fromServer(attrs{}), Content: []node{{Tag: "offline_preview", Attrs: attrs{
+	c.send(node{Tag: tagBroadcast, Attrs: fromServer(attrs{}), Content: []node{{Tag: "offline_preview", Attrs: attrs{
 		"count": n, "appdata": 0, "message": n, "notification": 0, "receipt": 0,
 	}}}})
 	d.waiting.rewind()
 	s.pump(d)
-	c.send(node{Tag: "ib", Attrs: fromServer(attrs{}), Content: []node{{Tag: "offline", Attrs: attrs{"count": n}}}})
+	c.send(node{Tag: tagBroadcast, Attrs: fromServer(attrs{}), Content: []node{{Tag: "offline", Attrs: attrs{"count": n}}}})
 	s.publish(Event{Kind: EventConnected, Number: d.owner.phoneNumber, Device: d.id})
 }
 

@@ -73,7 +73,7 @@ func TestFilesIn(t *testing.T) {
 		r.must(err)
 	}
 	for i, m := range c.heard(len(kinds)) {
-		data, err := c.DownloadAny(r.ctx(), m.Message)
+		data, err := c.DownloadAny(r.ctx(), m.Message) //nolint:staticcheck // the shortest way over all kinds
 		if err != nil || string(data) != "data of "+kinds[i] {
 			t.Errorf("%s: %q, %v", kinds[i], data, err)
 		}

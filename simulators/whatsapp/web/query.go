@@ -326,7 +326,7 @@ func (s *Server) user(r *request, user node, protocols []node) node {
 		case "contact":
 			content = append(content, node{Tag: "contact", Attrs: attrs{"type": map[bool]string{true: "in", false: "out"}[a != nil]}})
 		case "lid":
-			if a != nil {
+			if a != nil && j.Server != types.HiddenUserServer {
 				content = append(content, node{Tag: "lid", Attrs: attrs{"val": a.hidden()}})
 			}
 		case "devices":

@@ -33,12 +33,6 @@ type outbound struct {
 	at          time.Time
 }
 
-// errors of acks.
-const (
-	ackNotFound  = 404
-	ackForbidden = 403
-)
-
 // onMessage takes a message of a device. Server.mu is held.
 func (s *Server) onMessage(r *request) {
 	m, problem := s.readMessage(r)

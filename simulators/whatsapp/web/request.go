@@ -128,6 +128,8 @@ func (s *Server) execute(r *request) {
 		s.onPresence(r)
 	case tagChatState:
 		s.onChatState(r)
+	case tagBroadcast:
+		// What a client tells the server about itself; nothing follows from it.
 	default:
 		s.invalid(r, "a stanza that the server does not know")
 	}

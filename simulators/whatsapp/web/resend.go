@@ -55,7 +55,7 @@ func (s *Server) resend(r *request, to types.JID, id string) {
 	enc.Attrs["count"] = count
 	n := s.stanza(out, r.device.owner)
 	n.Content = []node{enc}
-	s.queue(r.device, from.phoneNumber, n)
+	s.queue(r.device, out.place.chat(from), n)
 }
 
 // askDevice passes a retry receipt on to the linked device that sent the message.
@@ -73,7 +73,7 @@ func (s *Server) askDevice(r *request, from *account, id uint16, message string)
 	if g := where.group; g != nil {
 		n.Attrs["from"], n.Attrs["participant"] = g.jid(), sender
 	}
-	s.queue(d, r.call.Number, n)
+	s.queue(d, where.chat(r.device.owner), n)
 }
 
 // retryKeys reads the keys that a retry receipt brings; nil when it brings none.

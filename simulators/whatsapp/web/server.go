@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -134,26 +135,32 @@ func (s *Server) Close() {
 	s.feed.Close()
 }
 
-// AddNumber adds an account whose phone can link devices. It replaces one with that number.
+// AddNumber adds an account whose phone can link devices. One that is there changes its names.
 func (s *Server) AddNumber(n Number) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.add(n.Phone, n.LID, n.Name)
-	a.bot = true
-	s.numbers = append(s.numbers, a)
+	if !slices.Contains(s.numbers, a) {
+		s.numbers = append(s.numbers, a)
+	}
 }
 
-// AddPerson adds somebody with a phone. It replaces one with that number.
+// AddPerson adds somebody with a phone. One that is there changes their names.
 func (s *Server) AddPerson(p Person) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.add(p.Phone, p.LID, p.Name).byLID = p.ByLID
 }
 
-// add makes an account. Server.mu is held.
+// add makes an account, or renames it. Server.mu is held.
 func (s *Server) add(number, lid, name string) *account {
 	if lid == "" {
 		lid = "1000" + number
+	}
+	if a := s.accounts[number]; a != nil {
+		delete(s.hidden, a.lid)
+		a.lid, a.name, s.hidden[lid] = lid, name, a
+		return a
 	}
 	p, err := newPhone()
 	if err != nil {

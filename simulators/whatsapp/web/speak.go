@@ -44,7 +44,8 @@ func (s *Server) Say(number, person, text string) (string, error) {
 	return s.Speak(Utterance{Number: number, Person: person, Text: text})
 }
 
-// Speak lets a person do something in a chat. It gives the message's id.
+// Speak lets a person do something in a chat. It gives the message's id. An error for a
+// device for which too much waits comes after the chat shows the message.
 func (s *Server) Speak(u Utterance) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,7 +156,7 @@ func (s *Server) address(out outgoing, d *device, group []byte) error {
 		content = append(content, out.enc(encSender, group))
 	}
 	n.Content = content
-	if !s.queue(d, out.from.phoneNumber, n) {
+	if !s.queue(d, out.place.chat(out.from), n) {
 		return errFull
 	}
 	return nil
