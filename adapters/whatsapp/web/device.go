@@ -51,7 +51,8 @@ func New(o Options) *Device {
 }
 
 // process is what whatsmeow keeps for the whole process: the name that phones show for
-// linked devices, and the key that the server's certificates are signed with.
+// linked devices, what reads Signal's messages, and the key that the server's
+// certificates are signed with.
 var process struct {
 	mu    sync.Mutex
 	named bool
@@ -68,6 +69,7 @@ func (d *Device) prepare() error {
 	defer process.mu.Unlock()
 	if !process.named {
 		store.DeviceProps.Os = proto.String("Parley")
+		guardSignal()
 		process.named = true
 	}
 	switch {

@@ -92,10 +92,12 @@ func withContext(text string, c *waE2E.ContextInfo) *waE2E.Message {
 	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(text), ContextInfo: c}}
 }
 
-func protocol(p *waE2E.ProtocolMessage) *waE2E.Message { return &waE2E.Message{ProtocolMessage: p} }
+func protocolMessage(p *waE2E.ProtocolMessage) *waE2E.Message {
+	return &waE2E.Message{ProtocolMessage: p}
+}
 
 func edit(id, text string) *waE2E.Message {
-	return &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: protocol(&waE2E.ProtocolMessage{
+	return &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: protocolMessage(&waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: &waCommon.MessageKey{FromMe: proto.Bool(true), ID: proto.String(id)},
 		EditedMessage: words(text),
 	})}}
@@ -146,9 +148,9 @@ func arrivals() map[string]*events.Message {
 		}}),
 		"poll":             said(&waE2E.Message{PollCreationMessageV3: &waE2E.PollCreationMessage{Name: proto.String("tea?")}}),
 		"poll vote":        said(&waE2E.Message{PollUpdateMessage: &waE2E.PollUpdateMessage{}}),
-		"timer":            said(protocol(&waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum()})),
+		"timer":            said(protocolMessage(&waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum()})),
 		"edit":             said(edit("3AA0", "hello again")),
-		"delete":           said(protocol(&waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: &waCommon.MessageKey{FromMe: proto.Bool(true), ID: proto.String("3AA0")}})),
+		"delete":           said(protocolMessage(&waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: &waCommon.MessageKey{FromMe: proto.Bool(true), ID: proto.String("3AA0")}})),
 		"reaction":         said(reaction(&waCommon.MessageKey{FromMe: proto.Bool(false), ID: proto.String("3EB0AA")}, "👍")),
 		"reaction removed": said(reaction(&waCommon.MessageKey{FromMe: proto.Bool(true), ID: proto.String("3AA0")}, "")),
 		"key only":         said(&waE2E.Message{SenderKeyDistributionMessage: &waE2E.SenderKeyDistributionMessage{GroupID: proto.String("x")}}),
@@ -161,7 +163,7 @@ func arrivals() map[string]*events.Message {
 		"group reaction": inGroup(ann, types.EmptyJID, reaction(&waCommon.MessageKey{
 			FromMe: proto.Bool(false), ID: proto.String("3EB0AA"), Participant: proto.String("900000000000001@lid"),
 		}, "👍")),
-		"group delete by admin": inGroup(ann, types.EmptyJID, protocol(&waE2E.ProtocolMessage{
+		"group delete by admin": inGroup(ann, types.EmptyJID, protocolMessage(&waE2E.ProtocolMessage{
 			Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: &waCommon.MessageKey{ID: proto.String("3AA0"), Participant: proto.String("700000000000009@lid")},
 		})),
 	}
