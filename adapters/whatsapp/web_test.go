@@ -352,3 +352,31 @@ func TestWebPairing(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// A page of the hub links the account while its receiver is tried again and again.
+func TestWebPairsWhileItIsTried(t *testing.T) {
+	s := startWeb(t, websim.Options{})
+	a := s.adapter(zerolog.Nop())
+	in := newAwaited()
+	ctx, cancel := context.WithCancel(s.ctx())
+	defer cancel()
+	tried, ended := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			if err := a.Run(ctx, in); err != nil && fault.ClassOf(err) != fault.NeedsHuman {
+				t.Errorf("Run: %v", err)
+			}
+			select {
+			case tried <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	<-tried
+	s.pair(a)
+	s.Say(s.Chat(0).Chat, "hello")
+	s.await(in, 1)
+	cancel()
+	<-ended
+}
