@@ -225,10 +225,10 @@ func TestEndsForAWhile(t *testing.T) {
 		"515":            func() error { return r.StreamError("", "515") },
 		"503 at login":   refuse("login", 503),
 		"500 at upgrade": refuse("upgrade", 500),
-		"stream error for an answer": func() error {
-			r.Inject(web.Fault{Kind: web.FaultStreamError, At: "message", Code: 503})
-			c.say(person(ann), "in the end")
-			return nil
+		"stream error for a receipt": func() error {
+			r.Inject(web.Fault{Kind: web.FaultStreamError, At: "receipt", Code: 503})
+			_, err := r.Say("", ann, "hello")
+			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

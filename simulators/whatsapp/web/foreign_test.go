@@ -118,7 +118,7 @@ func TestForeignClient(t *testing.T) {
 		r.wait("the answers", func() bool {
 			out = nil
 			for _, p := range r.Shown(other, chat) {
-				if p.ByBot {
+				if p.ByBot && p.Text != "" { // it has none as long as nobody could decrypt it
 					out = append(out, p.Text)
 				}
 			}
@@ -157,8 +157,7 @@ func TestForeignClient(t *testing.T) {
 		answers(ann, before+1)
 		r.must(h.WaitHits(ctx, 1))
 		r.wait("a readable answer", func() bool {
-			shown := r.Shown(other, ann)
-			return shown[len(shown)-1].Text == "heard "+fault.At
+			return slices.Contains(answers(ann, 0), "heard "+fault.At)
 		})
 	}
 	c := r.pair(bot)

@@ -31,22 +31,17 @@ const connect = () => {
       if (code === DisconnectReason.restartRequired || code === DisconnectReason.connectionClosed) connect()
     }
   })
-  socket.ev.on('messages.upsert', async ({ messages }) => {
-    for (const m of messages) {
-      if (m.key.fromMe || !m.message) continue
-      const text = m.message.conversation || m.message.extendedTextMessage?.text
-      try {
-        if (text) await socket.sendMessage(m.key.remoteJid, { text: 'heard ' + text })
-      } catch (e) {
-        say('problem', e.stack.replaceAll('\n', ' '))
-      }
-    }
+  socket.ev.on('messages.upsert', ({ messages }) => {
+    // One after the other: sending to one person twice at a time uses a key twice.
+    for (const m of messages) answered = answered.then(() => answer(m)).catch(e => say('problem', e.stack.replaceAll('\n', ' ')))
   })
+}
+let answered = Promise.resolve()
+const answer = async m => {
+  const text = m.message?.conversation || m.message?.extendedTextMessage?.text
+  if (text && !m.key.fromMe) await socket.sendMessage(m.key.remoteJid, { text: 'heard ' + text })
 }
 connect()
 
-createInterface({ input: process.stdin }).on('close', () => {
-  socket.end(undefined)
-  rmSync(folder, { recursive: true, force: true })
-  process.exit(0)
-})
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+createInterface({ input: process.stdin }).on('close', () => process.exit(0))
