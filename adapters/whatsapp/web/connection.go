@@ -23,6 +23,8 @@ const (
 	// take to notice that it was hung up.
 	loginWithin = 45 * time.Second
 	closeWithin = 2 * time.Second
+	// flushWithin is how long what was acknowledged last may be on its way.
+	flushWithin = time.Second
 )
 
 // connection is one connection of the device, with a client and a store of its own.
@@ -46,6 +48,8 @@ type connection struct {
 	// me is this account.
 	me identityBox
 
+	// lost is true when the connection ended by itself.
+	lost atomic.Bool
 	// unlinked is true when WhatsApp does not know the device any more.
 	unlinked atomic.Bool
 
@@ -183,9 +187,26 @@ func (c *connection) detach() {
 	c.handler = nil
 }
 
+// flush waits until what was acknowledged last is written: WhatsApp answers a ping behind
+// it. A connection that does not answer is not waited for long.
+func (c *connection) flush() {
+	select {
+	case <-c.loggedIn:
+	default:
+		return
+	}
+	if c.lost.Load() {
+		return
+	}
+	ctx, stop := context.WithTimeout(c.ctx, flushWithin)
+	defer stop()
+	c.client.DangerousInternals().SendKeepAlive(ctx) //nolint:staticcheck // there is no other way to ping
+}
+
 // close ends the connection and all that came with it.
 func (c *connection) close() {
 	c.detach()
+	c.flush()
 	c.finish(fault.New(fault.Retryable, "connect", errStopped))
 	c.network.hangUp()
 	select {
@@ -222,10 +243,12 @@ func (c *connection) event(evt any) bool {
 	if _, ok := evt.(*events.LoggedOut); ok {
 		c.unlinked.Store(true)
 	}
+	if err := c.d.ended(evt); err != nil {
+		c.lost.Store(true)
+		c.finish(err)
+		return true
+	}
 	if c.closing.Load() {
-		if err := c.d.ended(evt); err != nil {
-			c.finish(err)
-		}
 		return false
 	}
 	switch e := evt.(type) {
@@ -255,12 +278,6 @@ func (c *connection) event(evt any) bool {
 		return e.Type != types.ReceiptTypeRetry || c.attended()
 	case *events.GroupInfo:
 		return c.hand(c.reader().membership(e))
-	default:
-		err := c.d.ended(evt)
-		if err == nil {
-			return true
-		}
-		c.finish(err)
 	}
 	return true
 }
