@@ -189,7 +189,7 @@ func (c *connection) detach() {
 
 // flush waits until what was acknowledged last is written: WhatsApp answers a ping behind
 // it. A connection that does not answer is not waited for long.
-func (c *connection) flush() {
+func (c *connection) flush(ctx context.Context) {
 	select {
 	case <-c.loggedIn:
 	default:
@@ -198,7 +198,7 @@ func (c *connection) flush() {
 	if c.lost.Load() {
 		return
 	}
-	ctx, stop := context.WithTimeout(c.ctx, flushWithin)
+	ctx, stop := context.WithTimeout(ctx, flushWithin)
 	defer stop()
 	c.client.DangerousInternals().SendKeepAlive(ctx) //nolint:staticcheck // there is no other way to ping
 }
@@ -206,7 +206,7 @@ func (c *connection) flush() {
 // close ends the connection and all that came with it.
 func (c *connection) close() {
 	c.detach()
-	c.flush()
+	c.flush(c.ctx)
 	c.finish(fault.New(fault.Retryable, "connect", errStopped))
 	c.network.hangUp()
 	select {
