@@ -45,6 +45,17 @@ func (fs *fileStore) add(id string, u Upload) File {
 	return f
 }
 
+// FileBytes gives the bytes of a file; false for one that is not kept.
+func (s *Server) FileBytes(id string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.files.byID[id]
+	if f == nil {
+		return nil, false
+	}
+	return f.upload.Bytes, true
+}
+
 func fileInfo(s *Server, c *call) (args, error) {
 	f := s.files.byID[c.params["file"]]
 	if f == nil {

@@ -123,6 +123,15 @@ func (s *Server) AddFile(mime, name string, data []byte) string {
 	return s.files.add(mime, name, data).id
 }
 
+// FileBytes gives the bytes of a file; false for one that is not kept.
+func (s *Server) FileBytes(id string) ([]byte, bool) {
+	f := s.files.get(id)
+	if f == nil {
+		return nil, false
+	}
+	return f.data, true
+}
+
 // upload is POST /media.
 func (s *Server) upload(req *request) (any, *apiError) {
 	r := req.http
