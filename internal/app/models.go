@@ -24,7 +24,7 @@ func (a *App) makeModels(ctx context.Context) error {
 		if !ok {
 			a.log.Warn().Msg("no model worker is configured and none answers locally: the offline model says so")
 			var pace time.Duration
-			if a.playground != nil {
+			if a.o.playground != nil {
 				pace = playgroundPace
 			}
 			a.registry = models.NewRegistry(offline.Name, map[string]models.Client{
@@ -53,7 +53,7 @@ func (a *App) makeModels(ctx context.Context) error {
 }
 
 func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*models.Pool, error) {
-	o := models.PoolOptions{Name: name, Model: p.Model, Vision: p.Vision, Total: p.Total, Observer: a.telemetry, Log: a.room("models")}
+	o := models.PoolOptions{Name: name, Model: p.Model, Vision: p.Vision, Total: p.Total, Observer: a.observer, Log: a.room("models")}
 	for _, w := range p.Workers {
 		c, err := openaichat.New(openaichat.Options{
 			Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,

@@ -267,6 +267,11 @@ func reacted(old []Reaction, from, emoji string, me, away bool) []Reaction {
 	return out
 }
 
+// ReactedBy tells whether a person's emoji stands under the message.
+func (m *Message) ReactedBy(user, emoji string) bool {
+	return slices.ContainsFunc(m.Reactions, func(r Reaction) bool { return r.Emoji.Name == emoji && slices.Contains(r.users, user) })
+}
+
 // RawEvent dispatches an event that nothing else here can make.
 func (s *Server) RawEvent(event string, data any) {
 	s.mu.Lock()
