@@ -45,19 +45,9 @@ type Capabilities struct {
 	// and not many, sends of the account follow each other; one that takes longer
 	// than this lets the next begin. 0 sends as many at once as there is work.
 	Overlap time.Duration
-	// Support tells for each kind of content what the platform makes of it.
-	Support map[string]Support
+	// Support tells what becomes of everything a message can hold.
+	Support Support
 }
-
-// Support is how well a platform shows something.
-type Support string
-
-// The levels of support.
-const (
-	Native      Support = "native"
-	Rendered    Support = "rendered"
-	Unsupported Support = "unsupported"
-)
 
 // Limits are what an account may call. Zero means no limit known.
 type Limits struct {

@@ -98,9 +98,7 @@ func TestFailedCall(t *testing.T) {
 				h := deliver(t, q, adapters.DelivererOptions{}, b)
 				began := time.Now()
 				publish(t, q, reply(private("a", "1"), "x.0", "one\ntwo"))
-				for q.waiting(queue.Lane(private("a", "1"))) > 0 {
-					time.Sleep(100 * time.Millisecond)
-				}
+				q.settled(t, queue.Lane(private("a", "1")))
 				if took := time.Since(began); took < test.took {
 					t.Errorf("took %v, want at least %v", took, test.took)
 				}
@@ -126,7 +124,7 @@ func TestCrash(t *testing.T) {
 	run := func(t *testing.T, sender adapters.Adapter, b *bot, q *lanes) *hub {
 		h := deliver(t, q, adapters.DelivererOptions{}, sender)
 		publish(t, q, reply(private("a", "1"), "x.0", "one\ntwo"))
-		time.Sleep(time.Minute)
+		q.settled(t, lane)
 		return h
 	}
 	dies := func(q *lanes, text string, times int) func(string) error {
@@ -216,7 +214,7 @@ func TestGivenUp(t *testing.T) {
 		deliver(t, q, adapters.DelivererOptions{MaxAttempts: 4}, b)
 		publish(t, q, reply(private("a", "1"), "x.0", "bad"))
 		publish(t, q, reply(private("a", "1"), "y.0", "good"))
-		time.Sleep(time.Minute)
+		q.settled(t, queue.Lane(private("a", "1")))
 		same(t, "chat", b.stands("1"), []string{"good"})
 		if dead := q.buried(); len(dead) != 1 || dead[0].Attempts != 4 {
 			t.Errorf("buried %+v", dead)
@@ -254,9 +252,9 @@ func TestAccountsDoNotFeelEachOther(t *testing.T) {
 		for i := range 20 {
 			publish(t, q, reply(private("hangs", core.ChatID(fmt.Sprint(i))), core.ReplyID(fmt.Sprintf("h%d.0", i)), "hello"))
 		}
-		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
 		publish(t, q, reply(private("works", "1"), "w.0", "hello"))
-		time.Sleep(3 * time.Second)
+		synctest.Wait()
 		same(t, "chat", works.stands("1"), []string{"hello"})
 	})
 }
@@ -290,7 +288,7 @@ func TestPanic(t *testing.T) {
 		h := deliver(t, q, adapters.DelivererOptions{}, b)
 		publish(t, q, reply(private("a", "1"), "x.0", "bad"))
 		publish(t, q, reply(private("a", "2"), "y.0", "good"))
-		time.Sleep(time.Minute)
+		q.settled(t, queue.Lane(private("a", "1")))
 		same(t, "chat", b.stands("2"), []string{"good"})
 		if dead := q.buried(); len(dead) != 1 || h.events.count(core.StageUnsure) != 1 {
 			t.Errorf("buried %+v", dead)
@@ -303,13 +301,13 @@ func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, b := newLanes(), newBot("a")
 		b.on(func(context.Context, string) error {
-			time.Sleep(2 * time.Second)
+			time.Sleep(2 * time.Second) // in the bubble's time: a call is under way that long
 			return nil
 		}, nil)
 		h := deliver(t, q, adapters.DelivererOptions{Grace: 5 * time.Second}, b)
 		publish(t, q, reply(private("a", "1"), "x.0", "one\ntwo"))
 		publish(t, q, reply(private("a", "1"), "y.0", "three"))
-		time.Sleep(time.Second)
+		synctest.Wait()
 		h.end()
 		same(t, "chat", b.stands("1"), []string{"one", "two"})
 		if n := q.waiting(queue.Lane(private("a", "1"))); n != 1 {
@@ -332,7 +330,7 @@ func TestSendsOfAnAccountFollowEachOther(t *testing.T) {
 			if strings.HasSuffix(call, "slow") {
 				took = time.Second
 			}
-			time.Sleep(took) // in the bubble's time
+			time.Sleep(took) // in the bubble's time: how long sends last is what this is about
 			return nil
 		}
 		deliver(t, q, adapters.DelivererOptions{}, b)
@@ -344,8 +342,8 @@ func TestSendsOfAnAccountFollowEachOther(t *testing.T) {
 		publish(t, q, reply(private("a", "4"), "4.0", "slow"))
 		synctest.Wait()
 		publish(t, q, reply(private("a", "5"), "5.0", "quick"))
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		q.settled(t, queue.Lane(private("a", "4")))
+		q.settled(t, queue.Lane(private("a", "5")))
 		var at []time.Duration
 		for _, when := range b.times {
 			at = append(at, when.Sub(began)/time.Millisecond)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parley-hub/parley/core/fault"
@@ -13,12 +15,14 @@ import (
 
 // lanes is a queue in memory: enough of one for the Deliverer.
 type lanes struct {
-	mu     sync.Mutex
-	boxes  map[queue.Key]*lane
-	seen   map[string]bool
-	dead   []queue.DeadLetter
-	out    []queue.Outgoing
-	wake   chan struct{}
+	mu    sync.Mutex
+	boxes map[queue.Key]*lane
+	seen  map[string]bool
+	dead  []queue.DeadLetter
+	out   []queue.Outgoing
+	wake  chan struct{}
+	// done is closed and replaced when something leaves its lane.
+	done   chan struct{}
 	failed int // failed attempts that counted
 }
 
@@ -38,7 +42,7 @@ type waiting struct {
 }
 
 func newLanes() *lanes {
-	return &lanes{boxes: map[queue.Key]*lane{}, seen: map[string]bool{}, wake: make(chan struct{}, 1)}
+	return &lanes{boxes: map[queue.Key]*lane{}, seen: map[string]bool{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 func (q *lanes) Publish(_ context.Context, key queue.Key, item queue.Item) (queue.Outcome, error) {
@@ -168,6 +172,8 @@ func (q *lanes) commit(key queue.Key, l *lane, c queue.Commit) {
 		}
 	}
 	l.items = l.items[c.Done:]
+	close(q.done)
+	q.done = make(chan struct{})
 	for name, value := range c.Set {
 		if value == nil {
 			delete(l.fields, name)
@@ -202,6 +208,25 @@ func (q *lanes) waiting(key queue.Key) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.box(key).items)
+}
+
+// settled waits, inside a bubble of synctest, until all of a lane was delivered or buried.
+func (q *lanes) settled(t *testing.T, key queue.Key) {
+	t.Helper()
+	for {
+		q.mu.Lock()
+		n, done := len(q.box(key).items), q.done
+		q.mu.Unlock()
+		if n == 0 {
+			synctest.Wait()
+			return
+		}
+		select {
+		case <-done:
+		case <-time.After(time.Hour): // of the bubble's time: longer than all tries of a test
+			t.Fatalf("%d items are left", n)
+		}
+	}
 }
 
 func (q *lanes) Stats(context.Context, queue.Box) (queue.Stats, error) { return queue.Stats{}, nil }

@@ -44,6 +44,10 @@ func (a *adapter) Describe() adapters.Description {
 		Account: "memory", Platform: "memory", Mode: a.mode,
 		Capabilities: adapters.Capabilities{
 			EditsIn: []core.Place{core.Group}, DraftsIn: []core.Place{core.Private}, TypingFor: 5 * time.Second,
+			Support: adapters.Support{
+				In:  adapters.Levels{Native: []adapters.Feature{adapters.FeatureText}, Unsupported: adapters.Features()[1:]},
+				Out: adapters.Levels{Native: adapters.Features()},
+			},
 			Limits: adapters.Limits{Account: adapters.Rate{Count: 30, Per: time.Second, Burst: 30}},
 		},
 	}

@@ -196,6 +196,14 @@ func describes(t *testing.T, b *bench) {
 			t.Errorf("it describes the ability %s and has it not", has.ability)
 		}
 	}
+	for direction, levels := range map[string]adapters.Levels{"in": can.Support.In, "out": can.Support.Out} {
+		for _, problem := range levels.Problems() {
+			t.Errorf("support %s: %s", direction, problem)
+		}
+	}
+	if streams := slices.Contains(can.Support.Out.Native, adapters.FeatureStreaming); streams != (len(can.EditsIn)+len(can.DraftsIn) > 0) {
+		t.Errorf("streaming is native: %v, but it edits in %v and drafts in %v", streams, can.EditsIn, can.DraftsIn)
+	}
 	for place, every := range can.DraftEvery {
 		if every <= 0 {
 			t.Errorf("drafts every %v in %s", every, place)

@@ -126,12 +126,7 @@ func (a *Adapter) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: 1200 * time.Millisecond, core.Group: 1200 * time.Millisecond},
 			TypingFor:  10 * time.Second,
 			Limits:     a.config.Limits,
-			Support: map[string]adapters.Support{
-				"text": adapters.Native, "markdown": adapters.Native, "buttons": adapters.Native, "mention": adapters.Native,
-				"image": adapters.Native, "audio": adapters.Native, "video": adapters.Native, "document": adapters.Native,
-				"voice": adapters.Rendered, "sticker": adapters.Rendered, "location": adapters.Rendered,
-				"contact": adapters.Rendered, "table": adapters.Rendered, "album": adapters.Unsupported,
-			},
+			Support:    support,
 		},
 	}
 }

@@ -4,17 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/secret"
 )
 
@@ -25,10 +22,7 @@ const (
 	maxAnswer = 8 << 20
 )
 
-var (
-	errAnswerTooLong = errors.New("the answer is longer than any the server gives")
-	errShape         = errors.New("the result has another shape than the documented one")
-)
+var errShape = errors.New("the result has another shape than the documented one")
 
 // api makes calls with one token. It repeats nothing.
 type api struct {
@@ -37,7 +31,8 @@ type api struct {
 	base    *url.URL
 	session *discordgo.Session
 	http    *http.Client
-	owned   bool
+	// close gives back idle connections of a client nobody else uses.
+	close func()
 }
 
 func newAPI(account string, c *Config, client *http.Client) (*api, error) {
@@ -45,26 +40,10 @@ func newAPI(account string, c *Config, client *http.Client) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	owned := client == nil
-	own := http.Client{}
-	if owned {
-		own.Transport = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			MaxIdleConnsPerHost:   32,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: callTimeout,
-			ForceAttemptHTTP2:     true,
-		}
-	} else {
-		own = *client
-	}
+	own, release := transport.NewClient(client, callTimeout)
 	if own.Transport == nil {
 		own.Transport = http.DefaultTransport
 	}
-	// Each call brings its own timeout. A redirect would carry the token to another host.
-	own.Timeout = 0
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	session, err := discordgo.New("Bot " + c.Token.Reveal())
 	if err != nil {
 		return nil, err
@@ -73,14 +52,7 @@ func newAPI(account string, c *Config, client *http.Client) (*api, error) {
 	dialer := *session.Dialer
 	dialer.HandshakeTimeout = helloWithin
 	session.Dialer = &dialer
-	return &api{account: account, token: c.Token, base: base, session: session, http: &own, owned: owned}, nil
-}
-
-// close gives back idle connections of a client nobody else uses.
-func (a *api) close() {
-	if a.owned {
-		a.http.CloseIdleConnections()
-	}
+	return &api{account: account, token: c.Token, base: base, session: session, http: own, close: release}, nil
 }
 
 // request is one call.
@@ -117,7 +89,7 @@ func (a *api) call(ctx context.Context, r request, result any) error {
 	bucket := discordgo.NewRatelimiter().LockBucket(r.op)
 	body, err := a.session.RequestWithLockedBucket(r.method, r.url, r.contentType, data, bucket, 0,
 		discordgo.WithClient(&client), discordgo.WithRetryOnRatelimit(false), discordgo.WithRestRetries(0),
-		func(cfg *discordgo.RequestConfig) { cfg.Request = cfg.Request.WithContext(record.trace(ctx)) })
+		func(cfg *discordgo.RequestConfig) { cfg.Request = cfg.Request.WithContext(record.trace.Follow(ctx)) })
 	if err != nil {
 		return a.answer(ctx, r, record, body, err).fault(a.account)
 	}
@@ -149,7 +121,7 @@ func (a *api) answer(ctx context.Context, r request, record *recorder, body []by
 		out.spoke, out.code = true, said.Code
 		out.message = a.redact(said.Message)
 		if len(said.Errors) > 0 {
-			out.message += " " + a.redact(cut(string(said.Errors), 500))
+			out.message += " " + cut(a.redact(string(said.Errors)), 500)
 		}
 		if w := seconds(said.RetryAfter); w > 0 {
 			out.wait = w
@@ -168,22 +140,17 @@ func cut(s string, n int) string {
 	return s
 }
 
-// clean makes an error that names no token: causes further down print whole
-// requests, so only the words survive, and the context's error for errors.Is.
+// clean makes an error that names no token.
 func (a *api) clean(ctx context.Context, err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		err = ue.Err
-	}
-	words := a.redact(cut(err.Error(), 500))
 	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) || strings.HasPrefix(words, "HTTP ") || strings.Contains(words, "<html") {
-		words = "the answer is not JSON"
-	}
-	if cause := ctx.Err(); cause != nil {
-		return fmt.Errorf("%w (%s)", cause, words)
-	}
-	return errors.New(words)
+	notJSON := errors.As(err, &syntax)
+	return transport.Clean(ctx, err, func(words string) string {
+		words = cut(a.redact(words), 500) // in this order: half a token would not be found
+		if notJSON || strings.HasPrefix(words, "HTTP ") || strings.Contains(words, "<html") {
+			return "the answer is not JSON"
+		}
+		return words
+	})
 }
 
 func (a *api) redact(text string) string { return a.token.Redact(text) }
@@ -191,19 +158,11 @@ func (a *api) redact(text string) string { return a.token.Redact(text) }
 // recorder is the transport of one call: it sends it to the configured address and
 // keeps what discordgo forgets.
 type recorder struct {
-	base      *url.URL
-	next      http.RoundTripper
-	status    int
-	header    http.Header
-	connected atomic.Bool
-	wrote     atomic.Bool
-}
-
-func (r *recorder) trace(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { r.connected.Store(true) },
-		WroteRequest: func(i httptrace.WroteRequestInfo) { r.wrote.Store(i.Err == nil) },
-	})
+	base   *url.URL
+	next   http.RoundTripper
+	status int
+	header http.Header
+	trace  transport.Trace
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -219,31 +178,9 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.status, r.header = resp.StatusCode, resp.Header
-	resp.Body = &capped{ReadCloser: resp.Body, left: maxAnswer, over: errAnswerTooLong}
+	resp.Body = transport.Bounded(resp.Body, maxAnswer)
 	return resp, nil
 }
 
-// sent tells whether the server may have the whole request. After a cancelled
-// context the writer may still be at work, so a connection is enough.
-func (r *recorder) sent(ctx context.Context) bool {
-	return r.status != 0 || r.wrote.Load() || (ctx.Err() != nil && r.connected.Load())
-}
-
-// capped reads up to left bytes; when more comes it fails with over.
-type capped struct {
-	io.ReadCloser
-	left int64
-	over error
-}
-
-func (c *capped) Read(p []byte) (int, error) {
-	if int64(len(p)) > c.left+1 {
-		p = p[:c.left+1]
-	}
-	n, err := c.ReadCloser.Read(p)
-	if int64(n) > c.left {
-		n, err = int(c.left), c.over
-	}
-	c.left -= int64(n)
-	return n, err
-}
+// sent tells whether the server may have the whole request.
+func (r *recorder) sent(ctx context.Context) bool { return r.status != 0 || r.trace.Sent(ctx) }

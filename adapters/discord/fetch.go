@@ -3,7 +3,6 @@ package discord
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -11,14 +10,14 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
 
 var (
-	errFileTooLarge = errors.New("the file is larger than it may be")
-	errForeignHost  = errors.New("the file is not on one of Discord's hosts")
-	errFileGone     = errors.New("the file is gone")
+	errForeignHost = errors.New("the file is not on one of Discord's hosts")
+	errFileGone    = errors.New("the file is gone")
 )
 
 // mediaHosts serve what was posted (https://docs.discord.com/developers/reference#cdn-endpoints).
@@ -61,23 +60,10 @@ func (a *api) download(ctx context.Context, address string, limit int64) (io.Rea
 	if err != nil {
 		return nil, fault.New(fault.Permanent, "fetch", errForeignHost)
 	}
-	resp, err := a.http.Do(req)
-	if err != nil {
-		return nil, fault.New(fault.Retryable, "fetch", a.clean(ctx, err))
-	}
-	if resp.StatusCode == http.StatusOK && resp.ContentLength <= limit {
-		over := fault.New(fault.Permanent, "fetch", errFileTooLarge)
-		return &download{capped: capped{ReadCloser: resp.Body, left: limit, over: over}, api: a, ctx: ctx}, nil
-	}
-	closeErr := resp.Body.Close()
-	switch {
-	case resp.StatusCode == http.StatusOK:
-		return nil, fault.New(fault.Permanent, "fetch", fmt.Errorf("%w: %d bytes, at most %d", errFileTooLarge, resp.ContentLength, limit))
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= http.StatusInternalServerError:
-		return nil, fault.New(fault.Retryable, "fetch", errors.Join(fmt.Errorf("status %d", resp.StatusCode), closeErr))
-	default:
-		return nil, fault.New(fault.Permanent, "fetch", fmt.Errorf("%w: status %d", errFileGone, resp.StatusCode))
-	}
+	clean := func(err error) error { return a.clean(ctx, err) }
+	return transport.Download(a.http, req, limit, clean, func(status int) error {
+		return permanent("fetch", "%w: status %d", errFileGone, status)
+	})
 }
 
 // serves tells whether an address is on a host that files may come from.
@@ -86,21 +72,4 @@ func (a *api) serves(u *url.URL) bool {
 		return true
 	}
 	return u.Scheme == "https" && u.Port() == "" && slices.Contains(mediaHosts, u.Hostname())
-}
-
-// download is a file on its way; its errors are faults.
-type download struct {
-	capped
-	api *api
-	ctx context.Context //nolint:containedctx // lives as long as the reader
-}
-
-// Read implements io.Reader.
-func (d *download) Read(p []byte) (int, error) {
-	n, err := d.capped.Read(p)
-	var known *fault.Error
-	if err == nil || err == io.EOF || errors.As(err, &known) { //nolint:errorlint // io.EOF is compared as the io package says
-		return n, err
-	}
-	return n, fault.New(fault.Retryable, "fetch", d.api.clean(d.ctx, err))
 }

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -36,15 +36,10 @@ func (a *Adapter) Webhook(in adapters.Inbox) http.Handler {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		var tooLarge *http.MaxBytesError
+		data, status := transport.ReadBody(w, r, maxBody, a.refuse)
 		switch {
-		case errors.As(err, &tooLarge):
-			a.refuse(fault.New(fault.Permanent, "webhook", tooLarge))
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
-			return
-		case err != nil:
-			w.WriteHeader(http.StatusBadRequest)
+		case status != 0:
+			w.WriteHeader(status)
 			return
 		// Nothing of a body is read before it is known to be Discord's, which tries wrong
 		// signatures now and then and wants 401.
@@ -60,7 +55,7 @@ func (a *Adapter) Webhook(in adapters.Inbox) http.Handler {
 		}
 		answer, err := a.take(r.Context(), in, &i)
 		if err != nil {
-			w.Header().Set("Retry-After", retryAfter(err))
+			w.Header().Set("Retry-After", transport.RetryAfter(err))
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -107,9 +102,3 @@ func (a *Adapter) take(ctx context.Context, in adapters.Inbox, i *interaction) (
 }
 
 func kindOnly(kind int) string { return `{"type":` + strconv.Itoa(kind) + `}` }
-
-// retryAfter tells when to come again, in whole seconds.
-func retryAfter(err error) string {
-	seconds := math.Ceil(fault.Wait(err).Seconds())
-	return strconv.Itoa(int(min(max(seconds, 1), (time.Hour).Seconds())))
-}

@@ -93,14 +93,7 @@ func (a *Adapter) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: draftEvery, core.Group: draftEvery},
 			TypingFor:  typingFor, // in threads
 			Limits:     a.config.Limits,
-			Support: map[string]adapters.Support{
-				"text": adapters.Native, "markdown": adapters.Native, "buttons": adapters.Native, "mention": adapters.Native,
-				"table": adapters.Rendered, "location": adapters.Rendered, "contact": adapters.Rendered,
-				// A file that Slack has is sent on as a link to it.
-				"image": adapters.Rendered, "voice": adapters.Rendered, "audio": adapters.Rendered,
-				"video": adapters.Rendered, "document": adapters.Rendered, "sticker": adapters.Rendered,
-				"album": adapters.Unsupported,
-			},
+			Support:    support,
 		},
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	slackgo "github.com/slack-go/slack"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/secret"
 )
 
@@ -26,8 +26,6 @@ const (
 	maxAnswer = 16 << 20
 )
 
-var errAnswerTooLong = errors.New("the answer is longer than any the server gives")
-
 // api makes calls with one account's tokens. It repeats nothing.
 type api struct {
 	account  string
@@ -36,32 +34,17 @@ type api struct {
 	app      secret.String
 	secrets  []secret.String
 	http     *http.Client
-	owned    bool
-	client   *slackgo.Client
+	// close gives back idle connections of a client nobody else uses.
+	close  func()
+	client *slackgo.Client
 }
 
 func newAPI(account string, c *Config, client *http.Client) *api {
 	a := &api{
 		account: account, endpoint: c.endpoint(), bot: c.BotToken, app: c.AppToken,
-		secrets: []secret.String{c.BotToken, c.AppToken, c.SigningSecret}, owned: client == nil,
+		secrets: []secret.String{c.BotToken, c.AppToken, c.SigningSecret},
 	}
-	own := http.Client{}
-	if a.owned {
-		own.Transport = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			MaxIdleConnsPerHost:   32,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: callTimeout,
-			ForceAttemptHTTP2:     true,
-		}
-	} else {
-		own = *client
-	}
-	own.Timeout = 0 // each call brings its own
-	// A redirect would carry the token to another host.
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	a.http = &own
+	a.http, a.close = transport.NewClient(client, callTimeout)
 	a.client = a.library(doer{a.http})
 	return a
 }
@@ -74,13 +57,6 @@ type httpDoer interface {
 func (a *api) library(client httpDoer) *slackgo.Client {
 	return slackgo.New(a.bot.Reveal(), slackgo.OptionAppLevelToken(a.app.Reveal()),
 		slackgo.OptionAPIURL(a.endpoint), slackgo.OptionHTTPClient(client))
-}
-
-// close gives back idle connections of a client nobody else uses.
-func (a *api) close() {
-	if a.owned {
-		a.http.CloseIdleConnections()
-	}
 }
 
 // call makes one call of the library under a time limit. The error is a fault.
@@ -154,16 +130,12 @@ type trackKey struct{}
 
 // track is what the library forgets of a call.
 type track struct {
-	status    atomic.Int64
-	connected atomic.Bool
-	wrote     atomic.Bool
+	status atomic.Int64
+	trace  transport.Trace
 }
 
-// sent tells whether the server may have the whole request. After a cancelled
-// context the writer may still be at work, so a connection is enough.
-func (t *track) sent(ctx context.Context) bool {
-	return t.status.Load() != 0 || t.wrote.Load() || (ctx.Err() != nil && t.connected.Load())
-}
+// sent tells whether the server may have the whole request.
+func (t *track) sent(ctx context.Context) bool { return t.status.Load() != 0 || t.trace.Sent(ctx) }
 
 // doer makes the calls of the library: it follows them and bounds their answers.
 type doer struct{ http *http.Client }
@@ -174,11 +146,7 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 	if !ok {
 		t = &track{}
 	}
-	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { t.connected.Store(true) },
-		WroteRequest: func(i httptrace.WroteRequestInfo) { t.wrote.Store(i.Err == nil) },
-	})
-	resp, err := d.http.Do(req.WithContext(ctx)) //nolint:gosec // the operator chose the address
+	resp, err := d.http.Do(req.WithContext(t.trace.Follow(req.Context()))) //nolint:gosec // the operator chose the address
 	if err != nil {
 		var ue *url.Error
 		if errors.As(err, &ue) {
@@ -187,25 +155,6 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t.status.Store(int64(resp.StatusCode))
-	resp.Body = &capped{ReadCloser: resp.Body, left: maxAnswer, over: errAnswerTooLong}
+	resp.Body = transport.Bounded(resp.Body, maxAnswer)
 	return resp, nil
-}
-
-// capped reads up to left bytes; when more comes it fails with over.
-type capped struct {
-	io.ReadCloser
-	left int64
-	over error
-}
-
-func (c *capped) Read(p []byte) (int, error) {
-	if int64(len(p)) > c.left+1 {
-		p = p[:c.left+1]
-	}
-	n, err := c.ReadCloser.Read(p)
-	if int64(n) > c.left {
-		n, err = int(c.left), c.over
-	}
-	c.left -= int64(n)
-	return n, err
 }

@@ -11,6 +11,7 @@ import (
 
 	slackgo "github.com/slack-go/slack"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/fault"
 )
 
@@ -158,12 +159,11 @@ func (a *api) clean(ctx context.Context, err error) error {
 	if errors.As(err, &limited) || errors.As(err, &no) {
 		return err
 	}
-	words := ticket.ReplaceAllString(err.Error(), "$1[redacted]")
-	for _, s := range a.secrets {
-		words = s.Redact(words)
-	}
-	if cause := ctx.Err(); cause != nil {
-		return fmt.Errorf("%w (%s)", cause, words)
-	}
-	return errors.New(words)
+	return transport.Clean(ctx, err, func(words string) string {
+		words = ticket.ReplaceAllString(words, "$1[redacted]")
+		for _, s := range a.secrets {
+			words = s.Redact(words)
+		}
+		return words
+	})
 }

@@ -3,19 +3,18 @@ package slack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
 
 var (
-	errFileTooLarge = errors.New("the file is larger than it may be")
-	errForeignHost  = errors.New("the file is said to be on a host that is not the platform's; nothing is fetched from there")
+	errForeignHost = errors.New("the file is said to be on a host that is not the platform's; nothing is fetched from there")
 )
 
 // Fetch implements adapters.Fetcher. It needs the scope files:read. The reader lives
@@ -32,7 +31,7 @@ func (a *Adapter) Fetch(ctx context.Context, ref core.FileRef, limit int64) (io.
 		return nil, err
 	}
 	if info.File.Size > limit {
-		return nil, fault.New(fault.Permanent, "fetch", fmt.Errorf("%w: %d bytes, at most %d", errFileTooLarge, info.File.Size, limit))
+		return nil, transport.TooLarge(info.File.Size, limit)
 	}
 	where := info.File.URLDownload
 	if where == "" {
@@ -53,25 +52,13 @@ func (a *api) download(ctx context.Context, address string, limit int64) (io.Rea
 		return nil, fault.New(fault.Permanent, "fetch", a.clean(ctx, err))
 	}
 	req.Header.Set("Authorization", "Bearer "+a.bot.Reveal())
-	resp, err := a.http.Do(req)
-	if err != nil {
-		return nil, fault.New(fault.Retryable, "fetch", a.clean(ctx, err))
-	}
-	if resp.StatusCode == http.StatusOK && resp.ContentLength <= limit {
-		over := fault.New(fault.Permanent, "fetch", errFileTooLarge)
-		return &download{capped: capped{ReadCloser: resp.Body, left: limit, over: over}, api: a, ctx: ctx}, nil
-	}
-	closeErr := resp.Body.Close()
-	switch {
-	case resp.StatusCode == http.StatusOK:
-		return nil, fault.New(fault.Permanent, "fetch", errFileTooLarge)
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= http.StatusInternalServerError:
-		return nil, fault.New(fault.Retryable, "fetch", errors.Join(fmt.Errorf("status %d", resp.StatusCode), closeErr))
-	case resp.StatusCode < http.StatusBadRequest: // to the page where people log in
-		return nil, fault.New(fault.Permanent, "fetch", errors.New("the app may not read this file: add the scope files:read at https://api.slack.com/apps"))
-	default:
-		return nil, fault.New(fault.Permanent, "fetch", fmt.Errorf("status %d: the file is gone", resp.StatusCode))
-	}
+	clean := func(err error) error { return a.clean(ctx, err) }
+	return transport.Download(a.http, req, limit, clean, func(status int) error {
+		if status < http.StatusBadRequest { // to the page where people log in
+			return permanent("fetch", "the app may not read this file: add the scope files:read at https://api.slack.com/apps")
+		}
+		return permanent("fetch", "status %d: the file is gone", status)
+	})
 }
 
 // mayHaveToken tells whether an address is on the host that every call goes to, or, at
@@ -87,21 +74,4 @@ func (a *api) mayHaveToken(u *url.URL) bool {
 	host, port := strings.ToLower(u.Hostname()), u.Port()
 	public := host == "slack.com" || strings.HasSuffix(host, ".slack.com") || strings.HasSuffix(host, ".slack-gov.com")
 	return u.Scheme == "https" && port == "" && public
-}
-
-// download is a file on its way; its errors are faults.
-type download struct {
-	capped
-	api *api
-	ctx context.Context //nolint:containedctx // lives as long as the reader
-}
-
-// Read implements io.Reader.
-func (d *download) Read(p []byte) (int, error) {
-	n, err := d.capped.Read(p)
-	var known *fault.Error
-	if err == nil || err == io.EOF || errors.As(err, &known) { //nolint:errorlint // io.EOF is compared as the io package says
-		return n, err
-	}
-	return n, fault.New(fault.Retryable, "fetch", d.api.clean(d.ctx, err))
 }

@@ -2,18 +2,15 @@ package slack
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	slackgo "github.com/slack-go/slack"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/fault"
 )
 
@@ -49,14 +46,8 @@ func (a *Adapter) verified(w http.ResponseWriter, r *http.Request) (data []byte,
 	if err != nil {
 		return nil, http.StatusUnauthorized
 	}
-	data, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		a.refuse(fault.New(fault.Permanent, "webhook", tooLarge))
-		return nil, http.StatusRequestEntityTooLarge
-	case err != nil:
-		return nil, http.StatusBadRequest
+	if data, status = transport.ReadBody(w, r, maxBody, a.refuse); status != 0 {
+		return nil, status
 	}
 	if _, err := verifier.Write(data); err != nil || verifier.Ensure() != nil {
 		return nil, http.StatusUnauthorized
@@ -85,7 +76,8 @@ func (a *Adapter) answer(w http.ResponseWriter, r *http.Request, in adapters.Inb
 		err = a.store(r.Context(), in, d)
 	}
 	if err != nil {
-		w.Header().Set("Retry-After", retryAfter(err))
+		// A hint for people who read along: Slack has a schedule of its own.
+		w.Header().Set("Retry-After", transport.RetryAfter(err))
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusOK
@@ -139,11 +131,4 @@ func readBody(contentType string, data []byte) (incoming, error) {
 		Command: form.Get("command"), Text: form.Get("text"), TriggerID: form.Get("trigger_id"), ThreadTS: form.Get("thread_ts"),
 	}
 	return d, nil
-}
-
-// retryAfter is a hint in whole seconds, for people who read along: Slack has a
-// schedule of its own.
-func retryAfter(err error) string {
-	seconds := math.Ceil(fault.Wait(err).Seconds())
-	return strconv.Itoa(int(min(max(seconds, 1), time.Hour.Seconds())))
 }

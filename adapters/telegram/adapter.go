@@ -107,13 +107,7 @@ func (a *Adapter) Describe() adapters.Description {
 			TypingFor:  5 * time.Second,
 			Limits:     a.config.Limits,
 			Overlap:    a.config.SendOverlap,
-			Support: map[string]adapters.Support{
-				"text": adapters.Native, "markdown": adapters.Native, "buttons": adapters.Native,
-				"mention": adapters.Native, "image": adapters.Native, "voice": adapters.Native,
-				"audio": adapters.Native, "video": adapters.Native, "document": adapters.Native,
-				"sticker": adapters.Native, "location": adapters.Native, "contact": adapters.Native,
-				"table": adapters.Rendered, "album": adapters.Unsupported,
-			},
+			Support:    support,
 		},
 	}
 }

@@ -4,18 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	tgbotapi "github.com/go-telegram-bot-api/telegram-bot-api/v5"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/secret"
 )
 
@@ -27,8 +24,8 @@ const (
 )
 
 var (
-	errAnswerTooLong = errors.New("the answer is longer than any the server gives")
 	errShape         = errors.New("the result has another shape than the documented one")
+	errAnswerNotJSON = errors.New("the answer is not JSON")
 )
 
 // params are the arguments of a call; nested values are JSON.
@@ -40,36 +37,13 @@ type api struct {
 	token   secret.String
 	base    string
 	http    *http.Client
-	owned   bool
+	// close gives back idle connections of a client nobody else uses.
+	close func()
 }
 
 func newAPI(account string, c *Config, client *http.Client) *api {
-	owned := client == nil
-	own := http.Client{}
-	if owned {
-		own.Transport = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			MaxIdleConnsPerHost:   32,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: pollTimeout + callTimeout,
-			ForceAttemptHTTP2:     true,
-		}
-	} else {
-		own = *client
-	}
-	// A long poll outlives a common client timeout, so each call brings its own. A
-	// redirect would carry the token to another host.
-	own.Timeout = 0
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &api{account: account, token: c.Token, base: strings.TrimRight(c.APIURL, "/"), http: &own, owned: owned}
-}
-
-// close gives back idle connections of a client nobody else uses.
-func (a *api) close() {
-	if a.owned {
-		a.http.CloseIdleConnections()
-	}
+	own, release := transport.NewClient(client, pollTimeout+callTimeout) // a long poll is answered late
+	return &api{account: account, token: c.Token, base: strings.TrimRight(c.APIURL, "/"), http: own, close: release}
 }
 
 // call makes one call and decodes its result into result (nil to ignore it). The
@@ -119,22 +93,13 @@ func (a *api) answer(method string, b *bound, resp *tgbotapi.APIResponse, err er
 	return out
 }
 
-// clean makes an error that names no token. Only the words survive, and the
-// context's error for errors.Is: a cause further down might print the address.
+// clean makes an error that names no token.
 func (a *api) clean(ctx context.Context, err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		err = ue.Err
-	}
 	var syntax *json.SyntaxError
-	words := a.redact(err.Error())
 	if errors.As(err, &syntax) {
-		words = "the answer is not JSON"
+		err = errAnswerNotJSON
 	}
-	if cause := ctx.Err(); cause != nil {
-		return fmt.Errorf("%w (%s)", cause, words)
-	}
-	return errors.New(words)
+	return transport.Clean(ctx, err, a.redact)
 }
 
 func (a *api) redact(text string) string {
@@ -149,17 +114,12 @@ type bound struct {
 	http       *http.Client
 	status     int
 	retryAfter int
-	connected  atomic.Bool
-	wrote      atomic.Bool
+	trace      transport.Trace
 }
 
 // Do implements tgbotapi.HTTPClient.
 func (b *bound) Do(req *http.Request) (*http.Response, error) {
-	ctx := httptrace.WithClientTrace(b.ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { b.connected.Store(true) },
-		WroteRequest: func(i httptrace.WroteRequestInfo) { b.wrote.Store(i.Err == nil) },
-	})
-	resp, err := b.http.Do(req.WithContext(ctx)) //nolint:gosec // the operator chose the address
+	resp, err := b.http.Do(req.WithContext(b.trace.Follow(b.ctx))) //nolint:gosec // the operator chose the address
 	if err != nil {
 		return nil, err
 	}
@@ -167,31 +127,9 @@ func (b *bound) Do(req *http.Request) (*http.Response, error) {
 	if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && n > 0 {
 		b.retryAfter = n
 	}
-	resp.Body = &capped{ReadCloser: resp.Body, left: maxAnswer, over: errAnswerTooLong}
+	resp.Body = transport.Bounded(resp.Body, maxAnswer)
 	return resp, nil
 }
 
-// sent tells whether the server may have the whole request. After a cancelled
-// context the writer may still be at work, so a connection is enough.
-func (b *bound) sent() bool {
-	return b.status != 0 || b.wrote.Load() || (b.ctx.Err() != nil && b.connected.Load())
-}
-
-// capped reads up to left bytes; when more comes it fails with over.
-type capped struct {
-	io.ReadCloser
-	left int64
-	over error
-}
-
-func (c *capped) Read(p []byte) (int, error) {
-	if int64(len(p)) > c.left+1 {
-		p = p[:c.left+1]
-	}
-	n, err := c.ReadCloser.Read(p)
-	if int64(n) > c.left {
-		n, err = int(c.left), c.over
-	}
-	c.left -= int64(n)
-	return n, err
-}
+// sent tells whether the server may have the whole request.
+func (b *bound) sent() bool { return b.status != 0 || b.trace.Sent(b.ctx) }

@@ -3,15 +3,12 @@ package telegram
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"math"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -74,15 +71,10 @@ func (a *Adapter) Webhook(in adapters.Inbox) http.Handler {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxUpdate))
-		var tooLarge *http.MaxBytesError
+		data, status := transport.ReadBody(w, r, maxUpdate, a.refuse)
 		switch {
-		case errors.As(err, &tooLarge):
-			a.refuse(fault.New(fault.Permanent, "webhook", tooLarge))
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
-			return
-		case err != nil:
-			w.WriteHeader(http.StatusBadRequest)
+		case status != 0:
+			w.WriteHeader(status)
 			return
 		case !json.Valid(data):
 			a.refuse(fault.New(fault.Permanent, "webhook", errNotJSON))
@@ -90,7 +82,7 @@ func (a *Adapter) Webhook(in adapters.Inbox) http.Handler {
 			return
 		}
 		if err := a.take(r.Context(), in, data); err != nil {
-			w.Header().Set("Retry-After", retryAfter(err))
+			w.Header().Set("Retry-After", transport.RetryAfter(err))
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -109,12 +101,6 @@ func (a *Adapter) take(ctx context.Context, in adapters.Inbox, data []byte) erro
 	}
 	a.seen(e)
 	return nil
-}
-
-// retryAfter tells the server when to come again, in whole seconds.
-func retryAfter(err error) string {
-	seconds := math.Ceil(fault.Wait(err).Seconds())
-	return strconv.Itoa(int(min(max(seconds, 1), (time.Hour).Seconds())))
 }
 
 // refuse counts a call that brought nothing an envelope could be made of.

@@ -112,17 +112,7 @@ func (a *Cloud) Describe() adapters.Description {
 		Capabilities: adapters.Capabilities{
 			TypingFor: typingFor,
 			Limits:    a.config.Limits,
-			Support: map[string]adapters.Support{
-				"text": adapters.Native, "markdown": adapters.Native, "bold": adapters.Native, "italic": adapters.Native,
-				"strike": adapters.Native, "code": adapters.Native, "quote": adapters.Native, "list": adapters.Rendered,
-				"link": adapters.Rendered, "table": adapters.Rendered, "mention": adapters.Rendered,
-				"image": adapters.Native, "voice": adapters.Native, "audio": adapters.Native, "video": adapters.Native,
-				"document": adapters.Native, "sticker": adapters.Native, "location": adapters.Native,
-				"contact": adapters.Native, "buttons": adapters.Native, "reply": adapters.Native,
-				"reaction": adapters.Native, "command": adapters.Rendered, "typing": adapters.Native,
-				"edit": adapters.Unsupported, "delete": adapters.Unsupported, "thread": adapters.Unsupported,
-				"group": adapters.Unsupported, "streaming": adapters.Unsupported, "album": adapters.Unsupported,
-			},
+			Support:   support,
 		},
 	}
 }

@@ -8,13 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/core/secret"
 )
@@ -29,9 +28,8 @@ const (
 )
 
 var (
-	errAnswerTooLong = errors.New("the answer is longer than any the server gives")
-	errShape         = errors.New("the answer has another shape than the documented one")
-	errNotJSON       = errors.New("the body is not JSON")
+	errShape   = errors.New("the answer has another shape than the documented one")
+	errNotJSON = errors.New("the body is not JSON")
 )
 
 // api makes calls with one token. It repeats nothing.
@@ -41,7 +39,8 @@ type api struct {
 	base    *url.URL
 	version string
 	http    *http.Client
-	owned   bool
+	// close gives back idle connections of a client nobody else uses.
+	close func()
 }
 
 func newAPI(account string, c *Config, client *http.Client) (*api, error) {
@@ -49,31 +48,8 @@ func newAPI(account string, c *Config, client *http.Client) (*api, error) {
 	if err != nil {
 		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("api_url: %w", err))
 	}
-	owned := client == nil
-	own := http.Client{}
-	if owned {
-		own.Transport = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			MaxIdleConnsPerHost:   32,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: callTimeout,
-			ForceAttemptHTTP2:     true,
-		}
-	} else {
-		own = *client
-	}
-	// A redirect would carry the token, or a download, to another host.
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	own.Timeout = 0
-	return &api{account: account, token: c.AccessToken, base: base, version: c.APIVersion, http: &own, owned: owned}, nil
-}
-
-// close gives back idle connections of a client nobody else uses.
-func (a *api) close() {
-	if a.owned {
-		a.http.CloseIdleConnections()
-	}
+	own, release := transport.NewClient(client, callTimeout)
+	return &api{account: account, token: c.AccessToken, base: base, version: c.APIVersion, http: own, close: release}, nil
 }
 
 // call is one call: what it is for the log, its path below the version, and what it sends.
@@ -98,23 +74,23 @@ func (a *api) do(ctx context.Context, c call, result any) error {
 	if err != nil {
 		return fault.New(fault.Bug, c.op, errors.New(a.token.Redact(err.Error())))
 	}
-	var watch watch
-	resp, err := a.http.Do(req.WithContext(watch.trace(ctx)))
+	var trace transport.Trace
+	resp, err := a.http.Do(req.WithContext(trace.Follow(ctx)))
 	if err != nil {
-		out.sent = watch.sent(ctx)
+		out.sent = trace.Sent(ctx)
 		out.cause = a.clean(ctx, err)
 		return out.fault(a.account)
 	}
 	defer func() { _ = resp.Body.Close() }() // what was read is complete or an error already
 	out.sent, out.status = true, resp.StatusCode
 	out.retryAfter = retryAfter(resp.Header)
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	data, err := io.ReadAll(transport.Bounded(resp.Body, maxAnswer))
 	switch {
+	case errors.Is(err, transport.ErrAnswerTooLong):
+		out.cause = err
+		return out.fault(a.account)
 	case err != nil:
 		out.cause = fmt.Errorf("the answer was lost: %w", a.clean(ctx, err))
-		return out.fault(a.account)
-	case len(data) > maxAnswer:
-		out.cause = errAnswerTooLong
 		return out.fault(a.account)
 	case !json.Valid(data):
 		out.cause = errNotJSON
@@ -165,18 +141,9 @@ func (a *api) refusal(data []byte) *refusal {
 	return r
 }
 
-// clean makes an error that names no token and no address with words of a message.
-// Only the words survive, and the context's error for errors.Is.
+// clean makes an error that names no token and no address.
 func (a *api) clean(ctx context.Context, err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		err = ue.Err
-	}
-	words := a.token.Redact(err.Error())
-	if cause := ctx.Err(); cause != nil {
-		return fmt.Errorf("%w (%s)", cause, words)
-	}
-	return errors.New(words)
+	return transport.Clean(ctx, err, a.token.Redact)
 }
 
 // retryAfter reads the header in seconds; 0 when there is none.
@@ -186,20 +153,4 @@ func retryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	return min(time.Duration(min(n, int(longestWait/time.Second)))*time.Second, longestWait)
-}
-
-// watch notices how far a request came.
-type watch struct{ connected, wrote atomic.Bool }
-
-func (w *watch) trace(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { w.connected.Store(true) },
-		WroteRequest: func(i httptrace.WroteRequestInfo) { w.wrote.Store(i.Err == nil) },
-	})
-}
-
-// sent tells whether the server may have the whole request. After a cancelled
-// context the writer may still be at work, so a connection is enough.
-func (w *watch) sent(ctx context.Context) bool {
-	return w.wrote.Load() || (ctx.Err() != nil && w.connected.Load())
 }

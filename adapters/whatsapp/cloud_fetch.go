@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -25,10 +26,9 @@ import (
 const maxDownload = 100 << 20
 
 var (
-	errFileTooLarge = errors.New("the file is larger than it may be")
-	errFileHost     = errors.New("the file is said to lie on a host that is none of the platform's")
-	errFilePrivate  = errors.New("the file is said to lie on an address that is not public")
-	errFileDiffers  = errors.New("the file is not the one that was announced")
+	errFileHost    = errors.New("the file is said to lie on a host that is none of the platform's")
+	errFilePrivate = errors.New("the file is said to lie on an address that is not public")
+	errFileDiffers = errors.New("the file is not the one that was announced")
 )
 
 // mediaInfo is where a file is (https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media).
@@ -73,7 +73,7 @@ func (a *Cloud) Fetch(ctx context.Context, ref core.FileRef, limit int64) (io.Re
 	sum := info.sum()
 	switch {
 	case info.size() > limit:
-		return nil, fault.New(fault.Permanent, "fetch", fmt.Errorf("%w: %d bytes, at most %d", errFileTooLarge, info.size(), limit))
+		return nil, transport.TooLarge(info.size(), limit)
 	case sum == nil:
 		return nil, fault.New(fault.Retryable, "fetch", errShape)
 	}
@@ -137,31 +137,23 @@ func (a *Cloud) download(ctx context.Context, address string, limit, size int64,
 		return nil, fault.New(fault.Permanent, "fetch", a.api.clean(ctx, err))
 	}
 	req.Header.Set("Authorization", "Bearer "+a.api.token.Reveal())
-	resp, err := a.api.http.Do(req)
+	clean := func(err error) error { return a.api.clean(ctx, err) }
+	body, err := transport.Download(a.api.http, req, limit, clean, func(status int) error {
+		if status == http.StatusNotFound || status == http.StatusGone {
+			// An address lives for five minutes; a new one may be had.
+			return fault.New(fault.Retryable, "fetch", fmt.Errorf("status %d", status))
+		}
+		return permanent("fetch", "status %d", status)
+	})
 	if err != nil {
-		return nil, fault.New(fault.Retryable, "fetch", a.api.clean(ctx, err))
+		return nil, err
 	}
-	if resp.StatusCode == http.StatusOK && resp.ContentLength <= limit {
-		return &download{ReadCloser: resp.Body, api: a.api, ctx: ctx, left: limit, size: size, want: sum, hash: sha256.New()}, nil
-	}
-	closeErr := resp.Body.Close()
-	switch code := resp.StatusCode; {
-	case code == http.StatusOK:
-		return nil, fault.New(fault.Permanent, "fetch", errFileTooLarge)
-	case code == http.StatusNotFound, code == http.StatusGone, code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
-		// An address lives for five minutes; a new one may be had.
-		return nil, fault.New(fault.Retryable, "fetch", errors.Join(fmt.Errorf("status %d", code), closeErr))
-	default:
-		return nil, fault.New(fault.Permanent, "fetch", errors.Join(fmt.Errorf("status %d", code), closeErr))
-	}
+	return &download{ReadCloser: body, size: size, want: sum, hash: sha256.New()}, nil
 }
 
 // download is a file on its way; its errors are faults.
 type download struct {
 	io.ReadCloser
-	api  *api
-	ctx  context.Context //nolint:containedctx // lives as long as the reader
-	left int64
 	// size is what was announced; 0 for nothing.
 	size, read int64
 	want       []byte
@@ -170,24 +162,11 @@ type download struct {
 
 // Read implements io.Reader.
 func (d *download) Read(p []byte) (int, error) {
-	if int64(len(p)) > d.left+1 {
-		p = p[:d.left+1]
-	}
 	n, err := d.ReadCloser.Read(p)
-	if int64(n) > d.left {
-		return int(d.left), fault.New(fault.Permanent, "fetch", errFileTooLarge)
-	}
-	d.left -= int64(n)
 	d.read += int64(n)
 	d.hash.Write(p[:n])
-	switch {
-	case err == nil:
-		return n, nil
-	case err == io.EOF && (d.size == 0 || d.read == d.size) && string(d.hash.Sum(nil)) == string(d.want):
-		return n, io.EOF
-	case err == io.EOF:
+	if err == io.EOF && (d.size != 0 && d.read != d.size || string(d.hash.Sum(nil)) != string(d.want)) {
 		return n, fault.New(fault.Permanent, "fetch", errFileDiffers)
-	default:
-		return n, fault.New(fault.Retryable, "fetch", d.api.clean(d.ctx, err))
 	}
+	return n, err
 }

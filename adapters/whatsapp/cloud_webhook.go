@@ -8,14 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -79,15 +78,10 @@ func (a *Cloud) notified(w http.ResponseWriter, r *http.Request, in adapters.Inb
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCall))
-	var tooLarge *http.MaxBytesError
+	data, status := transport.ReadBody(w, r, maxCall, a.refuse)
 	switch {
-	case errors.As(err, &tooLarge):
-		a.refuse(fault.New(fault.Permanent, "webhook", tooLarge))
-		w.WriteHeader(http.StatusRequestEntityTooLarge)
-		return
-	case err != nil:
-		w.WriteHeader(http.StatusBadRequest)
+	case status != 0:
+		w.WriteHeader(status)
 		return
 	case !a.signed(data, signature):
 		// Nothing of a body is looked at before it is known to be Meta's.
@@ -101,7 +95,7 @@ func (a *Cloud) notified(w http.ResponseWriter, r *http.Request, in adapters.Inb
 		return
 	}
 	if err := a.take(r.Context(), in, n); err != nil {
-		w.Header().Set("Retry-After", seconds(fault.Wait(err)))
+		w.Header().Set("Retry-After", transport.RetryAfter(err))
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -235,10 +229,4 @@ func (a *Cloud) release(ctx context.Context, statuses []status) error {
 // refuse counts what brought nothing an envelope could be made of.
 func (a *Cloud) refuse(err error) {
 	a.observe(core.Event{Stage: core.StageRefused, Kind: core.KindOther, Err: err})
-}
-
-// seconds tells when to come again, in whole seconds.
-func seconds(wait time.Duration) string {
-	n := math.Ceil(wait.Seconds())
-	return strconv.Itoa(int(min(max(n, 1), time.Hour.Seconds())))
 }

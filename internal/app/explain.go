@@ -116,9 +116,8 @@ func Check(out io.Writer, cfg *configs.Config, file string) error {
 		}
 		about := a.Describe()
 		fmt.Fprintf(&b, "channel %s: %s, mode %s\n", name, about.Platform, about.Mode)
-		for _, kind := range slices.Sorted(maps.Keys(about.Capabilities.Support)) {
-			fmt.Fprintf(&b, "  %-12s %s\n", kind, about.Capabilities.Support[kind])
-		}
+		writeLevels(&b, "in", about.Capabilities.Support.In)
+		writeLevels(&b, "out", about.Capabilities.Support.Out)
 	}
 	if len(cfg.Models.Pools) == 0 {
 		fmt.Fprintln(&b, "no model pools: a worker at the usual local addresses is used if one answers, else the offline model")
@@ -130,4 +129,21 @@ func Check(out io.Writer, cfg *configs.Config, file string) error {
 	fmt.Fprintf(&b, "%d routes of your own\n", len(cfg.Routes))
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// writeLevels lists what becomes of the features in one direction.
+func writeLevels(b *strings.Builder, direction string, l adapters.Levels) {
+	for _, level := range []struct {
+		name     string
+		features []adapters.Feature
+	}{{"as it is", l.Native}, {"rendered", l.Rendered}, {"not", l.Unsupported}} {
+		if len(level.features) == 0 {
+			continue
+		}
+		names := make([]string, len(level.features))
+		for i, f := range level.features {
+			names[i] = string(f)
+		}
+		fmt.Fprintf(b, "  %-3s %-9s %s\n", direction, level.name+":", strings.Join(names, ", "))
+	}
 }

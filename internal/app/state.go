@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/internal/console"
 	"github.com/parley-hub/parley/internal/httpserver"
 	"github.com/parley-hub/parley/internal/telemetry"
@@ -111,7 +112,7 @@ func (a *App) overview() console.Overview {
 			Name: string(h.Account), Platform: about.Platform, Mode: about.Mode,
 			Up: h.State == adapters.StateHealthy, State: string(h.State), Detail: h.Text,
 		}
-		if about.Mode == modeWebhook {
+		if section, ok := a.cfg.Channels[h.Account].Config.(configs.PublicURLNeeder); ok && section.NeedsPublicURL() {
 			account.Webhook = webhookURL(a.cfg, h.Account)
 		}
 		out.Accounts = append(out.Accounts, account)
@@ -131,9 +132,6 @@ func (a *App) overview() console.Overview {
 	}
 	return out
 }
-
-// modeWebhook is how adapters call the mode in which their platform calls us.
-const modeWebhook = "webhook"
 
 // report is the hub for the status skill.
 func (a *App) report(ctx context.Context) status.Report {

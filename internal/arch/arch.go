@@ -36,8 +36,9 @@ func House() []Room {
 
 		{"adapters", on("queue", "blobs"), "adapters and router meet in two mailboxes and nowhere else"},
 		{"adapters/document", on(), "text is text, whatever platform shows it"},
+		{"adapters/transport", on(), "HTTP is HTTP, whoever is called"},
 		{"adapters/adaptertest", on("adapters", "queue", "blobs"), "the suite knows the contract"},
-		{"adapters/*", on("adapters", "adapters/document", "blobs"), "a platform knows the contract, never another platform"},
+		{"adapters/*", on("adapters", "adapters/document", "adapters/transport", "blobs"), "a platform knows the contract, never another platform"},
 
 		{"skills", on("session"), "skills see sessions, not how they are stored"},
 		{"skills/skilltest", on("skills", "session", "models"), "the suite knows the contract"},

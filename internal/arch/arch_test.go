@@ -104,6 +104,9 @@ func TestPictureForbidsTheTemptingShortcuts(t *testing.T) {
 		{"router", "adapters"},
 		{"adapters", "router"},
 		{"adapters/telegram", "adapters/slack"},
+		{"adapters/transport", "adapters"},
+		{"simulators/telegram", "simulators/slack"},
+		{"simulators/telegram", "adapters/telegram"},
 		{"adapters/telegram", "queue"},
 		{"session", "queue"},
 		{"models", "session"},
@@ -133,7 +136,7 @@ func TestNoPlatformNamesBelowTheAdapters(t *testing.T) {
 		path := short(p.ImportPath)
 		if !matches("core/...", path) && !matches("queue/...", path) && !matches("session/...", path) &&
 			!matches("models/...", path) && !matches("records/...", path) && !matches("skills/...", path) &&
-			path != "adapters" && path != "adapters/document" && path != "router" &&
+			path != "adapters" && path != "adapters/document" && path != "adapters/transport" && path != "router" && path != "simulators" &&
 			!matches("internal/httpserver", path) && !matches("internal/telemetry", path) {
 			continue
 		}

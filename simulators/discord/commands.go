@@ -54,3 +54,12 @@ func (s *Server) setCommands(c *call) (any, error) {
 	s.commands = in
 	return in, nil
 }
+
+// commandData is what an interaction says of a command.
+func commandData(id, name, text string) map[string]any {
+	data := map[string]any{"id": id, "name": name, "type": 1}
+	if text != "" {
+		data["options"] = []map[string]any{{"name": "text", "type": 3, "value": text}}
+	}
+	return data
+}

@@ -113,14 +113,6 @@ func (s *Server) Command(channel, from, name, text string) (Asked, error) {
 	return s.ask(channel, from, 2, commandData(id, name, text), nil)
 }
 
-func commandData(id, name, text string) map[string]any {
-	data := map[string]any{"id": id, "name": name, "type": 1}
-	if text != "" {
-		data["options"] = []map[string]any{{"name": "text", "type": 3, "value": text}}
-	}
-	return data
-}
-
 // CommandBody is the body of a command that nobody ran: for calls of the endpoint that a test makes
 // itself. The command need not be registered.
 func (s *Server) CommandBody(channel, from, name, text string) ([]byte, error) {

@@ -43,6 +43,8 @@ type phone struct {
 	channel func(address string) string
 	// forgets is true for a platform that keeps nothing for a bot that never came.
 	forgets bool
+	// webhook is true for a platform that calls the hub.
+	webhook bool
 }
 
 const unlimited = "limits: {account: {count: 0}, chat: {count: 0}}"
@@ -88,7 +90,7 @@ func slackPhone(t *testing.T) phone {
 		t.Fatal(err)
 	}
 	return phone{
-		name: "slack", server: sim,
+		name: "slack", server: sim, webhook: true,
 		connect: func(_ context.Context, hub string) error { sim.SetRequestURL(hub + "/webhooks/slack"); return nil },
 		say:     func(text string) error { _, err := sim.Say(chat, "U00007", text); return err },
 		answers: func() (out []string) {
@@ -134,7 +136,7 @@ func whatsAppPhone(t *testing.T) phone {
 	sim.AddNumber(whatsapp.Number{ID: whatsAppNumber, Display: "15550783881", Name: "Parley", Token: whatsAppToken, AppSecret: whatsAppSecret})
 	sim.AddPerson(whatsapp.Person{ID: whatsAppPerson, Name: "Ann"})
 	return phone{
-		name: "whatsapp", server: sim,
+		name: "whatsapp", server: sim, webhook: true,
 		connect: func(ctx context.Context, hub string) error {
 			return sim.SetWebhook(ctx, whatsAppNumber, hub+"/webhooks/whatsapp", whatsAppVerify)
 		},
@@ -193,6 +195,16 @@ func TestOnePlatformUnreachable(t *testing.T) {
 				}
 				if err := p.say("hello"); err != nil {
 					t.Fatal(err)
+				}
+			}
+			_, page, err := w.hub.Get("/overview")
+			if err != nil || !strings.Contains(page, "connection refused") || strings.Count(page, "healing") < 1 {
+				t.Errorf("the page does not say what is wrong with %s: %v\n%s", out.name, err, page)
+			}
+			for _, p := range all {
+				// What is to be pasted into the platforms' consoles.
+				if address := "http://" + w.hub.Address + "/webhooks/" + p.name; strings.Contains(page, address) != p.webhook {
+					t.Errorf("the page shows %s: %v", address, !p.webhook)
 				}
 			}
 			answered := func(p phone) bool { return slices.Equal(p.answers(), []string{"You said: hello"}) }
