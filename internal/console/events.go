@@ -132,6 +132,11 @@ func (s *stream) begin() error {
 			return err
 		}
 	}
+	if s.c.o.Playground != nil {
+		if err := s.notes(TheHub); err != nil {
+			return err
+		}
+	}
 	if s.c.o.Journeys != nil {
 		recent := s.c.o.Journeys.Recent(maxPaths)
 		for i := len(recent) - 1; i >= 0; i-- {

@@ -13,7 +13,7 @@ type Playground interface {
 	// Transcript gives a chat's bubbles in the order they are shown; nil for an
 	// unknown chat.
 	Transcript(chatID string) []Bubble
-	// Notes tell what became of a phone's faults, oldest first.
+	// Notes tell what became of a phone's faults, or of restarts (TheHub), oldest first.
 	Notes(phoneID string) []Note
 	// Say makes somebody write, or send a file. An error's public words (core/fault)
 	// are shown to the person.
@@ -79,6 +79,9 @@ type Fault struct {
 	Label string
 	About string
 }
+
+// TheHub stands for a phone where notes are about the hub itself.
+const TheHub = "hub"
 
 // Note is a line about what became of a fault.
 type Note struct {
@@ -203,7 +206,7 @@ type Reaction struct {
 type Update struct {
 	// Chat is where it happened; empty for notes.
 	Chat string
-	// Phone is whose notes changed.
+	// Phone is whose notes changed; it may be TheHub.
 	Phone string
 	// Bubble is new or has changed; it stands behind the bubble After, or first.
 	Bubble *Bubble

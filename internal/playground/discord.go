@@ -199,7 +199,7 @@ func (d *discord) watch(ctx context.Context, tell func(happening), lost func()) 
 
 func (d *discord) fail(kind faultKind) []strike {
 	var out []strike
-	for _, call := range []string{"create_message", "edit_message", "edit_original"} {
+	for _, call := range []string{"create_message", "edit_message", "webhook_create", "webhook_edit"} {
 		switch kind {
 		case faultBusy:
 			out = append(out, d.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Call: call, RetryAfter: busyFor.Seconds()}))

@@ -74,8 +74,9 @@ var (
 
 // incident is a fault from its arming to its end.
 type incident struct {
-	seat    *seat
-	kind    faultKind
+	seat *seat
+	kind faultKind
+	// strikes are its faults in the simulator; none before they are to be met.
 	strikes []strike
 	// met is when it was met; zero before.
 	met time.Time
@@ -120,12 +121,21 @@ func (x *incidents) notes(phone string) []console.Note {
 	return append([]console.Note(nil), x.lines[phone]...)
 }
 
-// note writes a line. x.mu is held.
-func (x *incidents) note(s *seat, text string, done bool) {
-	lines := append(x.lines[s.info.ID], console.Note{At: time.Now(), Text: text, Over: done})
-	x.lines[s.info.ID] = lines[max(0, len(lines)-keptNotes):]
+// note writes a line about a phone. x.mu is held.
+func (x *incidents) note(s *seat, text string, done bool) { x.line(s.info.ID, text, done) }
+
+// write writes a line about something.
+func (x *incidents) write(about, text string, done bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.line(about, text, done)
+}
+
+func (x *incidents) line(about, text string, done bool) {
+	lines := append(x.lines[about], console.Note{At: time.Now(), Text: text, Over: done})
+	x.lines[about] = lines[max(0, len(lines)-keptNotes):]
 	for _, f := range x.followers {
-		f(s.info.ID)
+		f(about)
 	}
 }
 
@@ -139,19 +149,30 @@ func (x *incidents) begin(s *seat, kind faultKind) {
 			x.end(o)
 		}
 	}
-	if kind == faultGone {
+	x.open = append(x.open, i)
+	x.note(s, fmt.Sprintf(armed[kind], s.info.Name), false)
+	switch kind {
+	case faultGone:
 		i.met = time.Now()
-	} else {
-		i.strikes = s.fail(kind)
+		x.wait(i)
+	case faultTwice:
+		x.inject(i)
 	}
+}
+
+// inject puts the fault into the simulator. x.mu is held.
+func (x *incidents) inject(i *incident) {
+	i.strikes = i.seat.fail(i.kind)
+	x.wait(i)
+}
+
+// wait hands an incident to run. x.mu is held.
+func (x *incidents) wait(i *incident) {
 	select {
 	case x.work <- i:
 	default:
-		remove(i.strikes)
-		return // more than anybody clicks
+		x.end(i) // more than anybody clicks
 	}
-	x.open = append(x.open, i)
-	x.note(s, fmt.Sprintf(armed[kind], s.info.Name), false)
 }
 
 // end forgets an incident. x.mu is held.
@@ -234,14 +255,21 @@ func (x *incidents) unplug(ctx context.Context, i *incident) {
 // observe takes in what the hub did, and tells how an incident ended. It must not block.
 func (x *incidents) observe(e core.Event) {
 	switch e.Stage {
-	case core.StageDelivered, core.StageDuplicate, core.StageUnsure:
+	case core.StageSkill, core.StageDelivered, core.StageDuplicate, core.StageUnsure:
 	default:
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, i := range x.open {
-		if i.seat.info.Account != string(e.Account) || i.met.IsZero() || i.kind == faultGone {
+		if i.seat.info.Account != string(e.Account) || i.kind == faultGone {
+			continue
+		}
+		if i.met.IsZero() {
+			// The answer is there and not sent: what meets it now is no draft.
+			if e.Stage == core.StageSkill && i.strikes == nil {
+				x.inject(i)
+			}
 			continue
 		}
 		name := i.seat.info.Name

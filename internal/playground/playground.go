@@ -3,6 +3,7 @@ package playground
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -28,6 +29,8 @@ type Playground struct {
 	// hub is where the hub's webhooks are; told is closed when it is known.
 	hub  string
 	told chan struct{}
+	// stopped is when a restart was asked for; zero while the hub runs.
+	stopped time.Time
 
 	incidents incidents
 }
@@ -118,6 +121,11 @@ func (p *Playground) Hub(address string) {
 		p.hub = address
 		close(p.told)
 	}
+	if !p.stopped.IsZero() {
+		took := time.Since(p.stopped).Round(10 * time.Millisecond)
+		p.incidents.write(console.TheHub, fmt.Sprintf("The hub is back after %s. What was under way goes on.", took), true)
+		p.stopped = time.Time{}
+	}
 }
 
 // connect tells a platform where the hub is, as soon as it is known and answers.
@@ -161,8 +169,13 @@ func (p *Playground) Restarts() <-chan struct{} { return p.restart }
 func (p *Playground) Restart() {
 	select {
 	case p.restart <- struct{}{}:
-	default: // one is under way
+	default:
+		return // one is under way
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = time.Now()
+	p.incidents.write(console.TheHub, "The hub stops. What it has not answered is kept on disk.", false)
 }
 
 // Phones implements console.Playground.

@@ -3,10 +3,12 @@ package playground
 import (
 	"context"
 	"encoding/base64"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/parley-hub/parley/adapters"
 	adapter "github.com/parley-hub/parley/adapters/whatsapp"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core/secret"
@@ -55,6 +57,9 @@ func (whatsApp) about() about {
 func (whatsApp) channel(api string) configs.Channel {
 	c := adapter.Factory().Defaults().(*adapter.Config) // the factory's own type
 	c.APIURL, c.PhoneNumberID = api, whatsAppNumber
+	// This platform's statuses come at once, and it does not mind somebody who tries it out.
+	c.StatusGrace = 2 * time.Second
+	c.Limits.Chat = adapters.Rate{Count: 1, Per: time.Second, Burst: 5}
 	c.AccessToken, c.AppSecret, c.VerifyToken = secret.New(whatsAppToken), secret.New(whatsAppSecret), secret.New(whatsAppVerify)
 	return configs.Channel{Platform: adapter.Factory().Platform(), Config: c}
 }
@@ -162,10 +167,6 @@ func plainOf(runs []console.Run) string {
 }
 
 func (w whatsApp) say(chat string, u console.Utterance) error {
-	// Who writes has read what was written before.
-	if err := w.Read(whatsAppNumber, whatsAppPeople[chat]); err != nil {
-		return err
-	}
 	said := simulator.Utterance{Number: whatsAppNumber, Person: whatsAppPeople[chat], Text: u.Text, ReplyTo: wamid(u.ReplyTo)}
 	if f := u.File; f != nil {
 		said.File, said.MIME, said.Kind = f.Data, f.MIME, kindOf(f.MIME)
@@ -179,8 +180,11 @@ func (w whatsApp) say(chat string, u console.Utterance) error {
 			said.Kind, said.Filename = "document", f.Name
 		}
 	}
-	_, err := w.Speak(said)
-	return err
+	if _, err := w.Speak(said); err != nil {
+		return err
+	}
+	// Who writes has read what was written before.
+	return w.Read(whatsAppNumber, whatsAppPeople[chat])
 }
 
 func (w whatsApp) press(chat, bubble, _, data string) error {
@@ -227,7 +231,9 @@ func (w whatsApp) fail(kind faultKind) []strike {
 	case faultBusy:
 		return []strike{w.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Endpoint: "messages", RetryAfter: int(busyFor / time.Second)})}
 	case faultError:
-		return []strike{w.Inject(simulator.Fault{Kind: simulator.FaultBadGateway, Endpoint: "messages"})}
+		return []strike{w.Inject(simulator.Fault{
+			Kind: simulator.FaultError, Endpoint: "messages", Status: http.StatusInternalServerError, Code: 131000, Message: "Something went wrong",
+		})}
 	case faultLost:
 		return []strike{w.Inject(simulator.Fault{Kind: simulator.FaultDropAfter, Endpoint: "messages"})}
 	case faultTwice:
