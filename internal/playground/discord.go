@@ -116,7 +116,7 @@ func (d *discord) bubble(m simulator.Posted) console.Bubble {
 		b.Above = d.nameOf(m.Interaction.User.ID) + " used a command"
 	}
 	if r := m.Referenced; r != nil {
-		b.ReplyTo = &console.Quote{ID: r.ID, From: d.nameOf(r.Author.ID), Text: simulator.Plain(r.Content)}
+		b.ReplyTo = &console.Quote{ID: r.ID, From: d.nameOf(r.Author.ID), Text: plainOf(discordRuns(r.Content, d.nameOf))}
 	}
 	for _, a := range m.Attachments {
 		kind := kindOf(a.ContentType)

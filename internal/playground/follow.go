@@ -20,13 +20,15 @@ func (p *Playground) Subscribe(ctx context.Context) <-chan console.Update {
 	}
 	var watching sync.WaitGroup
 	for _, s := range p.phones {
+		var chats []string
 		for _, place := range s.info.Places {
 			for _, chat := range place.Chats {
+				chats = append(chats, chat)
 				f.shown[chat] = p.Transcript(chat)
 			}
 		}
 		watching.Go(func() {
-			s.watch(ctx, func(h happening) { f.touch(s.info.ID+"-"+h.chat, h.typing) }, f.touchAll)
+			s.watch(ctx, func(h happening) { f.touch(s.info.ID+"-"+h.chat, h.typing) }, func() { f.touchAll(chats) })
 		})
 	}
 	leave := p.incidents.follow(f.touchNotes)
@@ -68,9 +70,9 @@ func (f *follower) touch(chat string, typing time.Duration) {
 	f.ring()
 }
 
-func (f *follower) touchAll() {
+func (f *follower) touchAll(chats []string) {
 	f.mu.Lock()
-	for chat := range f.shown {
+	for _, chat := range chats {
 		f.dirty[chat] = true
 	}
 	f.mu.Unlock()

@@ -198,7 +198,9 @@ func TestPlaygroundRestart(t *testing.T) {
 	for _, phone := range phoneNames {
 		p.say(phone, "private", "ben", "Hello")
 	}
-	p.eventually("the hub was restarted", func() bool { return p.hub.Count("parley is up") == 2 && strings.Contains(p.notes("hub"), "The hub is back") })
+	p.eventually("the hub was restarted", func() bool {
+		return p.hub.Count("parley is up") == 2 && strings.Contains(p.notes("hub"), "The hub is back")
+	})
 	whole := func(chat string) bool {
 		all := p.answers(chat)
 		return len(all) == 1 && strings.Contains(all[0], "/whoami") // the end of what the offline model says
