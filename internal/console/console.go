@@ -106,7 +106,7 @@ func (c *Console) routes() *http.ServeMux {
 	mux.HandleFunc("POST /press", c.press)
 	mux.HandleFunc("POST /react", c.react)
 	mux.HandleFunc("POST /fail", c.fail)
-	mux.HandleFunc("POST /restart", c.restart)
+	mux.HandleFunc("POST /trouble", c.trouble)
 	return mux
 }
 

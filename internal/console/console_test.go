@@ -216,8 +216,8 @@ func TestWithoutScript(t *testing.T) {
 	}
 	p.fail = nil
 	p.forget()
-	w = post(t, c, "/restart", "text/html", nil)
-	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Refresh"), "3;") || strings.Join(p.did(), ";") != "restart" {
+	w = post(t, c, "/trouble", "text/html", url.Values{"fault": {"restart"}})
+	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Refresh"), "3;") || strings.Join(p.did(), ";") != "fail hub restart" {
 		t.Errorf("restart: %d, %v, %v", w.Code, w.Header(), p.did())
 	}
 }
@@ -236,6 +236,8 @@ func TestDeeds(t *testing.T) {
 		{"/react?bubble=7&emoji=%ff", http.StatusUnprocessableEntity, ""},
 		{"/fail?fault=busy", http.StatusNoContent, "fail slack busy"},
 		{"/fail?fault=fire", http.StatusNotFound, ""},
+		{"/trouble?fault=out", http.StatusNoContent, "fail hub out"},
+		{"/trouble?fault=fire", http.StatusNotFound, ""},
 		{"/say?text=%2Ftour", http.StatusNoContent, "say slack-group ben /tour"},
 		{"/say?sample=picture", http.StatusNoContent, "say slack-group ben half written image/png"},
 		{"/say?sample=voice", http.StatusNoContent, "say slack-group ben half written audio/ogg"},

@@ -119,11 +119,15 @@ func (p *playground) Fail(_ context.Context, phone, kind string) error {
 	if err := p.do("fail", phone, kind); err != nil {
 		return err
 	}
-	p.note(phone, console.Note{At: morning, Text: "Slack said 429, wait 4 s. The answer waits."})
+	if phone != console.TheHub {
+		p.note(phone, console.Note{At: morning, Text: "Slack said 429, wait 4 s. The answer waits."})
+	}
 	return nil
 }
 
-func (p *playground) Restart() { _ = p.do("restart") } // nothing can be refused
+func (p *playground) Troubles() []console.Fault {
+	return []console.Fault{{ID: "restart", Label: "Restart the hub", About: "It stops and starts again."}, {ID: "out", Label: "Model out", About: "No model answers."}}
+}
 
 func (p *playground) File(_, id string) ([]byte, bool) {
 	p.mu.Lock()

@@ -88,16 +88,29 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request) {
 	c.answer(w, r, s.playgroundState, c.o.Playground.Fail(r.Context(), s.target.ID, s.values.Get("fault")))
 }
 
-// restart stops the hub and starts it again.
-func (c *Console) restart(w http.ResponseWriter, r *http.Request) {
-	c.o.Playground.Restart()
+// trouble troubles the hub itself.
+func (c *Console) trouble(w http.ResponseWriter, r *http.Request) {
+	var s sent
+	if status, words := c.read(w, r, &s); status != 0 {
+		c.refuse(w, r, status, s.playgroundState, words)
+		return
+	}
+	id := s.values.Get("fault")
+	if !slices.ContainsFunc(c.o.Playground.Troubles(), func(f Fault) bool { return f.ID == id }) {
+		c.refuse(w, r, http.StatusNotFound, s.playgroundState, "The hub cannot be troubled that way.")
+		return
+	}
+	if err := c.o.Playground.Fail(r.Context(), TheHub, id); err != nil {
+		c.failed(w, r, s.playgroundState, err)
+		return
+	}
 	if byScript(r) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	// The page asks again by itself, when the hub is there again.
+	// The page asks again by itself: it may be the hub's last for a moment.
 	w.Header().Set("Refresh", "3; url=/")
-	c.showPlayground(w, http.StatusOK, playgroundState{notice: "The hub restarts. This page comes back in a moment."})
+	c.showPlayground(w, http.StatusOK, playgroundState{})
 }
 
 // form reads the form and finds its phone, chat and speaker; when it cannot it

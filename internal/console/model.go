@@ -13,7 +13,7 @@ type Playground interface {
 	// Transcript gives a chat's bubbles in the order they are shown; nil for an
 	// unknown chat.
 	Transcript(chatID string) []Bubble
-	// Notes tell what became of a phone's faults, or of restarts (TheHub), oldest first.
+	// Notes tell what became of a phone's faults, or of TheHub's troubles, oldest first.
 	Notes(phoneID string) []Note
 	// Say makes somebody write, or send a file. An error's public words (core/fault)
 	// are shown to the person.
@@ -22,11 +22,12 @@ type Playground interface {
 	Press(ctx context.Context, chatID, bubbleID, asUser, data string) error
 	// React makes asUser put an emoji under a bubble.
 	React(ctx context.Context, chatID, bubbleID, asUser, emoji string) error
-	// Fail makes the phone's platform fail in one of its ways.
+	// Troubles are the ways in which the hub itself can be troubled: a restart, a
+	// model that is out.
+	Troubles() []Fault
+	// Fail makes the phone's platform fail in one of its ways, or troubles TheHub. It
+	// returns before that is over.
 	Fail(ctx context.Context, phoneID, faultID string) error
-	// Restart stops the hub and starts it again; the phones live on. It returns
-	// before that is done.
-	Restart()
 	// File gives the bytes of a file of a phone; false for an unknown one.
 	File(phoneID, fileID string) ([]byte, bool)
 	// Subscribe tells what changes until ctx ends; then the channel is closed. For a
@@ -73,14 +74,14 @@ type Person struct {
 	Name string
 }
 
-// Fault is a way in which a platform can fail; About tells what to watch.
+// Fault is a way in which a platform or the hub can fail; About tells what to watch.
 type Fault struct {
 	ID    string
 	Label string
 	About string
 }
 
-// TheHub stands for a phone where notes are about the hub itself.
+// TheHub stands in the place of a phone for the hub itself.
 const TheHub = "hub"
 
 // Note is a line about what became of a fault.

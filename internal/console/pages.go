@@ -25,6 +25,8 @@ type playgroundView struct {
 	People []personView
 	Paths  []pathView
 	Notes  notesView
+	// Troubles are those of the hub.
+	Troubles []Fault
 	// Notice is what went wrong with the form that was sent.
 	Notice string
 }
@@ -90,7 +92,7 @@ func (c *Console) playgroundPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) showPlayground(w http.ResponseWriter, status int, s playgroundState) {
-	view := playgroundView{frame: c.frame("Playground", "playground"), Paths: c.paths(), Notes: c.viewNotes(TheHub), Notice: s.notice}
+	view := playgroundView{frame: c.frame("Playground", "playground"), Paths: c.paths(), Notes: c.viewNotes(TheHub), Troubles: c.o.Playground.Troubles(), Notice: s.notice}
 	health := healthOf(c.o.Status())
 	shown := max(0, slices.IndexFunc(c.phones, func(p Phone) bool { return p.ID == s.phone }))
 	for i, phone := range c.phones {

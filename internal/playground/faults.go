@@ -124,11 +124,11 @@ func (x *incidents) notes(phone string) []console.Note {
 // note writes a line about a phone. x.mu is held.
 func (x *incidents) note(s *seat, text string, done bool) { x.line(s.info.ID, text, done) }
 
-// write writes a line about something.
-func (x *incidents) write(about, text string, done bool) {
+// write writes a line about the hub.
+func (x *incidents) write(text string, done bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.line(about, text, done)
+	x.line(console.TheHub, text, done)
 }
 
 func (x *incidents) line(about, text string, done bool) {

@@ -2,10 +2,8 @@ package playground
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +29,9 @@ type Playground struct {
 	told chan struct{}
 	// stopped is when a restart was asked for; zero while the hub runs.
 	stopped time.Time
+	// mood is how the models are, calm what ends it.
+	mood troubleKind
+	calm *time.Timer
 
 	incidents incidents
 }
@@ -123,7 +124,7 @@ func (p *Playground) Hub(address string) {
 	}
 	if !p.stopped.IsZero() {
 		took := time.Since(p.stopped).Round(10 * time.Millisecond)
-		p.incidents.write(console.TheHub, fmt.Sprintf("The hub is back after %s. What was under way goes on.", took), true)
+		p.incidents.write(fmt.Sprintf("The hub is back after %s. What was under way goes on.", took), true)
 		p.stopped = time.Time{}
 	}
 }
@@ -154,6 +155,11 @@ func (p *Playground) connect(ctx context.Context, s *seat) {
 
 // Close frees what a playground holds that does not run any more, or never ran.
 func (p *Playground) Close() {
+	p.mu.Lock()
+	if p.calm != nil {
+		p.calm.Stop()
+	}
+	p.mu.Unlock()
 	for _, s := range p.phones {
 		if s.line != nil {
 			s.line.close()
@@ -164,19 +170,6 @@ func (p *Playground) Close() {
 
 // Restarts gives a value for each restart of the hub that somebody asked for.
 func (p *Playground) Restarts() <-chan struct{} { return p.restart }
-
-// Restart implements console.Playground.
-func (p *Playground) Restart() {
-	select {
-	case p.restart <- struct{}{}:
-	default:
-		return // one is under way
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stopped = time.Now()
-	p.incidents.write(console.TheHub, "The hub stops. What it has not answered is kept on disk.", false)
-}
 
 // Phones implements console.Playground.
 func (p *Playground) Phones() []console.Phone {
@@ -270,8 +263,11 @@ func (p *Playground) seat(id string) *seat {
 
 // Fail implements console.Playground.
 func (p *Playground) Fail(_ context.Context, phone, kind string) error {
+	if phone == console.TheHub {
+		return p.trouble(troubleKind(kind))
+	}
 	s := p.seat(phone)
-	if s == nil {
+	if s == nil || !slices.ContainsFunc(s.info.Faults, func(f console.Fault) bool { return f.ID == kind }) {
 		return refused("fail", errNobody)
 	}
 	p.incidents.begin(s, faultKind(kind))
@@ -283,90 +279,3 @@ func (p *Playground) Notes(phone string) []console.Note { return p.incidents.not
 
 // Observe implements core.Observer: what becomes of messages in the hub.
 func (p *Playground) Observe(e core.Event) { p.incidents.observe(e) }
-
-// line is a platform's address. It can be cut, and comes back at the same place.
-type line struct {
-	phone   phone
-	address string
-
-	mu     sync.Mutex
-	server *http.Server
-	socket net.Listener
-	ended  bool
-	again  chan struct{} // told when a new socket is there
-}
-
-func newLine(ph phone) (*line, error) {
-	l := &line{phone: ph, again: make(chan struct{}, 1)}
-	if err := l.open("127.0.0.1:0"); err != nil {
-		return nil, err
-	}
-	l.address = l.socket.Addr().String()
-	return l, nil
-}
-
-func (l *line) open(address string) error {
-	socket, err := net.Listen("tcp", address) //nolint:noctx // loopback, answers at once
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended {
-		return socket.Close()
-	}
-	l.socket, l.server = socket, &http.Server{Handler: l.phone, ReadHeaderTimeout: 5 * time.Second}
-	return nil
-}
-
-// run serves until ctx ends, through all cuts.
-func (l *line) run(ctx context.Context) error {
-	defer context.AfterFunc(ctx, l.close)()
-	for {
-		l.mu.Lock()
-		server, socket, ended := l.server, l.socket, l.ended
-		l.mu.Unlock()
-		if ended {
-			return nil
-		}
-		if err := server.Serve(socket); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		select {
-		case <-l.again:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// cut makes the platform unreachable: nothing answers there, and who is connected is
-// thrown out.
-func (l *line) cut() {
-	l.mu.Lock()
-	server := l.server
-	l.mu.Unlock()
-	_ = server.Close()
-	l.phone.hangUp()
-}
-
-// mend makes it reachable again.
-func (l *line) mend() error {
-	if err := l.open(l.address); err != nil {
-		return err
-	}
-	select {
-	case l.again <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-func (l *line) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ended = true
-	l.phone.hangUp()
-	_ = l.server.Close()
-	_ = l.socket.Close()
-}

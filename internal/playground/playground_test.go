@@ -2,7 +2,6 @@ package playground
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,7 +16,6 @@ import (
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/internal/console"
-	discordsim "github.com/parley-hub/parley/simulators/discord"
 )
 
 const patience = 20 * time.Second
@@ -302,128 +300,4 @@ func send(req *http.Request, want int) error {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	return nil
-}
-
-// TestIncidents tells the story of each fault without a hub: the test says what one
-// would do.
-func TestIncidents(t *testing.T) {
-	p, _ := start(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	updates := p.Subscribe(ctx)
-	told := func(want string) {
-		t.Helper()
-		for {
-			lines := p.Notes("discord")
-			if len(lines) > 0 && strings.Contains(lines[len(lines)-1].Text, want) {
-				return
-			}
-			next(t, updates, func(u console.Update) bool { return u.Phone == "discord" })
-		}
-	}
-	d := p.seat("discord").phone.(*discord)
-	hub := func(stage core.Stage) { p.Observe(core.Event{Stage: stage, Account: "discord"}) }
-	post := func() error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+*d.host.Load()+"/api/v10/channels/"+d.channels[ada]+"/messages", strings.NewReader(`{"content":"x"}`))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bot "+discordToken)
-		req.Header.Set("User-Agent", "DiscordBot (test, 1)")
-		req.Header.Set("Content-Type", "application/json")
-		return send(req, http.StatusOK)
-	}
-	for _, c := range []struct {
-		kind   faultKind
-		stages []core.Stage
-		over   string
-	}{
-		{faultBusy, []core.Stage{core.StageDelivered}, "The answer came after"},
-		{faultError, []core.Stage{core.StageDelivered}, "The answer came all the same"},
-		{faultLost, []core.Stage{core.StageDelivered}, "nothing is doubled"},
-		{faultLost, []core.Stage{core.StageUnsure, core.StageDelivered}, "sent it once more"},
-	} {
-		if err := p.Fail(ctx, "discord", string(c.kind)); err != nil {
-			t.Fatal(err)
-		}
-		told("Armed")
-		if err := post(); err != nil {
-			t.Errorf("%s met a draft: %v", c.kind, err)
-		}
-		hub(core.StageSkill)
-		if err := post(); err == nil {
-			t.Errorf("%s met nothing", c.kind)
-		}
-		told(strings.TrimPrefix(struck[c.kind], "%s"))
-		for _, s := range c.stages {
-			hub(s)
-		}
-		told(c.over)
-		if err := post(); err != nil {
-			t.Errorf("%s was met twice: %v", c.kind, err)
-		}
-	}
-	if err := errors.Join(p.Fail(ctx, "discord", string(faultBusy)), p.Fail(ctx, "discord", string(faultTwice))); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Speak(discordsim.Utterance{Channel: d.channels[ada], From: d.people[ada], Text: "x"}); err != nil {
-		t.Fatal(err)
-	}
-	told("delivered your message twice")
-	hub(core.StageSkill)
-	if err := post(); err != nil {
-		t.Errorf("a fault that another took the place of was met: %v", err)
-	}
-	hub(core.StageDuplicate)
-	told("answered once")
-}
-
-// TestLine cuts a platform off and mends it: it comes back at its place.
-func TestLine(t *testing.T) {
-	p, _ := start(t)
-	s := p.seat("slack")
-	ask := func() error {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.line.address+"/api/api.test", nil)
-		if err != nil {
-			return err
-		}
-		return send(req, http.StatusOK)
-	}
-	for range 2 {
-		if err := ask(); err != nil {
-			t.Fatal(err)
-		}
-		s.line.cut()
-		if err := ask(); err == nil {
-			t.Error("a platform that is cut off answers")
-		}
-		if err := s.line.mend(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := ask(); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestRestartIsTold asks for restarts: one at a time, told when it is over.
-func TestRestartIsTold(t *testing.T) {
-	p, _ := start(t)
-	p.Hub("http://127.0.0.1:1")
-	if n := len(p.Notes(console.TheHub)); n != 0 {
-		t.Errorf("%d notes about a start", n)
-	}
-	p.Restart()
-	p.Restart()
-	<-p.Restarts()
-	select {
-	case <-p.Restarts():
-		t.Error("two restarts at once")
-	default:
-	}
-	p.Hub("http://127.0.0.1:1")
-	lines := p.Notes(console.TheHub)
-	if len(lines) != 2 || !lines[1].Over || !strings.Contains(lines[1].Text, "back after") {
-		t.Errorf("%+v", lines)
-	}
 }

@@ -215,7 +215,7 @@ func TestRestartInBrowser(t *testing.T) {
 	for _, phone := range []string{"telegram", "slack", "discord"} {
 		b.until(pane(phone+"-ada") + `.querySelector(".bot") !== null`)
 	}
-	b.click("#restart")
+	b.click(".troubles button")
 	b.until(`document.querySelector("#notes-hub").textContent.includes("The hub is back after")`)
 	b.until(`document.querySelector("#live.on") !== null`)
 	for _, phone := range phoneNames {

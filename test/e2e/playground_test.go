@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/test/hubtest"
 )
@@ -16,7 +17,8 @@ import (
 // player plays in the playground as somebody who only has a browser, and one without
 // scripts at that.
 type player struct {
-	*world
+	t   *testing.T
+	hub *hubtest.Hub
 }
 
 func newPlayer(t *testing.T) player {
@@ -24,7 +26,23 @@ func newPlayer(t *testing.T) player {
 	h := hubtest.New(t, "")
 	h.Start()
 	h.WaitReady()
-	return player{&world{t: t, hub: h}}
+	return player{t, h}
+}
+
+// eventually waits for something that nobody tells.
+func (p player) eventually(what string, ok func() bool) {
+	p.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(hubtest.Patience)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-late:
+			lines := p.hub.Lines()
+			p.t.Fatalf("%s: it did not happen\n%s", what, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+		}
+	}
 }
 
 // page gives the playground; empty while the hub restarts.
@@ -192,7 +210,7 @@ func TestPlaygroundRestart(t *testing.T) {
 	for _, grows := range []string{"telegram", "slack", "discord"} {
 		p.eventually("the answer grows on "+grows, func() bool { return len(p.answers(grows+"-ada")) == 1 })
 	}
-	if status := p.do("/restart", "", "", "", ""); status != http.StatusOK {
+	if status := p.do("/trouble?fault=restart", "", "", "", ""); status != http.StatusOK {
 		t.Fatal(status)
 	}
 	for _, phone := range phoneNames {
@@ -217,5 +235,29 @@ func TestPlaygroundRestart(t *testing.T) {
 	}
 	if code := p.hub.Stop(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestPlaygroundModelIsOut takes the model away: what was asked waits, and is answered
+// once when it is back.
+func TestPlaygroundModelIsOut(t *testing.T) {
+	t.Parallel()
+	p := newPlayer(t)
+	if status := p.do("/trouble?fault=out", "", "", "", ""); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	for _, phone := range phoneNames {
+		p.say(phone, "private", "ada", "Hello")
+		p.say(phone, "private", "ben", "/help")
+	}
+	for _, phone := range phoneNames {
+		p.eventually("what needs no model works on "+phone, func() bool { return len(p.answers(phone+"-ben")) == 1 })
+	}
+	p.eventually("the model is back", func() bool { return strings.Contains(p.notes("hub"), "The model is as it was") })
+	for _, phone := range phoneNames {
+		p.eventually("Ada is answered on "+phone, func() bool {
+			all := p.answers(phone + "-ada")
+			return len(all) == 1 && strings.Contains(all[0], "/whoami")
+		})
 	}
 }

@@ -188,10 +188,10 @@ document.addEventListener("submit", (e) => {
   if (e.target.matches(".composer")) {
     e.preventDefault();
     send(e.target, e.submitter);
-  } else if (e.target.matches(".restart")) {
+  } else if (e.target.matches(".troubles")) {
     e.preventDefault();
-    tell("restarting", "off");
-    post("/restart").then((problem) => { byId("desk-error").textContent = problem; });
+    const body = new URLSearchParams({ fault: e.submitter.value });
+    post("/trouble", body).then((problem) => { byId("desk-error").textContent = problem; });
   }
 });
 
