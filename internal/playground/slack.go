@@ -148,7 +148,14 @@ func (s slack) react(chat, bubble, as, emoji string) error {
 	return s.React(s.native(chat), slackTS(bubble), slackPeople[as], name, removed)
 }
 
-func (s slack) file(id string) ([]byte, bool) { return s.FileBytes(id) }
+func (s slack) file(id string) ([]byte, bool) {
+	for _, user := range slackPeople { // one of whom has it on their phone
+		if _, data, err := s.Download(user, id); err == nil {
+			return data, true
+		}
+	}
+	return nil, false
+}
 
 // slackTyping is how long Slack shows what a bot is doing.
 const slackTyping = 2 * time.Minute
@@ -172,7 +179,7 @@ func (s slack) watch(ctx context.Context, tell func(happening), lost func()) {
 
 func (s slack) fail(kind faultKind) []strike {
 	var out []strike
-	for _, method := range []string{"chat.postMessage", "chat.update"} {
+	for _, method := range []string{"chat.postMessage", "chat.update", "chat.stopStream"} {
 		switch kind {
 		case faultBusy:
 			out = append(out, s.Inject(simulator.Fault{Kind: simulator.FaultTooManyRequests, Method: method, RetryAfter: int(busyFor / time.Second)}))
@@ -190,11 +197,11 @@ func (s slack) fail(kind faultKind) []strike {
 
 // slackBubble is a message for the page.
 func slackBubble(m simulator.Posted) console.Bubble {
-	b := console.Bubble{ID: slackID(m.TS), At: m.At, Edited: m.Edits > 0, Bot: m.ByBot}
+	b := console.Bubble{ID: slackID(m.TS), At: m.At, Edited: m.Edited != nil, Bot: m.ByBot}
 	if m.ByBot {
 		b.From = botName
 		// What carries no metadata is a draft: the hub knows its answers again by it.
-		b.Draft = m.Metadata == nil && m.Ephemeral == ""
+		b.Draft = m.Streaming || m.Metadata == nil && m.Ephemeral == ""
 	}
 	for id, user := range slackPeople {
 		if user == m.User {
@@ -236,9 +243,9 @@ func kindOf(mime string) string {
 // slackContent is what a message shows: its blocks when it has some, else its text.
 func slackContent(m simulator.Posted) (runs []console.Run, buttons [][]console.Button) {
 	var blocks []struct {
-		Type     string                `json:"type"`
-		Text     struct{ Text string } `json:"text"`
-		Elements []slackElement        `json:"elements"`
+		Type     string          `json:"type"`
+		Text     json.RawMessage `json:"text"`
+		Elements []slackElement  `json:"elements"`
 	}
 	if len(m.Blocks) == 0 || json.Unmarshal(m.Blocks, &blocks) != nil {
 		return slackDialect.runs(m.Text), nil
@@ -246,10 +253,15 @@ func slackContent(m simulator.Posted) (runs []console.Run, buttons [][]console.B
 	for _, b := range blocks {
 		switch b.Type {
 		case "section":
-			if len(runs) > 0 {
-				runs = append(runs, console.Run{Text: "\n"})
+			var text slackText
+			if json.Unmarshal(b.Text, &text) == nil {
+				runs = append(paragraph(runs), slackDialect.runs(text.Text)...)
 			}
-			runs = append(runs, slackDialect.runs(b.Text.Text)...)
+		case "markdown": // what a stream is made of
+			var text string
+			if json.Unmarshal(b.Text, &text) == nil {
+				runs = append(paragraph(runs), markdownRuns(text)...)
+			}
 		case "actions":
 			var row []console.Button
 			for _, e := range b.Elements {
@@ -261,8 +273,20 @@ func slackContent(m simulator.Posted) (runs []console.Run, buttons [][]console.B
 	return runs, buttons
 }
 
+type slackText struct {
+	Text string `json:"text"`
+}
+
 type slackElement struct {
-	ActionID string                `json:"action_id"`
-	URL      string                `json:"url"`
-	Text     struct{ Text string } `json:"text"`
+	ActionID string    `json:"action_id"`
+	URL      string    `json:"url"`
+	Text     slackText `json:"text"`
+}
+
+// paragraph begins a new one.
+func paragraph(runs []console.Run) []console.Run {
+	if len(runs) == 0 {
+		return nil
+	}
+	return append(runs, console.Run{Text: "\n"})
 }

@@ -3,6 +3,7 @@ package playground
 import (
 	"strings"
 
+	"github.com/parley-hub/parley/adapters/document"
 	"github.com/parley-hub/parley/internal/console"
 )
 
@@ -41,4 +42,17 @@ func slackReference(inside string) console.Run {
 	default:
 		return console.Run{Text: label, Link: target}
 	}
+}
+
+// markdownRuns reads a block of Markdown, which Slack shows as others do.
+func markdownRuns(text string) []console.Run {
+	var out []console.Run
+	for _, r := range document.Parse(text) {
+		has := r.Style.Has
+		out = append(out, console.Run{Text: r.Text, Link: r.Link, Style: console.Style{
+			Bold: has(document.Bold), Italic: has(document.Italic), Strike: has(document.Strike), Code: has(document.Code),
+			Pre: has(document.Pre), Language: r.Lang, Quote: has(document.Quote),
+		}})
+	}
+	return out
 }
