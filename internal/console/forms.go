@@ -152,7 +152,7 @@ func (c *Console) read(w http.ResponseWriter, r *http.Request, s *sent) (status 
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	var err error
 	if multipart {
-		err = r.ParseMultipartForm(limit) // all of it in memory
+		err = r.ParseMultipartForm(limit) //nolint:gosec // the body is bounded above; all of it is kept in memory
 	} else {
 		err = r.ParseForm()
 	}

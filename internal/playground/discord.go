@@ -17,7 +17,7 @@ import (
 
 // The ids of Discord's cast. Those of people and channels follow from born.
 const (
-	discordToken = "playground-token-of-no-real-discord-bot" //nolint:gosec // opens no real bot
+	discordToken = "playground-token-of-no-real-discord-bot"
 	discordApp   = "1000000000000000001"
 )
 

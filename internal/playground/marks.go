@@ -82,12 +82,12 @@ func (d dialect) inline(out []console.Run, line string, style console.Style, bef
 			continue
 		}
 		out = add(out, bare(d.plain(line[from:i])), style)
-		switch {
-		case r == '<':
+		switch r {
+		case '<':
 			run := d.reference(inner)
 			run.Style = merge(run.Style, with)
 			out = append(out, run)
-		case r == '`':
+		case '`':
 			out = add(out, bare(d.plain(inner)), with)
 		default:
 			out = d.inline(out, inner, with, r, nest-1)

@@ -94,10 +94,7 @@ const (
 	maxCalls    = 200
 )
 
-var (
-	errNobody = errors.New("no such chat or person in the playground")
-	errFile   = errors.New("this platform takes no such file")
-)
+var errNobody = errors.New("no such chat or person in the playground")
 
 // refused says to the person at the page what a simulator did not take.
 func refused(op string, err error) error {

@@ -273,7 +273,7 @@ func TestUpdates(t *testing.T) {
 	}
 	next(t, updates, func(u console.Update) bool { return u.Chat == "discord-ada" && u.Typing != nil && u.Typing.On })
 	cancel()
-	for range updates { //nolint:revive // the rest; it ends
+	for range updates { // the rest; it ends
 	}
 }
 

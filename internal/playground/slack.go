@@ -16,8 +16,8 @@ import (
 
 // The ids of Slack's cast.
 const (
-	slackBotToken = "xoxb-playground-token-of-no-real-app" //nolint:gosec // opens no real app
-	slackAppToken = "xapp-playground-token-of-no-real-app" //nolint:gosec // opens no real app
+	slackBotToken = "xoxb-playground-token-of-no-real-app"
+	slackAppToken = "xapp-playground-token-of-no-real-app"
 	slackBot      = "U0PARLEY"
 	slackChannel  = "C0KITCHEN"
 )

@@ -19,8 +19,8 @@ import (
 // The ids of WhatsApp's cast.
 const (
 	whatsAppNumber = "100000000000001"
-	whatsAppToken  = "playground-token-of-no-real-business"  //nolint:gosec // opens no real business
-	whatsAppSecret = "playground-secret-of-no-real-meta-app" //nolint:gosec // signs nothing real
+	whatsAppToken  = "playground-token-of-no-real-business"
+	whatsAppSecret = "playground-secret-of-no-real-meta-app"
 	whatsAppVerify = "playground-words"
 )
 
