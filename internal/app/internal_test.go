@@ -210,3 +210,61 @@ func TestLoopback(t *testing.T) {
 		}
 	}
 }
+
+func TestReachable(t *testing.T) {
+	for listen, want := range map[string]string{
+		"127.0.0.1:8080": "127.0.0.1:8080", ":8080": "127.0.0.1:8080", "0.0.0.0:80": "127.0.0.1:80", "[::]:80": "127.0.0.1:80",
+		"localhost:1": "localhost:1", "192.0.2.7:80": "192.0.2.7:80",
+	} {
+		if got := reachable(listen); got != want {
+			t.Errorf("%q: %q, want %q", listen, got, want)
+		}
+	}
+}
+
+// TestHubEndsBeforeItsWorld runs a hub in a world: whichever ends first, the hub has ended
+// before the world is told.
+func TestHubEndsBeforeItsWorld(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		world, hub error
+		stop       bool
+		want       string
+	}{
+		{name: "stopped", stop: true},
+		{name: "the hub fails", hub: errBroken, want: "broken"},
+		{name: "the world fails", world: errBroken, want: "broken"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if c.stop {
+					time.AfterFunc(time.Minute, cancel)
+				}
+				hubEnded := false
+				err := behind(ctx, func(ctx context.Context) error {
+					if c.world != nil {
+						time.Sleep(time.Second)
+						return c.world
+					}
+					<-ctx.Done()
+					if !hubEnded {
+						t.Error("the world was told before the hub had ended")
+					}
+					return nil
+				}, func(ctx context.Context) error {
+					if c.hub == nil {
+						<-ctx.Done()
+					}
+					time.Sleep(time.Second)
+					hubEnded = true
+					return c.hub
+				})
+				if got := errText(err); got != c.want {
+					t.Errorf("error %q, want %q", got, c.want)
+				}
+			})
+		})
+	}
+}

@@ -169,6 +169,10 @@ func TestPhonesInBrowser(t *testing.T) {
 		b.until(pane(phone+"-ada") + `.textContent.includes("Darjeeling it is.")`)
 	}
 
+	// The bot sends a picture of its own.
+	b.click("#chat-slack-ada .buttons > div:nth-child(2) button")
+	b.until(pane("slack-ada") + `.querySelector(".bot img")?.naturalWidth === 360`)
+
 	// Ben sends a picture and a voice note; Ada's chats do not know of them.
 	b.click(`#everybody label:nth-of-type(2)`)
 	for _, phone := range phoneNames {
@@ -180,7 +184,7 @@ func TestPhonesInBrowser(t *testing.T) {
 		b.click("#phone-" + phone + " .sheet button:nth-of-type(2)")
 		b.until(pane(phone+"-ben") + `.querySelector(".me audio")?.duration > 1`)
 		b.until(pane(phone+"-ben") + `.querySelectorAll(".bot:not(.draft)").length === 2`)
-		b.until(pane(phone+"-ada") + `.querySelector("img") === null`)
+		b.until(pane(phone+"-ada") + `.querySelector(".me img") === null`)
 	}
 	b.look("media")
 
