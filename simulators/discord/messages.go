@@ -120,7 +120,7 @@ func (s *Server) attach(host, channel string, f file) Attachment {
 	return Attachment{ID: id, Filename: f.name, ContentType: f.kind, Size: len(f.data), URL: address, ProxyURL: address}
 }
 
-// FileBytes gives the bytes of a file; false for one that is not kept.
+// FileBytes gives the bytes of an attachment, as long as they are kept.
 func (s *Server) FileBytes(id string) ([]byte, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -170,8 +170,14 @@ func TestPhonesInBrowser(t *testing.T) {
 	}
 
 	// The bot sends a picture of its own.
-	b.click("#chat-slack-ada .buttons > div:nth-child(2) button")
-	b.until(pane("slack-ada") + `.querySelector(".bot img")?.naturalWidth === 360`)
+	for _, phone := range phoneNames {
+		third := ".buttons > div:nth-child(2) button"
+		if phone == "whatsapp" {
+			third = ".buttons > div:nth-child(3) button"
+		}
+		b.click("#chat-" + phone + "-ada " + third)
+		b.until(pane(phone+"-ada") + `.querySelector(".bot img")?.naturalWidth === 360`)
+	}
 
 	// Ben sends a picture and a voice note; Ada's chats do not know of them.
 	b.click(`#everybody label:nth-of-type(2)`)
