@@ -170,11 +170,7 @@ func (c *commands) serve(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.New(cmd.Context(), app.Options{Config: cfg, File: path, Version: version, Log: c.errOut})
-	if err != nil {
-		return err
-	}
-	return a.Run(cmd.Context())
+	return app.Serve(cmd.Context(), app.Options{Config: cfg, File: path, Version: version, Log: c.errOut})
 }
 
 func (c *commands) check(*cobra.Command, []string) error {

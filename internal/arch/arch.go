@@ -58,6 +58,10 @@ func House() []Room {
 		{"simulators/*", on("simulators"), "a simulator speaks its platform's protocol and knows nothing of the hub"},
 		{"simulators/whatsapp/web", on("simulators"), "a phone is another server than the Cloud API"},
 
+		{
+			"internal/playground", on("configs", "models", "adapters", "adapters/*", "simulators", "simulators/*", "internal/console"),
+			"the world around the hub: it sees platforms and pages, never the rooms between them",
+		},
 		{"internal/app", []string{"..."}, "assembly knows everything and decides nothing"},
 		{"cmd/*", []string{"internal/app", "configs"}, "flags, signals, exit codes"},
 		{"test/...", []string{"..."}, "whole-hub tests may use every part"},
