@@ -123,6 +123,14 @@ const (
 		envelope, native, messages, kind, skill, rule, at, body
 		FROM transcripts WHERE person = ?
 		ORDER BY at, envelope, direction, length(id), id`
+	// Replies that stood in one message, one after the other, cannot be: the first counts.
+	insertMessage = `INSERT INTO messages (account, chat, message, entry) VALUES (?, ?, ?, ?)
+		ON CONFLICT (account, chat, message) DO NOTHING`
+	findEntry = `SELECT t.id, t.direction, t.person, t.account, t.place, t.chat, t.thread,
+		t.sender_realm, t.sender_id, t.sender_name, t.sender_handle, t.sender_language, t.sender_bot,
+		t.envelope, t.native, t.messages, t.kind, t.skill, t.rule, t.at, t.body
+		FROM messages m JOIN transcripts t ON t.id = m.entry
+		WHERE m.account = ? AND m.chat = ? AND m.message = ?`
 	erasedUntil  = `SELECT until FROM erasures WHERE person = ?`
 	eraseEntries = `DELETE FROM transcripts WHERE person = ?`
 	// The clock may have been set back since the last erasure.
@@ -161,6 +169,12 @@ func (s *sqliteStore) Write(ctx context.Context, entries []Entry) error {
 			}
 			if _, err := insert.ExecContext(ctx, columns(e)...); err != nil {
 				return err
+			}
+			for _, m := range e.Messages {
+				_, err := tx.ExecContext(ctx, insertMessage, string(e.Conversation.Account), string(e.Conversation.Chat), string(m), e.ID)
+				if err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -227,6 +241,24 @@ func (s *sqliteStore) Export(ctx context.Context, person core.PersonID, fn func(
 		}
 	}
 	return s.fail(op, rows.Err())
+}
+
+// Find implements Store.
+func (s *sqliteStore) Find(ctx context.Context, account core.Account, chat core.ChatID, message core.MessageID) (Entry, bool, error) {
+	const op = "find record"
+	rows, err := s.read.QueryContext(ctx, findEntry, string(account), string(chat), string(message))
+	if err != nil {
+		return Entry{}, false, s.fail(op, err)
+	}
+	defer func() { _ = rows.Close() }() // it was read to its end, or the error is known
+	if !rows.Next() {
+		return Entry{}, false, s.fail(op, rows.Err())
+	}
+	e, err := scan(rows)
+	if err != nil {
+		return Entry{}, false, s.fail(op, err)
+	}
+	return e, true, nil
 }
 
 func scan(rows *sql.Rows) (Entry, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -22,6 +23,8 @@ const (
 	typingFor = 25 * time.Second
 	// checkEvery is how often the token is looked at while nothing else tells that it works.
 	checkEvery = 10 * time.Minute
+	// keptUploads bounds the uploads that are remembered.
+	keptUploads = 1000
 	// keptPeople bounds the chats whose last message is remembered.
 	keptPeople = 50_000
 )
@@ -47,6 +50,9 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 	if problems := c.Validate(); len(problems) > 0 {
 		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("account %s: %s %s", s.Account, problems[0].Key, problems[0].Text))
 	}
+	if c.Mode == ModeWeb {
+		return newWeb(s, c)
+	}
 	if s.PublicURL == "" {
 		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf(
 			"account %s: mode is %s, but the hub has no public address; give it one", s.Account, c.Mode))
@@ -63,6 +69,7 @@ type Cloud struct {
 	log      zerolog.Logger
 	now      func() time.Time
 	outcomes *outcomes
+	blobs    blobs.Opener
 	// lookup finds the addresses of a media host.
 	lookup lookup
 
@@ -71,6 +78,8 @@ type Cloud struct {
 	last *recent[core.ChatID, core.MessageID]
 	// templates tells when a chat was sent the template it has not answered yet.
 	templates *recent[core.ChatID, time.Time]
+	// uploads are the ids of files that were uploaded lately.
+	uploads *recent[uploaded, upload]
 }
 
 func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
@@ -89,6 +98,8 @@ func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
 		lookup:    resolve,
 		last:      newRecent[core.ChatID, core.MessageID](keptPeople),
 		templates: newRecent[core.ChatID, time.Time](keptPeople),
+		uploads:   newRecent[uploaded, upload](keptUploads),
+		blobs:     s.Blobs,
 	}, nil
 }
 
@@ -111,7 +122,7 @@ func (a *Cloud) Describe() adapters.Description {
 		Mode:     a.config.Mode,
 		Capabilities: adapters.Capabilities{
 			TypingFor: typingFor,
-			Limits:    a.config.Limits,
+			Limits:    a.config.limits(),
 			Support:   support,
 		},
 	}

@@ -110,12 +110,22 @@ func (s *Server) attach(host, channel string, f file) Attachment {
 	id := s.id()
 	s.files[id] = f.data
 	s.fileIDs = append(s.fileIDs, id)
-	if len(s.fileIDs) > maxFiles {
+	s.fileBytes += len(f.data)
+	for len(s.fileIDs) > 1 && (len(s.fileIDs) > maxFiles || s.fileBytes > s.opts.MaxFileBytes) {
+		s.fileBytes -= len(s.files[s.fileIDs[0]])
 		delete(s.files, s.fileIDs[0])
 		s.fileIDs = s.fileIDs[1:]
 	}
 	address := fmt.Sprintf("http://%s/attachments/%s/%s/%s", host, channel, id, url.PathEscape(f.name))
 	return Attachment{ID: id, Filename: f.name, ContentType: f.kind, Size: len(f.data), URL: address, ProxyURL: address}
+}
+
+// FileBytes gives the bytes of an attachment, as long as they are kept.
+func (s *Server) FileBytes(id string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data, ok := s.files[id]
+	return data, ok
 }
 
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {

@@ -37,6 +37,9 @@ type Options struct {
 	// RepeatInteractions is the pause after which an interaction is delivered again that its
 	// endpoint did not take; zero delivers each once, as the real service.
 	RepeatInteractions time.Duration
+	// AnswerWithin is how long an interaction waits for its first answer; zero means three
+	// seconds, as on the real service.
+	AnswerWithin time.Duration
 	// Transport carries interactions. Nil dials the endpoint.
 	Transport http.RoundTripper
 	// MaxMessages bounds the messages kept per channel. Zero means 2,000.
@@ -46,6 +49,9 @@ type Options struct {
 	// MaxEvents bounds the gateway events kept for a resume, and the events kept for Events. Zero
 	// means 10,000.
 	MaxEvents int
+	// MaxFileBytes bounds the bytes of all files together; the oldest are forgotten first. Zero
+	// means 64 MiB.
+	MaxFileBytes int
 }
 
 func (o Options) withDefaults() Options {
@@ -60,6 +66,9 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.AnswerWithin <= 0 {
+		o.AnswerWithin = answerWithin
+	}
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = 41250 * time.Millisecond
 	}
@@ -68,6 +77,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxCalls <= 0 {
 		o.MaxCalls = 10000
+	}
+	if o.MaxFileBytes <= 0 {
+		o.MaxFileBytes = 64 << 20
 	}
 	if o.MaxEvents <= 0 {
 		o.MaxEvents = 10000
@@ -93,12 +105,14 @@ type Server struct {
 	nonces   map[string]nonce
 	files    map[string][]byte
 	fileIDs  []string
-	endpoint string
-	asked    map[string]*interaction // by token
-	askedBy  []string
-	lanes    map[string][]*interaction
-	gate     gateway
-	limits   limiter
+	// fileBytes counts the bytes of all files.
+	fileBytes int
+	endpoint  string
+	asked     map[string]*interaction // by token
+	askedBy   []string
+	lanes     map[string][]*interaction
+	gate      gateway
+	limits    limiter
 
 	feed   *simulators.Feed[Event, Call]
 	faults *simulators.Script[Fault]
