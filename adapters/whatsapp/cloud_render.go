@@ -5,7 +5,12 @@ import "github.com/parley-hub/parley/core"
 // cloudDialect is how the Cloud API shows replies.
 var cloudDialect = dialect{
 	buttons: true,
-	file:    func(m core.Media) error { _, err := parseFile(m.File); return err },
+	file: func(m core.Media) error {
+		if _, err := parseFile(m.File); err != nil && m.Blob == "" {
+			return err
+		}
+		return nil
+	},
 }
 
 // fields are the own fields of a message as the API takes them: "type" and what the
@@ -36,9 +41,17 @@ var mediaTypes = map[core.MediaKind]string{
 	core.Document: "document", core.Sticker: "sticker",
 }
 
+// pending stands in a message for the id of a file that is still to be uploaded.
+type pending struct{ core.Media }
+
+// mediaFields sends a file the platform already has by its id; any other is uploaded
+// first.
 func mediaFields(m core.Media) fields {
 	name := mediaTypes[m.Kind]
-	body := fields{"id": string(m.File)}
+	body := fields{"id": pending{m}}
+	if id, err := parseFile(m.File); err == nil {
+		body["id"] = id
+	}
 	if m.Kind == core.Document && m.Name != "" {
 		body["filename"] = m.Name
 	}
