@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,8 +46,10 @@ func (a *adapter) Describe() adapters.Description {
 		Capabilities: adapters.Capabilities{
 			EditsIn: []core.Place{core.Group}, DraftsIn: []core.Place{core.Private}, TypingFor: 5 * time.Second,
 			Support: adapters.Support{
-				In:  adapters.Levels{Native: []adapters.Feature{adapters.FeatureText}, Unsupported: adapters.Features()[1:]},
-				Out: adapters.Levels{Native: adapters.Features()},
+				In: adapters.Levels{Native: []adapters.Feature{adapters.FeatureText}, Unsupported: adapters.Features()[1:]},
+				Out: adapters.Levels{
+					Native: slices.DeleteFunc(adapters.Features(), isFile), Unsupported: slices.DeleteFunc(adapters.Features(), isNoFile),
+				},
 			},
 			Limits: adapters.Limits{Account: adapters.Rate{Count: 30, Per: time.Second, Burst: 30}},
 		},
@@ -141,3 +144,14 @@ func classify(err error) error {
 		return fault.New(fault.Permanent, "send", err)
 	}
 }
+
+func isFile(f adapters.Feature) bool {
+	switch f {
+	case adapters.FeatureImage, adapters.FeatureVoice, adapters.FeatureAudio, adapters.FeatureVideo, adapters.FeatureDocument:
+		return true
+	default:
+		return false
+	}
+}
+
+func isNoFile(f adapters.Feature) bool { return !isFile(f) }

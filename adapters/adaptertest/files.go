@@ -65,19 +65,29 @@ func (shelf) Open(_ context.Context, ref core.BlobRef) (io.ReadCloser, blobs.Inf
 	return nil, blobs.Info{}, fault.New(fault.Permanent, "open file", blobs.ErrNotFound)
 }
 
-func (b *bench) files(t *testing.T) FilePlatform {
+// files gives the platform with the samples that the adapter says it carries this way.
+// One that carries none has nothing to prove.
+func (b *bench) files(t *testing.T, levels adapters.Levels) (FilePlatform, []File) {
 	t.Helper()
+	carried := slices.DeleteFunc(slices.Clone(samples), func(f File) bool {
+		return slices.Contains(levels.Unsupported, adapters.Feature(f.Kind)) // they go by the same names
+	})
+	if len(carried) == 0 {
+		t.Skip("the adapter says that it carries no files")
+	}
 	p, ok := b.Platform.(FilePlatform)
 	if !ok {
-		t.Skip("files are not tried on this platform")
+		t.Fatal("the adapter says that it carries files, the platform is no FilePlatform")
 	}
-	return p
+	return p, carried
 }
+
+func (b *bench) support() adapters.Support { return b.adapter.Describe().Capabilities.Support }
 
 // filesComeIn: a file that somebody sends is a Media whose bytes can be had, and no
 // more of them than the caller takes.
 func filesComeIn(t *testing.T, b *bench) {
-	platform := b.files(t)
+	platform, files := b.files(t, b.support().In)
 	in := newInbox(0)
 	stop := b.receive(t, in)
 	defer stop()
@@ -85,7 +95,7 @@ func filesComeIn(t *testing.T, b *bench) {
 	if !ok {
 		t.Fatal("it is no Fetcher")
 	}
-	for i, f := range samples {
+	for i, f := range files {
 		chat := b.Chat(i)
 		platform.SayFile(chat.Chat, f)
 		in.await(t, i+1)
@@ -118,7 +128,7 @@ func filesComeIn(t *testing.T, b *bench) {
 
 // native tells whether what people do of this comes in as what it is.
 func (b *bench) native(f adapters.Feature) bool {
-	return slices.Contains(b.adapter.Describe().Capabilities.Support.In.Native, f)
+	return slices.Contains(b.support().In.Native, f)
 }
 
 func (b *bench) tooLarge(t *testing.T, fetcher adapters.Fetcher, m core.Media, limit int64) {
@@ -136,8 +146,8 @@ func (b *bench) tooLarge(t *testing.T, fetcher adapters.Fetcher, m core.Media, l
 // filesGoOut: a file of the blob store stands in the chat, whole, with its words; what
 // is not in the store fails for good and leaves nothing.
 func filesGoOut(t *testing.T, b *bench) {
-	platform := b.files(t)
-	for i, f := range samples {
+	platform, files := b.files(t, b.support().Out)
+	for i, f := range files {
 		to := b.Chat(i)
 		r := reply(to, f.Name)
 		r.Parts = []core.Part{core.Text{Text: "before"}, core.Media{
@@ -153,12 +163,12 @@ func filesGoOut(t *testing.T, b *bench) {
 			t.Errorf("%s: words are missing in %q", f.Kind, words)
 		}
 	}
-	gone := reply(b.Chat(len(samples)), "gone")
+	gone := reply(b.Chat(len(files)), "gone")
 	gone.Parts = []core.Part{core.Media{Kind: core.Image, Blob: core.NewBlobRef("gone"), Name: "gone.png", MIME: "image/png"}}
 	if _, err := b.adapter.Send(t.Context(), gone); fault.ClassOf(err) != fault.Permanent || fault.IsUnsure(err) {
 		t.Errorf("a file that is gone: %v, want a permanent fault", err)
 	}
-	if shown := platform.ShownFiles(b.Chat(len(samples)).Chat); len(shown) != 0 {
+	if shown := platform.ShownFiles(b.Chat(len(files)).Chat); len(shown) != 0 {
 		t.Errorf("%d files stand all the same", len(shown))
 	}
 }
@@ -175,11 +185,11 @@ func plain(s string) string {
 // unsureFile: a file whose answer was lost is looked for and not sent twice, where the
 // platform has a way.
 func unsureFile(t *testing.T, b *bench) {
-	f := samples[0]
+	platform, files := b.files(t, b.support().Out)
+	f := files[0]
 	to := b.Chat(0)
 	r := reply(to, f.Name)
 	r.Parts = []core.Part{core.Media{Kind: f.Kind, Blob: blobOf(f), Name: f.Name, MIME: f.MIME, Caption: f.Caption}}
-	platform := b.files(t)
 	defer b.receive(t, newInbox(0))() // some platforms tell what became of a message
 	b.Fail(Failure{How: LoseAnswer})
 	_, err := b.adapter.Send(t.Context(), r)
