@@ -141,11 +141,11 @@ func (a *App) makeBrain(context.Context) error {
 		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
 		MaxText: a.cfg.Skills.MaxText,
 	})
-	directory := session.Unlinked{}
+	memories := router.Memories{Directory: session.Unlinked{}}
 	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
-	a.intake = &gate{inbox: router.NewIntake(a.queue, directory, a.telemetry, time.Now)}
+	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.telemetry, time.Now)}
 	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
-		Queue: a.queue, Table: table, Skills: set, Directory: directory, Drafts: drafts{a}, Ledger: ledger{},
+		Queue: a.queue, Table: table, Skills: set, Memories: memories, Drafts: drafts{a}, Ledger: ledger{},
 		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
 		Observer: a.telemetry, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
 		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,

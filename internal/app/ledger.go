@@ -20,8 +20,9 @@ type ledger struct{}
 var transcripts = queue.Key{Box: queue.Ledger, Scope: "records", Owner: "transcripts"}
 
 // Heard records what a person said.
-func (ledger) Heard(e core.Envelope, person core.PersonID, r router.Route) (queue.Outgoing, error) {
-	entry, err := records.Received(e, person, time.Now(), r.Skill, r.Rule)
+func (ledger) Heard(e core.Envelope, r router.Route) (queue.Outgoing, error) {
+	// The account's own person, whoever it is linked to: a link rewrites nothing.
+	entry, err := records.Received(e, e.From.Person(), time.Now(), r.Skill, r.Rule)
 	if err != nil {
 		return queue.Outgoing{}, err
 	}

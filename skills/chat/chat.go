@@ -191,7 +191,7 @@ func (s *Skill) finish(t *skills.Turn, w skills.Writer, lines []session.Line, a 
 // affinity is the same for all turns of one memory, and tells nothing about whose
 // it is.
 func affinity(t *skills.Turn) string {
-	key, err := json.Marshal(session.KeyOf(t.Envelope.In, t.Person))
+	key, err := json.Marshal(t.Key)
 	if err != nil {
 		panic("chat: a session key is plain strings: " + err.Error())
 	}
