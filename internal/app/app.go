@@ -49,7 +49,7 @@ type App struct {
 	telemetry *telemetry.Recorder
 
 	queue   queue.Queue
-	records records.Store
+	records *records.SQLite
 	blobs   blobs.Store
 	// closeBlobs is nil where nothing is to be closed.
 	closeBlobs func() error
