@@ -119,7 +119,9 @@ func TestMergeInAnyOrder(t *testing.T) {
 		minute := 0
 		for range rapid.IntRange(0, 20).Draw(t, "turns") {
 			who := rapid.IntRange(0, people-1).Draw(t, "who")
-			_, entry := memory(func(s *session.Session) { s.Append(session.Turn{ID: core.EnvelopeID(fmt.Sprint(minute)), At: at(minute)}) })
+			_, entry := memory(func(s *session.Session) {
+				s.Append(session.Turn{ID: core.EnvelopeID(fmt.Sprint(minute)), At: at(minute)})
+			})
 			parts[who] = append(parts[who], entry...)
 			minute++
 		}

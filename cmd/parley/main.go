@@ -4,6 +4,7 @@
 //	parley check     read the configuration and report every problem
 //	parley explain   show which rule and skill an envelope would meet, and why
 //	parley replay    list the dead letters, put some back or drop them
+//	parley person    link, unlink, show, export or erase people
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the
@@ -80,8 +81,8 @@ type commands struct {
 	env         []string
 	out, errOut io.Writer
 	file        string
-	// drop is replay's flag.
-	drop bool
+	// drop is replay's flag, unlink that of person erase.
+	drop, unlink bool
 }
 
 func (c *commands) root() *cobra.Command {
@@ -121,7 +122,7 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, explain, replay, ver)
+	root.AddCommand(serve, check, explain, replay, c.person(), ver)
 	return root
 }
 
@@ -192,13 +193,13 @@ func (c *commands) replay(cmd *cobra.Command, args []string) error {
 	return app.ReplayLetters(cmd.Context(), c.out, cfg, ids, c.drop)
 }
 
-func (c *commands) explain(_ *cobra.Command, args []string) error {
+func (c *commands) explain(cmd *cobra.Command, args []string) error {
 	cfg, _, err := c.load()
 	if err != nil {
 		return err
 	}
 	for _, file := range args {
-		if err := app.Explain(c.out, cfg, file); err != nil {
+		if err := app.Explain(cmd.Context(), c.out, cfg, file); err != nil {
 			return err
 		}
 	}

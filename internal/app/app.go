@@ -26,7 +26,6 @@ import (
 	"github.com/parley-hub/parley/queue/sqliteq"
 	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
-	"github.com/parley-hub/parley/session"
 	"github.com/parley-hub/parley/skills"
 )
 
@@ -50,6 +49,7 @@ type App struct {
 
 	queue   queue.Queue
 	records *records.SQLite
+	people  *persons
 	blobs   blobs.Store
 	// closeBlobs is nil where nothing is to be closed.
 	closeBlobs func() error
@@ -120,15 +120,25 @@ func (a *App) openStores(ctx context.Context) error {
 		return err
 	}
 	a.queue = q
-	if a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, "records.db")); err != nil {
+	if a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, recordsFile)); err != nil {
+		return err
+	}
+	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
 		return err
 	}
 	return a.openBlobs(ctx)
 }
 
+// recordsFile is the file of the records in the data folder.
+const recordsFile = "records.db"
+
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
-	set, err := newSet(parts{config: a.cfg, models: a.registry, status: a.report})
+	p := parts{config: a.cfg, models: a.registry, status: a.report, people: a.people}
+	if len(a.pools) > 0 {
+		p.real = a.registry
+	}
+	set, err := newSet(p)
 	if err != nil {
 		return err
 	}
@@ -141,7 +151,7 @@ func (a *App) makeBrain(context.Context) error {
 		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
 		MaxText: a.cfg.Skills.MaxText,
 	})
-	memories := router.Memories{Directory: session.Unlinked{}}
+	memories := router.Memories{Directory: a.people.directory, Policy: a.people.policy}
 	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
 	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.telemetry, time.Now)}
 	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{

@@ -178,9 +178,13 @@ func (s *Skill) finish(t *skills.Turn, w skills.Writer, lines []session.Line, a 
 		// A part of its own: inside the answer it could land in an open code fence.
 		parts = append(parts, core.Text{Text: note})
 	}
-	t.Session.Append(session.Turn{
+	turn := session.Turn{
 		ID: t.ID, At: t.Now, Said: lines, Answer: a.text, Tokens: cost(lines...) + messageTokens + core.EstimateTokens(a.text),
-	})
+	}
+	if t.Envelope.In.Place == core.Private {
+		turn.Via = t.Envelope.In.Account
+	}
+	t.Session.Append(turn)
 	if err := t.Session.Trim(s.options.HistoryTokens); err != nil {
 		return unreadable(err)
 	}
