@@ -75,7 +75,7 @@ channels:
     token: 123456
     scope: place
     limits: {chat: {count: 3, per: 1m30s, burst: 2}}
-access: {dm: listed, allow: [telegram:123, "slack:U:1"]}
+access: {dm: listed, allow: [telegram:123, "slack:T1:U1"]}
 session: {scope: account}
 models:
   pools:
@@ -98,7 +98,7 @@ queue: {max_bytes: 2GB}
 	}
 	want.Session.Scope = session.OfAccount
 	want.Access.DM = configs.DMListed
-	want.Access.Allow = []configs.Person{{Realm: "telegram", User: "123"}, {Realm: "slack", User: "U:1"}}
+	want.Access.Allow = []configs.Person{{Realm: "telegram", User: "123"}, {Realm: "slack:T1", User: "U1"}}
 	want.Models = models.Config{Pools: map[string]models.PoolConfig{
 		"chat": {Model: "m", Workers: []models.WorkerConfig{{URL: "http://a.test", Slots: 4, APIKey: secret.New("k")}}},
 	}}.WithDefaults()

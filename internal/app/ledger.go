@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/parley-hub/parley/core"
@@ -57,6 +58,52 @@ const (
 	// recordEvery is how long an entry waits for others to be written with it.
 	recordEvery = 250 * time.Millisecond
 )
+
+// catchUp writes what still waits in the ledger of a hub that was stopped.
+func catchUp(ctx context.Context, q queue.Queue, r *records.SQLite) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	recorder := records.NewRecorder(r, r)
+	done := make(chan error, 1)
+	go func() {
+		done <- q.Consume(ctx, queue.ConsumeOptions{Box: queue.Ledger, Slots: 1, Batch: recordBatch, MaxAttempts: 1 << 30},
+			func(ctx context.Context, d queue.Delivery) (queue.Commit, error) {
+				bodies := make([][]byte, len(d.Items))
+				for i, item := range d.Items {
+					bodies[i] = item.Body
+				}
+				done, err := recorder.Handle(ctx, bodies)
+				if err != nil && fault.ClassOf(err) != fault.Permanent {
+					cancel(err) // what cannot be written now is said, and waits
+				}
+				return queue.Commit{Done: done}, err
+			})
+	}()
+	look := time.NewTicker(outboxLook)
+	defer look.Stop()
+	for ctx.Err() == nil {
+		s, err := q.Stats(ctx, queue.Ledger)
+		if err != nil {
+			cancel(err)
+		} else if s.Items == 0 {
+			cancel(errCaughtUp)
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+		}
+	}
+	if err := <-done; err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); !errors.Is(err, errCaughtUp) {
+		return err
+	}
+	return nil
+}
+
+// errCaughtUp ends a catchUp that is through.
+var errCaughtUp = errors.New("nothing waits in the ledger")
 
 // keepRecords follows the ledger. Records that cannot be written wait; they are
 // never given up for a database that is down.

@@ -39,9 +39,12 @@ func (o Person) with(ctx context.Context, use func(p *persons) error) error {
 	if err != nil {
 		return errors.Join(err, q.Close())
 	}
-	p, err := newPersons(ctx, r, q, o.Config.Memories())
+	err = catchUp(ctx, q, r)
 	if err == nil {
-		err = use(p)
+		var p *persons
+		if p, err = newPersons(ctx, r, q, o.Config.Memories()); err == nil {
+			err = use(p)
+		}
 	}
 	return errors.Join(err, r.Close(), q.Close())
 }
