@@ -12,7 +12,7 @@ func TestCommands(t *testing.T) {
 	w.told(w.ask(ann, "/start", 1), "Hello! I am a bot.\n"+
 		"Write to me as you would to a person; I answer with the help of a language model and can be wrong.\n\n"+
 		"A few commands:\n/help – Show what you can do here\n/new – Forget this conversation and begin anew\n"+
-		"/recap – Say what our conversation is about\n/link [code] – Link your accounts: one conversation on every platform")
+		"/recap – Say what our conversation is about\n/link – Link your accounts: one conversation on every platform")
 	const help = "You can use:\n/start – Say hello and see what this bot is\n/help – Show what you can do here\n" +
 		"/new – Forget this conversation and begin anew\n/recap – Say what our conversation is about\n" +
 		"/link [code] – Link your accounts: one conversation on every platform\n/unlink [number] – Take one of your linked accounts away\n" +
