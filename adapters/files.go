@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
@@ -26,6 +27,15 @@ type Files struct{ o FilesOptions }
 
 // NewFiles makes Files.
 func NewFiles(o FilesOptions) *Files { return &Files{o} }
+
+// slowLine is how many bytes a second a file is given time for.
+const slowLine = 256 << 10
+
+// FileTime is how long a file of so many bytes may be on its way, besides the time that
+// any call has.
+func FileTime(size int64) time.Duration {
+	return time.Duration(max(size, 0)) * time.Second / slowLine
+}
 
 // For gives the files as one turn sees them: what its envelope brought, and what it
 // keeps itself.

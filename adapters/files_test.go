@@ -31,7 +31,7 @@ func (s *shelf) Fetch(_ context.Context, f core.FileRef, limit int64) (io.ReadCl
 	case int64(len(content)) > limit:
 		return nil, fault.New(fault.Permanent, "fetch", blobs.ErrTooLarge)
 	case s.broken != nil:
-		return io.NopCloser(io.MultiReader(strings.NewReader(content[:1]), failing{s.broken})), nil
+		return io.NopCloser(io.MultiReader(strings.NewReader(content[:1]), failing{s.broken})), nil //nolint:nilerr // it breaks while it is read
 	}
 	return io.NopCloser(strings.NewReader(content)), nil
 }

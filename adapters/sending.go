@@ -74,7 +74,7 @@ func (s *sending) next(ctx context.Context) error {
 		return err
 	}
 	var receipt core.Receipt
-	err = s.d.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+	err = s.d.call(ctx, callTimeout+fileTime(s.reply), func(ctx context.Context) (err error) {
 		receipt, err = s.account.Send(ctx, s.reply)
 		return err
 	})
@@ -89,6 +89,16 @@ func (s *sending) next(ctx context.Context) error {
 		return errors.Join(kept, err)
 	}
 	return s.heed(MethodSend, err)
+}
+
+// fileTime is what a reply's files add to the time that sending one of its pieces may take.
+func fileTime(r core.Reply) (most time.Duration) {
+	for _, p := range r.Parts {
+		if m, ok := p.(core.Media); ok {
+			most = max(most, FileTime(m.Size))
+		}
+	}
+	return most
 }
 
 // draft gives the message that shows the reply's draft, if its first piece can

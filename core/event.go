@@ -35,6 +35,9 @@ const (
 	StageUnsure Stage = "unsure"
 	// StageDelivered: the whole reply stands; Took is the time since it was committed.
 	StageDelivered Stage = "delivered"
+	// StageUndelivered: the platform had taken a message of the reply, and said later that
+	// it could not bring it to the person.
+	StageUndelivered Stage = "undelivered"
 	// StageBuried: it went to the dead letters.
 	StageBuried Stage = "buried"
 )

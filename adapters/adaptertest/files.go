@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/blobs"
@@ -93,7 +94,9 @@ func filesComeIn(t *testing.T, b *bench) {
 			t.Errorf("%s: no media came", f.Kind)
 			continue
 		}
-		if m.Kind != f.Kind || m.File == "" || m.Blob != "" || m.Caption != f.Caption || m.Size < 0 {
+		heard := m.Kind == f.Kind || f.Kind == core.Voice && m.Kind == core.Audio && !b.native(adapters.FeatureVoice)
+		captionless := f.Kind == core.Audio && m.Caption == "" // on some platforms people cannot say a word to a song
+		if !heard || m.File == "" || m.Blob != "" || m.Caption != f.Caption && !captionless || m.Size < 0 {
 			t.Errorf("%s: came as %+v", f.Kind, m)
 		}
 		r, err := fetcher.Fetch(t.Context(), m.File, int64(len(f.Content)))
@@ -111,6 +114,11 @@ func filesComeIn(t *testing.T, b *bench) {
 	if _, err := fetcher.Fetch(t.Context(), "no file of this platform", 1<<20); fault.ClassOf(err) != fault.Permanent {
 		t.Errorf("a foreign file: %v, want a permanent fault", err)
 	}
+}
+
+// native tells whether what people do of this comes in as what it is.
+func (b *bench) native(f adapters.Feature) bool {
+	return slices.Contains(b.adapter.Describe().Capabilities.Support.In.Native, f)
 }
 
 func (b *bench) tooLarge(t *testing.T, fetcher adapters.Fetcher, m core.Media, limit int64) {
@@ -172,6 +180,7 @@ func unsureFile(t *testing.T, b *bench) {
 	r := reply(to, f.Name)
 	r.Parts = []core.Part{core.Media{Kind: f.Kind, Blob: blobOf(f), Name: f.Name, MIME: f.MIME, Caption: f.Caption}}
 	platform := b.files(t)
+	defer b.receive(t, newInbox(0))() // some platforms tell what became of a message
 	b.Fail(Failure{How: LoseAnswer})
 	_, err := b.adapter.Send(t.Context(), r)
 	if !fault.IsUnsure(err) {
@@ -182,12 +191,31 @@ func unsureFile(t *testing.T, b *bench) {
 	if !ok {
 		return
 	}
-	if _, found, err := reconciler.Reconcile(t.Context(), r); err != nil {
-		t.Errorf("look: %v", err)
-	} else if !found {
+	if !b.found(t, reconciler, r) {
 		b.all(t, r) // the platform knows the message again
 	}
 	if shown := platform.ShownFiles(to.Chat); len(shown) != 1 {
 		t.Errorf("the file stands %d times", len(shown))
+	}
+}
+
+// found looks for a message as often as the adapter asks to.
+func (b *bench) found(t *testing.T, reconciler adapters.Reconciler, r core.Reply) bool {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		_, found, err := reconciler.Reconcile(t.Context(), r)
+		if err == nil {
+			return found
+		}
+		b.inspect(t, err)
+		if fault.ClassOf(err) != fault.RateLimited {
+			t.Fatalf("look: %v", err)
+		}
+		select {
+		case <-time.After(fault.Wait(err)):
+		case <-deadline:
+			t.Fatalf("it is still looked for: %v", err)
+		}
 	}
 }

@@ -2,9 +2,12 @@ package adaptertest
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/parley-hub/parley/adapters"
 )
@@ -24,6 +27,7 @@ func webhook(t *testing.T, h Harness) {
 		{"forged and broken", true, func(*bench) []byte { return []byte("{") }, between(401, 401), 0},
 		{"broken", false, func(*bench) []byte { return []byte(`{"a":`) }, between(400, 499), 0},
 		{"empty", false, func(*bench) []byte { return nil }, between(400, 499), 0},
+		{"nested", false, func(*bench) []byte { return bytes.Repeat([]byte(`{"a":`), deep) }, between(400, 499), 0},
 		{"oversized", false, func(*bench) []byte { return bytes.Repeat([]byte(" "), tooLong) }, between(400, 499), 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -42,6 +46,21 @@ func webhook(t *testing.T, h Harness) {
 			}
 		})
 	}
+	t.Run("endless", func(t *testing.T) { endless(t, newBench(t, h)) })
+	t.Run("replayed", func(t *testing.T) {
+		b := newBench(t, h)
+		in := newInbox(0)
+		handler, body := b.handler(t, in), valid(b)
+		for range 2 {
+			if status := call(handler, b.hooks(t).Request(body)); !between(200, 299)(status) {
+				t.Errorf("status %d", status)
+			}
+		}
+		if n := in.count(); n != 1 {
+			t.Errorf("one message that was delivered twice is %d", n)
+		}
+	})
+	t.Run("not UTF-8", func(t *testing.T) { brokenLetters(t, newBench(t, h)) })
 	t.Run("not stored", func(t *testing.T) {
 		b := newBench(t, h)
 		in := newInbox(1)
@@ -62,6 +81,52 @@ func webhook(t *testing.T, h Harness) {
 		}
 		t.Error("never stored")
 	})
+}
+
+// deep is a nesting that no reader follows to its end.
+const deep = 100_000
+
+// endless: a call that never ends is read up to a bound and no further.
+func endless(t *testing.T, b *bench) {
+	in := newInbox(0)
+	r := b.hooks(t).Forge([]byte("{}"))
+	body := &counting{}
+	r.Body, r.ContentLength = io.NopCloser(body), -1
+	if status := call(b.handler(t, in), r); !between(400, 499)(status) {
+		t.Errorf("status %d", status)
+	}
+	if body.read > tooLong || in.count() != 0 {
+		t.Errorf("%d bytes were read, %d envelopes stored", body.read, in.count())
+	}
+}
+
+// counting gives a hundred megabytes of blanks.
+type counting struct{ read int }
+
+// Read implements io.Reader.
+func (c *counting) Read(p []byte) (int, error) {
+	if c.read >= 100<<20 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	c.read += len(p)
+	return len(p), nil
+}
+
+// brokenLetters: bytes that are no letters do not get past the adapter, and the message
+// around them does.
+func brokenLetters(t *testing.T, b *bench) {
+	in := newInbox(0)
+	chat := b.Chat(0).Chat
+	body := bytes.Replace(b.hooks(t).Body(chat, "hello"), []byte("hello"), []byte("he\xff\xc3lo"), 1)
+	if status := call(b.handler(t, in), b.hooks(t).Request(body)); !between(200, 299)(status) {
+		t.Fatalf("status %d", status)
+	}
+	if texts := in.texts(chat); len(texts) != 1 || !utf8.ValidString(texts[0]) || !strings.HasPrefix(texts[0], "he") || !strings.HasSuffix(texts[0], "lo") {
+		t.Errorf("stored %q", texts)
+	}
 }
 
 func (b *bench) handler(t *testing.T, in adapters.Inbox) http.Handler {

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -53,8 +54,8 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		account:  s.Account,
 		config:   *c,
 		api:      calls,
-		answers:  newAnswers(),
 		deferral: make(chan *pending, 64),
+		blobs:    s.Blobs,
 		observer: s.Observer,
 		log:      s.Log,
 		now:      time.Now,
@@ -72,6 +73,11 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		file = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+".json")
 	}
 	a.place = loadPlace(file, a.log)
+	waiting := ""
+	if s.StateDir != "" {
+		waiting = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+"-answers.jsonl")
+	}
+	a.answers = newAnswers(waiting, a.now(), a.log)
 	return a, nil
 }
 
@@ -81,6 +87,7 @@ type Adapter struct {
 	config   Config
 	api      *api
 	key      ed25519.PublicKey
+	blobs    blobs.Opener
 	observer core.Observer
 	log      zerolog.Logger
 	now      func() time.Time
@@ -116,6 +123,10 @@ var (
 
 // Describe implements adapters.Adapter.
 func (a *Adapter) Describe() adapters.Description {
+	can := support
+	if a.config.Mode == ModeInteractions {
+		can = interactionsSupport
+	}
 	return adapters.Description{
 		Account:  a.account,
 		Platform: platform,
@@ -126,7 +137,7 @@ func (a *Adapter) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: 1200 * time.Millisecond, core.Group: 1200 * time.Millisecond},
 			TypingFor:  10 * time.Second,
 			Limits:     a.config.Limits,
-			Support:    support,
+			Support:    can,
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/core"
 )
@@ -42,16 +43,25 @@ func (p *pending) kind() int {
 	return answerDeferred
 }
 
-// answers are the interactions of the last minutes by the envelope they became. They
-// live in memory: after a restart, and on another node, an answer is an ordinary
-// message.
+// answers are the interactions of the last minutes by the envelope they became. With a
+// journal they outlive the process; on another node an answer is an ordinary message.
 type answers struct {
-	mu    sync.Mutex
-	byID  map[core.EnvelopeID]*pending
-	order []core.EnvelopeID
+	mu      sync.Mutex
+	byID    map[core.EnvelopeID]*pending
+	order   []core.EnvelopeID
+	journal *journal
 }
 
-func newAnswers() *answers { return &answers{byID: map[core.EnvelopeID]*pending{}} }
+// newAnswers makes answers with those that the journal at path has; "" is for no journal.
+func newAnswers(path string, now time.Time, log zerolog.Logger) *answers {
+	a := &answers{byID: map[core.EnvelopeID]*pending{}, journal: newJournal(path, log)}
+	for _, l := range a.journal.read() {
+		if now.Sub(l.Began) < tokenLife && a.byID[l.Envelope] == nil {
+			a.keep(l.Envelope, l.pending())
+		}
+	}
+	return a
+}
 
 // add keeps an interaction. One that is known already is given back.
 func (a *answers) add(id core.EnvelopeID, p *pending) *pending {
@@ -60,6 +70,26 @@ func (a *answers) add(id core.EnvelopeID, p *pending) *pending {
 	if known := a.byID[id]; known != nil {
 		return known
 	}
+	a.keep(id, p)
+	if !a.journal.add(p.line(id)) {
+		a.journal.rewrite(a.lines())
+	}
+	return p
+}
+
+// lines are the interactions as the journal has them; mu is held, or nobody else is there.
+func (a *answers) lines() []line {
+	var out []line
+	for _, id := range a.order {
+		if p := a.byID[id]; p != nil {
+			out = append(out, p.line(id))
+		}
+	}
+	return out
+}
+
+// keep remembers an interaction and forgets those of long ago; mu is held.
+func (a *answers) keep(id core.EnvelopeID, p *pending) {
 	for len(a.order) > 0 {
 		oldest, ok := a.byID[a.order[0]]
 		if ok && len(a.order) < maxPending && p.began.Sub(oldest.began) < tokenLife {
@@ -70,7 +100,6 @@ func (a *answers) add(id core.EnvelopeID, p *pending) *pending {
 	}
 	a.byID[id] = p
 	a.order = append(a.order, id)
-	return p
 }
 
 // find gives the interaction an envelope came from while it can be answered.

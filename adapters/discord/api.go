@@ -11,7 +11,9 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/transport"
+	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/core/secret"
 )
 
@@ -59,9 +61,9 @@ func newAPI(account string, c *Config, client *http.Client) (*api, error) {
 type request struct {
 	// op names the call in errors.
 	op, method, url string
-	// body is sent as JSON, nil for none; with contentType it is raw bytes.
-	body        any
-	contentType string
+	// body is sent as JSON, form as it is; nil for none.
+	body any
+	form *transport.Form
 	// leaves is true for calls that leave or change a message.
 	leaves bool
 }
@@ -69,28 +71,29 @@ type request struct {
 // call makes one call and decodes its result into result (nil to ignore it). The
 // error is a fault.
 func (a *api) call(ctx context.Context, r request, result any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	limit := callTimeout
+	if r.form != nil {
+		limit += adapters.FileTime(r.form.Size)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	data, raw := r.body.([]byte)
-	if r.contentType == "" {
-		r.contentType = "application/json"
-	}
-	if !raw && r.body != nil {
-		var err error
-		if data, err = json.Marshal(r.body); err != nil {
-			return permanent(r.op, "the request has no JSON form: %w", err)
-		}
-	}
 	record := &recorder{base: a.base, next: a.http.Transport}
 	client := *a.http
 	client.Transport = record
-	// A limiter of its own: the one of the session makes calls wait without heeding
-	// their context.
-	bucket := discordgo.NewRatelimiter().LockBucket(r.op)
-	body, err := a.session.RequestWithLockedBucket(r.method, r.url, r.contentType, data, bucket, 0,
-		discordgo.WithClient(&client), discordgo.WithRetryOnRatelimit(false), discordgo.WithRestRetries(0),
-		func(cfg *discordgo.RequestConfig) { cfg.Request = cfg.Request.WithContext(record.trace.Follow(ctx)) })
-	if err != nil {
+	var body []byte
+	var err error
+	if r.form != nil {
+		body, err = a.carry(record.trace.Follow(ctx), r, &client)
+	} else {
+		body, err = a.plain(record.trace.Follow(ctx), r, &client)
+	}
+	var known *fault.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case err != nil && r.form != nil && r.form.Err() != nil:
+		return r.form.Err()
+	case err != nil:
 		return a.answer(ctx, r, record, body, err).fault(a.account)
 	}
 	if result == nil {
@@ -102,9 +105,29 @@ func (a *api) call(ctx context.Context, r request, result any) error {
 	return nil
 }
 
+// plain makes a call through discordgo.
+func (a *api) plain(ctx context.Context, r request, client *http.Client) ([]byte, error) {
+	var data []byte
+	if r.body != nil {
+		var err error
+		if data, err = json.Marshal(r.body); err != nil {
+			return nil, permanent(r.op, "the request has no JSON form: %w", err)
+		}
+	}
+	// A limiter of its own: the one of the session makes calls wait without heeding
+	// their context.
+	bucket := discordgo.NewRatelimiter().LockBucket(r.op)
+	return a.session.RequestWithLockedBucket(r.method, r.url, "application/json", data, bucket, 0,
+		discordgo.WithClient(client), discordgo.WithRetryOnRatelimit(false), discordgo.WithRestRetries(0),
+		func(cfg *discordgo.RequestConfig) { cfg.Request = cfg.Request.WithContext(ctx) })
+}
+
 // answer sorts out what became of a call that failed.
 func (a *api) answer(ctx context.Context, r request, record *recorder, body []byte, err error) answer {
 	out := answer{op: r.op, leaves: r.leaves, status: record.status, sent: record.sent(ctx)}
+	if r.form != nil && record.status == 0 && !r.form.Whole() {
+		out.sent = false
+	}
 	if record.status != 0 {
 		out.wait = headerSeconds(record.header, "Retry-After")
 		out.scope = record.header.Get("X-RateLimit-Scope")

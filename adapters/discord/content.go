@@ -11,14 +11,19 @@ import (
 // content reads the parts of a message, and whether its words mean the bot.
 func (r reader) content(m *message) (parts []core.Part, addressed bool) {
 	text, mentions, addressed := r.words(m)
+	caption := ""
 	if name, args, ok := commandOf(text); ok && (m.GuildID == "" || addressed || len(mentions) == 0) {
 		parts = append(parts, core.Command{Name: name, Args: args})
 		addressed = true
+	} else if len(m.Attachments) > 0 {
+		caption = text // of the first file
 	} else if text != "" {
 		parts = append(parts, core.Text{Text: text})
 	}
 	for _, a := range m.Attachments {
-		parts = append(parts, a.media(m.ChannelID, m.ID))
+		media := a.media(m.ChannelID, m.ID)
+		media.Caption, caption = caption, ""
+		parts = append(parts, media)
 	}
 	parts = append(parts, mentions...)
 	for _, has := range []struct {

@@ -62,7 +62,7 @@ func (s *simulated) adapter(change ...func(*adapters.Settings, *discord.Config))
 	c.Token, c.APIURL, c.ApplicationID, c.PublicKey = secret.New(token), s.url, application, s.PublicKey()
 	client := &http.Client{Transport: &http.Transport{}}
 	s.t.Cleanup(client.CloseIdleConnections)
-	settings := adapters.Settings{Account: "dc", Config: c, Client: client, Log: zerolog.Nop()}
+	settings := adapters.Settings{Account: "dc", Config: c, Client: client, Log: zerolog.Nop(), Blobs: adaptertest.Blobs()}
 	for _, f := range change {
 		f(&settings, c)
 	}
@@ -110,8 +110,45 @@ func (s *simulated) SayTwice(chat core.ChatID, text string) {
 func (s *simulated) Shown(chat core.ChatID) []string {
 	var out []string
 	for _, p := range s.Server.Shown(string(chat)) {
-		if p.ByBot && !p.Thinking {
+		if p.ByBot && !p.Thinking && len(p.Attachments) == 0 {
 			out = append(out, p.Text)
+		}
+	}
+	return out
+}
+
+func (s *simulated) SayFile(chat core.ChatID, f adaptertest.File) {
+	file := simulator.File{Name: f.Name, Type: f.MIME, Data: f.Content, Voice: f.Kind == core.Voice}
+	host := strings.TrimPrefix(s.url, "http://")
+	var err error
+	if s.slash {
+		_, err = s.Run(simulator.Run{Channel: string(chat), From: s.user(chat), Name: "ask", Text: f.Caption, File: &file, Host: host})
+	} else {
+		_, err = s.Speak(simulator.Utterance{Channel: string(chat), From: s.user(chat), Text: f.Caption, Files: []simulator.File{file}, Host: host})
+	}
+	if err != nil {
+		s.t.Errorf("say: %v", err)
+	}
+}
+
+// ShownFiles are those of the bot. Discord makes no voice message of a sound that a bot
+// sends; by its type the suite can tell what it was.
+func (s *simulated) ShownFiles(chat core.ChatID) []adaptertest.File {
+	var out []adaptertest.File
+	for _, p := range s.Server.Shown(string(chat)) {
+		for _, a := range p.Attachments {
+			if !p.ByBot {
+				continue
+			}
+			f := adaptertest.File{Kind: core.Document, Name: a.Filename, MIME: a.ContentType, Caption: p.Text}
+			switch family, _, _ := strings.Cut(a.ContentType, "/"); {
+			case a.ContentType == "audio/ogg":
+				f.Kind = core.Voice
+			case family != "application":
+				f.Kind = core.MediaKind(family)
+			}
+			f.Content, _ = s.FileBytes(a.ID)
+			out = append(out, f)
 		}
 	}
 	return out

@@ -14,6 +14,10 @@
 // stored message on. Edits, deletes and reactions of such a gap are lost; Discord
 // has no way to ask for them.
 //
+// That is paced, obeys a 429 where it stands, and reaches as far as the 200 channels
+// that were written in last. Interactions of a gap are lost too, and what was said in
+// channels the bot never saw.
+//
 // With session_file the session and those places survive the process. Without it a
 // restart begins a new session, and what people say between is not seen.
 //
@@ -21,7 +25,11 @@
 // http.Handler: Ed25519 signature and age are checked on the raw body before it is
 // parsed. An interaction is answered "deferred" after Inbox.Accept returned nil;
 // Discord gives three seconds for that and delivers an interaction only once, so a
-// person sees a failure when the inbox refuses.
+// person sees a failure when the inbox refuses. The tokens of deferred answers are kept
+// in a file (journal.go) for the quarter of an hour that Discord takes them: after a crash
+// the answer still takes the place of its "thinking". A token that is not there, or that
+// Discord does not know because our "deferred" never reached it, makes the answer an
+// ordinary message.
 //
 // # Going out
 //
@@ -30,7 +38,8 @@
 // in it, with enforce_nonce: sent again within some minutes it is the same message.
 // That is why Reconcile says "not found" so readily: to send again is harmless. Only
 // answers to interactions carry none; those are looked up in the history by the
-// interaction they answer.
+// interaction they answer. Files of the hub are posted with their message as a stream
+// (upload.go), past discordgo, which holds a body in memory.
 //
 // Calls go through discordgo's REST transport with a rate limiter of its own for each
 // call, so that none waits for another in there: waits belong to adapters.Limiter.

@@ -74,6 +74,9 @@ const (
 	typeReply   = 19
 )
 
+// flagLoading marks the message that says that an answer will come.
+const flagLoading = 1 << 7
+
 type deletion struct {
 	ID        string   `json:"id"`
 	IDs       []string `json:"ids"`

@@ -15,6 +15,13 @@ import (
 // (https://docs.discord.com/developers/topics/opcodes-and-status-codes#json).
 const codeAlreadyAnswered = 40060
 
+// missing are what the bot lacks where Discord says only that something is, and where a
+// human gives it.
+var missing = map[int]string{
+	50001: "the bot may not see this channel; invite it to the server with the scopes bot and applications.commands (" + console + ", page OAuth2), and allow its role to View Channel",
+	50013: "the bot's role lacks a permission here; give it Send Messages, Send Messages in Threads, Attach Files and Read Message History (Server Settings, Roles)",
+}
+
 // console is where a human finds everything an error may send them to.
 const console = "https://discord.com/developers/applications"
 
@@ -86,6 +93,9 @@ func (a answer) fault(account string) *fault.Error {
 	case a.spoke && a.status >= http.StatusBadRequest:
 		// Unknown channel, missing access, a person who takes no messages: the same
 		// each time.
+		if hint := missing[a.code]; hint != "" {
+			cause = fmt.Errorf("account %s: %s (%w)", account, hint, cause)
+		}
 		return fault.New(fault.Permanent, a.op, cause)
 	case a.status >= http.StatusMultipleChoices:
 		return fault.New(fault.Retryable, a.op, a.silence(cause))

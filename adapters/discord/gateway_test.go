@@ -72,6 +72,19 @@ func (in *inbox) nth(i int) core.Envelope {
 	return in.got[i]
 }
 
+// awaitAny waits for so many messages, in whatever order.
+func (in *inbox) awaitAny(t *testing.T, n int) {
+	t.Helper()
+	deadline := time.After(patience)
+	for len(in.texts()) < n {
+		select {
+		case <-in.bell:
+		case <-deadline:
+			t.Fatalf("stored %q, want %d", in.texts(), n)
+		}
+	}
+}
+
 func (in *inbox) await(t *testing.T, want ...string) {
 	t.Helper()
 	deadline := time.After(patience)
@@ -284,6 +297,40 @@ func TestSessionFile(t *testing.T) {
 			supervise(t, second, in)
 			in.await(t, want...)
 		})
+	}
+}
+
+// While it catches up it waits as it is told, in the session it has: each new one counts.
+func TestCatchUpIsPatient(t *testing.T) {
+	s := newSimulated(t, simulator.Options{})
+	a, in := s.adapter(), newInbox()
+	chats := []core.ChatID{s.Chat(0).Chat, s.Chat(1).Chat}
+	stop, _ := run(t, a, in)
+	s.connected()
+	for i, chat := range chats {
+		s.Say(chat, "before "+string(rune('a'+i)))
+	}
+	in.awaitAny(t, 2)
+	stop()
+	s.ForgetSessions()
+	for i, chat := range chats {
+		s.Say(chat, "meanwhile "+string(rune('a'+i)))
+	}
+	s.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Call: "list_messages", Channel: string(chats[1]), RetryAfter: 0.05, Count: 3})
+	s.Inject(simulator.Fault{Kind: simulator.FaultError, Call: "list_messages", Channel: string(chats[0]), Status: 403, Code: 50001, Message: "Missing Access"})
+	supervise(t, a, in)
+	in.awaitAny(t, 3)
+	if got := in.texts(); got[2] != "meanwhile b" {
+		t.Errorf("stored %q", got)
+	}
+	begun := 0
+	for _, c := range s.Calls() {
+		if c.Name == "gateway_bot" {
+			begun++
+		}
+	}
+	if begun > 3 { // the first, the one to resume, the one that began anew
+		t.Errorf("%d connections", begun)
 	}
 }
 

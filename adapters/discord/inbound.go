@@ -236,7 +236,7 @@ func (r reader) interaction(i *interaction, now time.Time) core.Envelope {
 // the one that is only there to say some.
 func commandParts(i *interaction) []core.Part {
 	var words []string
-	var media []core.Part
+	var media []core.Media
 	var walk func(options []option, depth int)
 	walk = func(options []option, depth int) {
 		for _, o := range options {
@@ -256,13 +256,21 @@ func commandParts(i *interaction) []core.Part {
 	walk(i.Data.Options, 0)
 	args := strings.Join(words, " ")
 	name := strings.ToLower(i.Data.Name)
-	if name == talkCommand && (args != "" || len(media) > 0) {
-		if args != "" {
-			media = append([]core.Part{core.Text{Text: args}}, media...)
-		}
-		return media
+	said := core.Part(core.Command{Name: name, Args: args})
+	if name == talkCommand && args != "" {
+		said = core.Text{Text: args}
 	}
-	return append([]core.Part{core.Command{Name: name, Args: args}}, media...)
+	if name == talkCommand && len(media) > 0 {
+		media[0].Caption, said = args, nil
+	}
+	var parts []core.Part
+	if said != nil {
+		parts = append(parts, said)
+	}
+	for _, m := range media {
+		parts = append(parts, m)
+	}
+	return parts
 }
 
 func optionText(value json.RawMessage) string {

@@ -50,15 +50,9 @@ func prepare(runs []document.Run) []document.Run {
 
 // pieces cuts a document into what one message each can hold.
 func pieces(runs []document.Run, limit int) [][]document.Run {
-	var out [][]document.Run
-	for _, piece := range document.Split(runs, limit, length) {
-		if limit > 1 && utf8.RuneCountInString(render(piece)) > maxText {
-			out = append(out, pieces(piece, max(min(limit, length(document.Text(piece)))/2, 1))...)
-			continue
-		}
-		out = append(out, piece)
-	}
-	return out
+	return document.SplitShown(runs, limit, length, func(piece []document.Run) int {
+		return utf8.RuneCountInString(render(piece))
+	}, maxText)
 }
 
 // marks are the styles that need nothing but their mark on both sides, outermost first

@@ -30,6 +30,12 @@ var locales = map[string]string{
 	"hi": "hi", "th": "th", "zh": "zh-CN", "zh-CN": "zh-CN", "zh-TW": "zh-TW", "ja": "ja", "ko": "ko",
 }
 
+// Types of arguments.
+const (
+	optionString = 3
+	optionFile   = 11
+)
+
 // applicationCommand is a slash command with one argument.
 type applicationCommand struct {
 	Name         string            `json:"name"`
@@ -43,12 +49,11 @@ type commandOption struct {
 	Type        int    `json:"type"`
 	Name        string `json:"name"`
 	Description string `json:"description"`
-	Required    bool   `json:"required"`
 }
 
 // SetCommands implements adapters.Menu: the application's global commands become
 // these, each with one text as its argument, and one for people who just want to
-// say something where the bot does not read along. A command whose name Discord
+// say something, or send a file, where the bot does not read along. A command whose name Discord
 // cannot show is left out; it still works when written.
 func (a *Adapter) SetCommands(ctx context.Context, commands []adapters.MenuCommand) error {
 	application, err := a.application(ctx)
@@ -61,17 +66,19 @@ func (a *Adapter) SetCommands(ctx context.Context, commands []adapters.MenuComma
 }
 
 func menu(commands []adapters.MenuCommand) []applicationCommand {
-	list := []applicationCommand{made(talkCommand, map[string]string{menuLanguage: "Say something to the bot"}, true)}
+	talk := made(talkCommand, map[string]string{menuLanguage: "Say something to the bot"})
+	talk.Options = append(talk.Options, commandOption{Type: optionFile, Name: "file", Description: "A file to send with it"})
+	list := []applicationCommand{talk}
 	for _, c := range commands {
 		known := slices.ContainsFunc(list, func(o applicationCommand) bool { return o.Name == c.Name })
 		if menuShape.MatchString(c.Name) && !known && len(list) < maxCommands {
-			list = append(list, made(c.Name, c.Help, false))
+			list = append(list, made(c.Name, c.Help))
 		}
 	}
 	return list
 }
 
-func made(name string, help map[string]string, required bool) applicationCommand {
+func made(name string, help map[string]string) applicationCommand {
 	c := applicationCommand{Name: name, Type: 1, Description: describe(help[menuLanguage], name)}
 	for tag, text := range help {
 		if locale := locales[tag]; locale != "" && text != "" {
@@ -81,7 +88,7 @@ func made(name string, help map[string]string, required bool) applicationCommand
 			c.Descriptions[locale] = describe(text, name)
 		}
 	}
-	c.Options = []commandOption{{Type: 3, Name: "text", Description: "What to say", Required: required}}
+	c.Options = []commandOption{{Type: optionString, Name: "text", Description: "What to say"}}
 	return c
 }
 

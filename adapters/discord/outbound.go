@@ -191,9 +191,10 @@ func location(l core.Location) []document.Run {
 	}
 }
 
-// mediaMessages posts a file again. A caption that is too long follows as text.
+// mediaMessages posts a file of the hub, or one that was posted before. A caption that is
+// too long follows as text.
 func mediaMessages(m core.Media) ([]outgoing, error) {
-	if _, err := parseFile(m.File); err != nil {
+	if _, err := parseFile(m.File); err != nil && m.Blob == "" {
 		return nil, permanent("send", "the file of a %s is %w", m.Kind, err)
 	}
 	caption := pieces([]document.Run{{Text: m.Caption}}, maxText)
@@ -279,11 +280,11 @@ type payload struct {
 	Nonce           string      `json:"nonce,omitempty"`
 	EnforceNonce    bool        `json:"enforce_nonce,omitempty"`
 	Reference       *reference  `json:"message_reference,omitempty"`
-	Attachments     []upload    `json:"attachments,omitempty"`
+	Attachments     []attached  `json:"attachments,omitempty"`
 }
 
-// upload names a file that comes with the call.
-type upload struct {
+// attached names a file that comes with the call.
+type attached struct {
 	ID       int    `json:"id"`
 	Filename string `json:"filename"`
 }

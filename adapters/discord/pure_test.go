@@ -177,6 +177,17 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// A text that is too long only with its marks is cut no shorter than it must be.
+func TestMarkedPiecesAreFull(t *testing.T) {
+	t.Parallel()
+	cut := pieces(prepare(document.Parse(strings.Repeat("**bold** and _word_ ", 1000))), maxText)
+	for i, p := range cut[:len(cut)-1] {
+		if n := utf8.RuneCountInString(render(p)); n > maxText || n < maxText*9/10 {
+			t.Errorf("piece %d has %d letters", i, n)
+		}
+	}
+}
+
 func TestNonce(t *testing.T) {
 	t.Parallel()
 	r := core.Reply{ID: "e.0", Final: true}
@@ -227,6 +238,17 @@ func TestAnswersBecomeFaults(t *testing.T) {
 				t.Errorf("class %s, wait %v, scope %v, unsure %v", fault.ClassOf(err), fault.Wait(err), fault.ScopeOf(err), fault.IsUnsure(err))
 			}
 		})
+	}
+}
+
+// What the bot lacks is named, with where to give it.
+func TestMissingRightsAreNamed(t *testing.T) {
+	t.Parallel()
+	for code, says := range map[int]string{50001: "applications.commands", 50013: "Attach Files"} {
+		err := answer{status: 403, spoke: true, code: code, message: "Missing"}.fault("dc")
+		if fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), says) || !refused(err).is(code) {
+			t.Errorf("code %d: %v", code, err)
+		}
 	}
 }
 
@@ -313,6 +335,20 @@ func FuzzFileRef(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		if ref, err := parseFile(core.FileRef(s)); err == nil && ref.mint() != core.FileRef(s) {
 			t.Fatalf("%q is read as %+v", s, ref)
+		}
+	})
+}
+
+// FuzzJournal: whatever a file holds, what is read of it can be used.
+func FuzzJournal(f *testing.F) {
+	f.Add([]byte(`{"envelope":"e","id":"1","token":"t","application":"2","began":"2026-01-02T03:04:05Z"}` + "\n" + `{"envelope":"half`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, l := range linesOf(data) {
+			p := l.pending()
+			<-p.deferred
+			if l.Envelope == "" || p.token == "" || p.line(l.Envelope) != l {
+				t.Fatalf("%+v is read as %+v", l, p.line(l.Envelope))
+			}
 		}
 	})
 }

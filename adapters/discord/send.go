@@ -1,14 +1,9 @@
 package discord
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,10 +14,6 @@ import (
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
-
-// maxUpload is the largest file a bot may post where nobody paid for more
-// (https://docs.discord.com/developers/reference#uploading-files).
-const maxUpload = 10 << 20
 
 var (
 	errNoMessage   = errors.New("the answer names no message")
@@ -52,12 +43,7 @@ func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) 
 		p.Reference = &reference{MessageID: string(r.InReplyTo)}
 	}
 	call := request{op: "send", method: http.MethodPost, url: discordgo.EndpointChannelMessages(channel), body: p, leaves: true}
-	if m.media != nil {
-		if call, err = a.withFile(ctx, call, p, *m.media); err != nil {
-			return core.Receipt{}, err
-		}
-	}
-	receipt, err := a.leave(ctx, call)
+	receipt, err := a.leaveWith(ctx, call, m, p)
 	receipt.More = more && err == nil
 	return receipt, err
 }
@@ -72,44 +58,6 @@ func (a *Adapter) leave(ctx context.Context, call request) (core.Receipt, error)
 		return core.Receipt{}, fault.New(fault.Retryable, call.op, errNoMessage, fault.Unsure())
 	}
 	return core.Receipt{Message: core.MessageID(result.ID), At: moment(result.Timestamp, idTime(result.ID, a.now()))}, nil
-}
-
-// withFile makes the call a form that carries the file.
-func (a *Adapter) withFile(ctx context.Context, call request, p payload, m core.Media) (request, error) {
-	body, err := a.Fetch(ctx, m.File, maxUpload)
-	if err != nil {
-		return call, err
-	}
-	data, err := io.ReadAll(body)
-	if err = errors.Join(err, body.Close()); err != nil {
-		var known *fault.Error
-		if errors.As(err, &known) {
-			return call, known
-		}
-		return call, fault.New(fault.Retryable, "fetch", err)
-	}
-	name := m.Name
-	if name == "" {
-		name = string(m.Kind)
-	}
-	p.Attachments = []upload{{Filename: name}}
-	fields, err := json.Marshal(p)
-	if err != nil {
-		return call, fault.New(fault.Bug, call.op, err)
-	}
-	var form bytes.Buffer
-	w := multipart.NewWriter(&form)
-	// Writing to memory does not fail.
-	_ = w.WriteField("payload_json", string(fields))
-	head := textproto.MIMEHeader{}
-	head.Set("Content-Disposition", `form-data; name="files[0]"; filename="`+strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "", "\n", "").Replace(name)+`"`)
-	head.Set("Content-Type", "application/octet-stream")
-	if part, err := w.CreatePart(head); err == nil {
-		_, _ = part.Write(data)
-	}
-	_ = w.Close()
-	call.body, call.contentType = form.Bytes(), w.FormDataContentType()
-	return call, nil
 }
 
 // Edit implements adapters.Editor. Only texts can be edited into each other.
@@ -161,13 +109,7 @@ func (a *Adapter) respond(ctx context.Context, i *pending, r core.Reply, m outgo
 	if original(r) {
 		call.method, call.url = http.MethodPatch, discordgo.EndpointWebhookMessage(i.application, i.token, "@original")
 	}
-	if m.media != nil {
-		var err error
-		if call, err = a.withFile(ctx, call, p, *m.media); err != nil {
-			return core.Receipt{}, err
-		}
-	}
-	receipt, err := a.leave(ctx, call)
+	receipt, err := a.leaveWith(ctx, call, m, p)
 	if no := refused(err); no != nil && no.status == http.StatusNotFound {
 		if a.now().Sub(i.began) < deferralGrace {
 			// Our "deferred" is on its way and not there yet.
@@ -222,7 +164,8 @@ func (a *Adapter) Reconcile(ctx context.Context, r core.Reply) (core.Receipt, bo
 	}
 	content := render(m.runs)
 	for _, h := range history {
-		if h.Interaction == nil || h.Content != content || (h.Interaction.Original == "") != original(r) {
+		if h.Interaction == nil || h.Content != content || (h.Interaction.Original == "") != original(r) ||
+			(m.media != nil) != (len(h.Attachments) > 0) || h.Flags&flagLoading != 0 {
 			continue
 		}
 		if interactionID(a.account, core.KindMessage, h.Interaction.ID) == r.ID.Envelope() {

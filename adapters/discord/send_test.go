@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -145,8 +147,8 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.await(t, "look")
-	media, ok := in.nth(0).Parts[1].(core.Media)
-	if !ok || media.Kind != core.Document || media.Size != 10 || media.Name != "a.txt" {
+	media, ok := in.nth(0).Parts[0].(core.Media)
+	if !ok || media.Kind != core.Document || media.Size != 10 || media.Name != "a.txt" || media.Caption != "look" {
 		t.Fatalf("%+v", in.nth(0).Parts)
 	}
 	body, err := a.Fetch(t.Context(), media.File, 10)
@@ -172,5 +174,61 @@ func TestFiles(t *testing.T) {
 	shown := s.Server.Shown(string(to.Chat))
 	if last := shown[len(shown)-1]; len(last.Attachments) != 1 || last.Attachments[0].Size != 10 || last.Attachments[0].Filename != "a.txt" {
 		t.Errorf("%+v", last)
+	}
+}
+
+// TestAnswerAfterARestart: the token of an interaction outlives the process, and its
+// deferred answer is given by the next one.
+func TestAnswerAfterARestart(t *testing.T) {
+	s := newSimulated(t, simulator.Options{})
+	dir := t.TempDir()
+	life := func() *discord.Adapter {
+		return s.adapter(func(set *adapters.Settings, c *discord.Config) {
+			set.PublicURL, set.StateDir, c.Mode = "https://hub.example/webhooks/dc", dir, discord.ModeInteractions
+		})
+	}
+	first, in, to := life(), newInbox(), s.Chat(0)
+	s.hook(first)
+	s.Serve(first.Webhook(in))
+	s.Say(to.Chat, "one")
+	s.Say(to.Chat, "two")
+	in.await(t, "one", "two")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := s.Wait(ctx, func() bool { return len(s.Server.Shown(string(to.Chat))) == 2 }); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "discord-dc-answers.jsonl")
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`{"envelope":"half`); err != nil { // as a crash leaves it
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	second := life()
+	s.Serve(second.Webhook(in))
+	s.Say(to.Chat, "three")
+	in.await(t, "one", "two", "three")
+	if err := s.Wait(ctx, func() bool { return len(s.Server.Shown(string(to.Chat))) == 3 }); err != nil {
+		t.Fatal(err)
+	}
+	third := life() // what the second wrote anew holds all of them
+	for i, text := range []string{"1", "2", "3"} {
+		r := core.Reply{ID: core.ReplyTo(in.nth(i).ID, 0), Final: true, To: to, Parts: []core.Part{core.Text{Text: text}}}
+		if _, err := third.Send(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shown := s.Server.Shown(string(to.Chat))
+	if len(shown) != 3 || shown[0].Text != "1" || shown[1].Text != "2" || shown[2].Text != "3" || shown[2].Thinking {
+		t.Errorf("%+v", shown)
 	}
 }

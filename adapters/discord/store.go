@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/bwmarrin/discordgo"
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,10 @@ const (
 	batch = 100
 	// page is how many messages one look at a channel's history gives.
 	page = 100
+	// catchUpPace is the pause before each look; catchUpPatience is how long it waits
+	// when Discord asks to.
+	catchUpPace     = 40 * time.Millisecond
+	catchUpPatience = time.Minute
 )
 
 // event is a dispatch on its way into the inbox.
@@ -290,9 +295,7 @@ func (a *Adapter) catchUp(ctx context.Context, in adapters.Inbox) error {
 
 func (a *Adapter) catchUpIn(ctx context.Context, in adapters.Inbox, r recent) error {
 	for {
-		var raw []json.RawMessage
-		address := discordgo.EndpointChannelMessages(r.Channel) + "?limit=100&after=" + r.Last
-		err := a.api.call(ctx, request{op: "catch up", method: http.MethodGet, url: address}, &raw)
+		raw, err := a.behind(ctx, r)
 		if fault.ClassOf(err) == fault.Permanent {
 			return nil // the channel is gone, or closed to the bot
 		}
@@ -320,6 +323,27 @@ func (a *Adapter) catchUpIn(ctx context.Context, in adapters.Inbox, r recent) er
 		}
 		if len(raw) < page {
 			return nil
+		}
+	}
+}
+
+// behind reads a page of what was said behind a message. It leaves most of the account's
+// calls to those who answer people, and waits where Discord asks to: a new connection
+// would begin the session anew.
+func (a *Adapter) behind(ctx context.Context, r recent) (raw []json.RawMessage, err error) {
+	wait := catchUpPace
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, fault.New(fault.Retryable, "catch up", ctx.Err())
+		}
+		address := discordgo.EndpointChannelMessages(r.Channel) + "?limit=100&after=" + r.Last
+		err = a.api.call(ctx, request{op: "catch up", method: http.MethodGet, url: address}, &raw)
+		if wait = fault.Wait(err); fault.ClassOf(err) != fault.RateLimited || wait > catchUpPatience {
+			return raw, err
 		}
 	}
 }

@@ -39,3 +39,26 @@ var support = adapters.Support{
 		},
 	},
 }
+
+// interactionsSupport is the same where Discord tells of slash commands and buttons only:
+// what people say and attach are their arguments.
+var interactionsSupport = adapters.Support{
+	In: adapters.Levels{
+		Native: []adapters.Feature{
+			adapters.FeatureText, adapters.FeatureEmoji, adapters.FeatureThread, adapters.FeatureImage,
+			adapters.FeatureAudio, adapters.FeatureVideo, adapters.FeatureDocument, adapters.FeatureButtons,
+			adapters.FeatureCommand,
+		},
+		Rendered: []adapters.Feature{
+			adapters.FeatureBold, adapters.FeatureItalic, adapters.FeatureStrike, adapters.FeatureCode,
+			adapters.FeatureCodeBlock, adapters.FeatureLink, adapters.FeatureList, adapters.FeatureQuote,
+			adapters.FeatureTable, adapters.FeatureMention, adapters.FeatureVoice,
+		},
+		Unsupported: []adapters.Feature{
+			adapters.FeatureReply, adapters.FeatureEdit, adapters.FeatureDelete, adapters.FeatureReaction,
+			adapters.FeatureSticker, adapters.FeatureAlbum, adapters.FeatureLocation, adapters.FeatureContact,
+			adapters.FeatureTyping, adapters.FeatureStreaming,
+		},
+	},
+	Out: support.Out,
+}

@@ -114,6 +114,9 @@ func TestParse(t *testing.T) {
 		"ordered from 3":   {"3. a\n4. b", []document.Run{{Text: "3. a\n4. b"}}},
 		"code in a list":   {"- a\n\n      x", []document.Run{{Text: "• a\n\n"}, {Text: "x", Style: document.Pre}}},
 		"quote":            {"> a\n>\n> b", []document.Run{{Text: "a\n\nb", Style: document.Quote}}},
+		"quote in a list":  {"- a\n\n  > b\n  > c", []document.Run{{Text: "• a\n\n"}, {Text: "  b\n  c", Style: document.Quote}}},
+		"item of a quote":  {"- > a\n  > b\n- c", []document.Run{{Text: "•\n"}, {Text: "  a\n  b", Style: document.Quote}, {Text: "\n• c"}}},
+		"list in a quote":  {"> - a\n> - b", []document.Run{{Text: "• a\n• b", Style: document.Quote}}},
 		"nested list":      {"- a\n  - b\n    c", []document.Run{{Text: "• a\n  • b\n    c"}}},
 		"styled list":      {"- a\n- **b**\n  **c**", []document.Run{{Text: "• a\n• "}, {Text: "b", Style: document.Bold}, {Text: "\n  "}, {Text: "c", Style: document.Bold}}},
 		"tasks":            {"- [x] a\n- [ ] b", []document.Run{{Text: "• ☑ a\n• ☐ b"}}},
@@ -284,6 +287,23 @@ func checkBlocks(t fataler, runs []document.Run, pieces [][]document.Run, limit 
 	}
 }
 
+// checkShown holds a split to what SplitShown promises; with markup every letter shows as two.
+func checkShown(t fataler, runs []document.Run, limit, most int) {
+	t.Helper()
+	shown := func(piece []document.Run) int { return 2 * utf16Units(document.Text(piece)) }
+	var all strings.Builder
+	for i, piece := range document.SplitShown(runs, limit, utf16Units, shown, most) {
+		text := document.Text(piece)
+		if n := utf16Units(text); utf8.RuneCountInString(text) > 1 && (n > limit || 2*n > most) {
+			t.Fatalf("piece %d has %d units, limit %d, shown at most %d", i, n, limit, most)
+		}
+		all.WriteString(text)
+	}
+	if got, want := letters(all.String()), letters(document.Text(runs)); got != want {
+		t.Fatalf("text lost:\n got %q\nwant %q", got, want)
+	}
+}
+
 func TestSplitProperties(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOfN(rapid.SampledFrom([]rune("aab c.\n\n!😀e\u0301\u200d👨世。🇩")), 0, 40, -1)
@@ -298,6 +318,7 @@ func TestSplitProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		runs := rapid.SliceOfN(run, 0, 8).Draw(t, "runs")
 		checkSplit(t, runs, rapid.IntRange(2, 60).Draw(t, "limit"))
+		checkShown(t, runs, rapid.IntRange(2, 60).Draw(t, "words"), rapid.IntRange(4, 90).Draw(t, "most"))
 	})
 }
 

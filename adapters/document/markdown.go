@@ -116,22 +116,31 @@ func (w walker) list(n *ast.List, l look) []Run {
 			mark = strconv.Itoa(number) + ". "
 			number++
 		}
-		body := indent(w.blocks(item, l, gap), strings.Repeat(" ", utf8.RuneCountInString(mark)))
+		by := strings.Repeat(" ", utf8.RuneCountInString(mark))
+		body := indent(w.blocks(item, l, gap), by)
 		if len(out) > 0 {
 			out = append(out, Run{Text: gap, Style: l.style})
 		}
 		out = append(out, Run{Text: mark, Style: l.style})
-		if len(body) > 0 && body[0].Style.Has(Pre) {
+		if len(body) > 0 && body[0].Style.Has(Pre) || quotes(out, body) {
 			// A block cannot begin behind a mark.
 			out[len(out)-1].Text = strings.TrimSuffix(out[len(out)-1].Text, " ") + "\n"
+			if !body[0].Style.Has(Pre) {
+				body[0].Text = by + body[0].Text
+			}
 		}
 		out = append(out, body...)
 	}
 	return out
 }
 
+// quotes tells whether a quotation begins where next goes on behind runs.
+func quotes(runs, next []Run) bool {
+	return len(runs) > 0 && len(next) > 0 && next[0].Style.Has(Quote) && !runs[len(runs)-1].Style.Has(Quote)
+}
+
 // indent puts spaces behind every line end outside of code, so that what follows
-// stands under the text of its item.
+// stands under the text of its item. Those before a quotation are part of it.
 func indent(runs []Run, by string) []Run {
 	for i := range runs {
 		if runs[i].Style.Has(Pre) {
@@ -143,7 +152,10 @@ func indent(runs []Run, by string) []Run {
 			begins := j > 0 && line != "" && line != "\n"
 			// The end of a run is the beginning of a line when the next run is text on it.
 			begins = begins || (j > 0 && line == "" && i+1 < len(runs) && !runs[i+1].Style.Has(Pre) && !strings.HasPrefix(runs[i+1].Text, "\n"))
-			if begins {
+			switch {
+			case begins && line == "" && quotes(runs[:i+1], runs[i+1:]):
+				runs[i+1].Text = by + runs[i+1].Text
+			case begins:
 				b.WriteString(by)
 			}
 			b.WriteString(line)

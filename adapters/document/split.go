@@ -18,6 +18,13 @@ import (
 // White space at a cut is dropped, nothing else is; there are no blank pieces. A
 // rune that alone is over the limit is a piece of its own.
 func Split(runs []Run, limit int, measure func(string) int) [][]Run {
+	return SplitShown(runs, limit, measure, func([]Run) int { return 0 }, 0)
+}
+
+// SplitShown cuts as Split does, into pieces that also fit as they are shown: shown measures
+// a piece with its markup, which may be most. A piece that is longer is cut shorter, by
+// about as much as it must.
+func SplitShown(runs []Run, limit int, measure func(string) int, shown func(piece []Run) int, most int) [][]Run {
 	s := newSplitter(runs, limit, measure)
 	var pieces [][]Run
 	for pos := 0; pos < len(s.text); {
@@ -25,11 +32,11 @@ func Split(runs []Run, limit int, measure func(string) int) [][]Run {
 		if pos == len(s.text) {
 			break
 		}
-		end, next := s.cut(pos)
-		if piece := s.slice(pos, end); strings.TrimSpace(Text(piece)) != "" {
+		var piece []Run
+		piece, pos = s.fit(pos, max(limit, 1), shown, most)
+		if strings.TrimSpace(Text(piece)) != "" {
 			pieces = append(pieces, piece)
 		}
-		pos = next
 	}
 	return pieces
 }
@@ -111,6 +118,21 @@ func (s *splitter) cut(pos int) (end, next int) {
 	}
 	at := s.outside(pos, reach)
 	return s.trim(pos, at), at
+}
+
+// fit takes the piece at pos, and gives where the next one begins.
+func (s *splitter) fit(pos, limit int, shown func([]Run) int, most int) (piece []Run, next int) {
+	s.limit = limit
+	for {
+		end, next := s.cut(pos)
+		piece = s.slice(pos, end)
+		length := shown(piece)
+		if length <= most || s.limit == 1 {
+			return piece, next
+		}
+		words := min(s.limit, s.measure(s.text[pos:end]))
+		s.limit = max(min(words*most/length, words-1), 1)
+	}
 }
 
 // reach is how far a piece from pos can go: at least one rune, and not between a

@@ -12,6 +12,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -45,21 +46,31 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		account:  s.Account,
 		config:   *c,
 		api:      newAPI(string(s.Account), c, s.Client),
+		blobs:    s.Blobs,
 		observer: s.Observer,
 		log:      s.Log,
 		now:      time.Now,
+		paces:    newPaces(),
 	}, nil
 }
 
 // Adapter is one app in one workspace. Make it with Factory().New.
 type Adapter struct {
-	account  core.Account
-	config   Config
-	api      *api
-	observer core.Observer
-	log      zerolog.Logger
-	now      func() time.Time
-	threads  threads
+	account    core.Account
+	config     Config
+	api        *api
+	observer   core.Observer
+	log        zerolog.Logger
+	now        func() time.Time
+	blobs      blobs.Opener
+	threads    threads
+	uploads    recent[pieceKey, uploaded]
+	askers     recent[address, asker]
+	people     directory
+	responders recent[core.EnvelopeID, responder]
+	// streams has the words of drafts that are streams, by their messages.
+	streams recent[address, string]
+	paces   *paces
 	// noStatus is set when the app may not show that it is typing.
 	noStatus atomic.Bool
 
@@ -79,7 +90,7 @@ var (
 	_ adapters.Config     = (*Config)(nil)
 )
 
-// draftEvery keeps the edits of drafts inside chat.update's 50 a minute.
+// draftEvery is how often a draft grows; all drafts together keep to paces.
 const draftEvery = 1200 * time.Millisecond
 
 // Describe implements adapters.Adapter.
@@ -140,6 +151,7 @@ func (a *Adapter) identify(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.people.set(who.UserID, person{name: who.User, handle: who.User})
 	a.me = reader{team: who.TeamID, self: who.UserID, bot: who.BotID}
 	return nil
 }
@@ -155,8 +167,16 @@ func (a *Adapter) whoami() reader {
 
 // store makes the envelope of a delivery and stores it.
 func (a *Adapter) store(ctx context.Context, in adapters.Inbox, d incoming) error {
-	e := a.joined(ctx, a.whoami().envelope(d, a.now()))
+	if d.odd {
+		a.log.Warn().Str("kind", d.what).Msg("delivery of an unknown shape kept as it is")
+		a.refuse(fault.New(fault.Permanent, "read delivery", errNotJSON))
+	}
+	r := a.whoami()
+	r.people = a.named(ctx, d)
+	e := a.joined(ctx, r.envelope(d, a.now()))
 	e.Trace = core.NewTraceID()
+	a.heardFrom(e)
+	a.mayRespond(e, d.responseURL())
 	return in.Accept(ctx, e)
 }
 

@@ -107,10 +107,7 @@ func (a *api) ask(ctx context.Context, method string, args url.Values, out any) 
 // read takes an answer apart as the library does.
 func read(resp *http.Response, data []byte, out any) error {
 	if resp.StatusCode == http.StatusTooManyRequests {
-		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-		if err == nil {
-			return &slackgo.RateLimitedError{RetryAfter: time.Duration(seconds) * time.Second}
-		}
+		return &slackgo.RateLimitedError{RetryAfter: waitOf(resp)}
 	}
 	if resp.StatusCode != http.StatusOK {
 		return slackgo.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
@@ -123,6 +120,15 @@ func read(resp *http.Response, data []byte, out any) error {
 		return slackgo.SlackErrorResponse{Err: v.Error, Needed: v.Needed}
 	}
 	return json.Unmarshal(data, out)
+}
+
+// waitOf is how long an answer tells to wait; a second when it does not say.
+func waitOf(resp *http.Response) time.Duration {
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if err != nil || seconds < 1 {
+		return time.Second
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // trackKey finds the track of a call in its context.

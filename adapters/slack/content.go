@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -11,16 +12,26 @@ import (
 func (r reader) content(e *event, private bool) (parts []core.Part, mentioned bool) {
 	w := r.words(e.Text)
 	mentioned = w.self
+	caption := ""
 	if command, ok := w.command(private); ok {
 		parts = append(parts, command)
-	} else if w.text != "" {
-		parts = append(parts, core.Text{Text: w.text})
+	} else {
+		caption = w.text
 	}
-	parts = append(parts, w.mentions...)
+	// The words with files are the caption of the first.
+	var files []core.Part
 	for _, f := range e.Files {
-		parts = append(parts, f.part())
+		p := f.part()
+		if m, ok := p.(core.Media); ok {
+			m.Caption, caption = caption, ""
+			p = m
+		}
+		files = append(files, p)
 	}
-	return parts, mentioned
+	if caption != "" {
+		parts = append(parts, core.Text{Text: caption})
+	}
+	return append(append(parts, w.mentions...), files...), mentioned
 }
 
 // words is a text without its markup.
@@ -86,10 +97,7 @@ func (r reader) reference(inside string) (shown string, mention *core.Mention) {
 	switch {
 	case strings.HasPrefix(target, "@"):
 		id := target[1:]
-		name := strings.TrimPrefix(label, "@")
-		if name == "" {
-			name = id
-		}
+		name := cmp.Or(strings.TrimPrefix(label, "@"), r.people[id].name, id)
 		return "@" + name, &core.Mention{User: core.UserID(id), Name: name, Self: r.self != "" && id == r.self}
 	case strings.HasPrefix(target, "#"):
 		if label != "" {

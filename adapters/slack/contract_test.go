@@ -84,6 +84,42 @@ func (s *simulated) Delete(chat core.ChatID, message core.MessageID) {
 	}
 }
 
+func (s *simulated) SayFile(chat core.ChatID, f adaptertest.File) {
+	u := simulator.Upload{Name: f.Name, MIME: f.MIME, Bytes: f.Content}
+	if f.Kind == core.Voice {
+		u.Subtype = "slack_audio"
+	}
+	if _, err := s.sim.SayFile(string(chat), "U"+string(chat)[1:], f.Caption, u); err != nil {
+		s.t.Errorf("say: %v", err)
+	}
+}
+
+// ShownFiles are the files that the chat's person can open. Of a sound that a bot sends
+// Slack makes no voice message; by its kind of file the suite can tell what it was.
+func (s *simulated) ShownFiles(chat core.ChatID) []adaptertest.File {
+	var out []adaptertest.File
+	for _, p := range s.sim.Shown(string(chat)) {
+		for _, f := range p.Files {
+			if !p.ByBot {
+				continue
+			}
+			seen, content, err := s.sim.Download("U"+string(chat)[1:], f.ID)
+			if err != nil {
+				s.t.Errorf("download: %v", err)
+			}
+			kind := core.Document
+			switch major, _, _ := strings.Cut(seen.MIME, "/"); {
+			case seen.MIME == "audio/ogg":
+				kind = core.Voice
+			case major != "application":
+				kind = core.MediaKind(major)
+			}
+			out = append(out, adaptertest.File{Kind: kind, Name: seen.Name, MIME: seen.MIME, Caption: p.Text, Content: content})
+		}
+	}
+	return out
+}
+
 func (s *simulated) Fail(f adaptertest.Failure) {
 	fault := simulator.Fault{Method: "chat.postMessage"}
 	switch f.How {
@@ -160,7 +196,7 @@ func newSimulated(mode string, change ...func(*simulator.Options, *slack.Config)
 		}
 		config.APIURL = web.URL + "/api/"
 		s.api = config.APIURL
-		a, err := slack.Factory().New(adapters.Settings{Account: "sl", Config: config, PublicURL: hook.URL + "/webhooks/sl", Log: log})
+		a, err := slack.Factory().New(adapters.Settings{Account: "sl", Config: config, PublicURL: hook.URL + "/webhooks/sl", Blobs: adaptertest.Blobs(), Log: log})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,55 +16,113 @@ import (
 	simulator "github.com/parley-hub/parley/simulators/slack"
 )
 
-// TestDelivererLooksBeforeItRepeats: messages that Slack took and whose answers were
-// lost stand once, each piece of a long reply, and nothing is called unsure.
-func TestDelivererLooksBeforeItRepeats(t *testing.T) {
-	r := start(t, slack.ModeEvents, func(_ *simulator.Options, c *slack.Config) { c.Limits = adapters.Limits{} })
-	engine, err := sqliteq.Open(t.Context(), sqliteq.Options{Dir: t.TempDir()})
+// delivery is a Deliverer with the rig's adapter.
+type delivery struct {
+	*adapters.Deliverer
+	t      *testing.T
+	engine *sqliteq.Engine
+	stages chan core.Stage
+}
+
+func (r *rig) deliverer() *delivery {
+	r.t.Helper()
+	engine, err := sqliteq.Open(r.t.Context(), sqliteq.Options{Dir: r.t.TempDir()})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	r.t.Cleanup(func() {
 		if err := engine.Close(); err != nil {
-			t.Error(err)
+			r.t.Error(err)
 		}
 	})
-	stages := make(chan core.Stage, 1000)
-	d := adapters.NewDeliverer(adapters.DelivererOptions{
+	d := &delivery{t: r.t, engine: engine, stages: make(chan core.Stage, 1000)}
+	d.Deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
 		Queue: engine, Adapters: map[core.Account]adapters.Adapter{"sl": r.adapter}, Log: zerolog.Nop(),
-		Observer: core.ObserverFunc(func(e core.Event) { stages <- e.Stage }),
+		Observer: core.ObserverFunc(func(e core.Event) { d.stages <- e.Stage }),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	t.Cleanup(func() {
+	r.t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("deliverer: %v", err)
+			r.t.Errorf("deliverer: %v", err)
 		}
 	})
-	r.sim.Inject(simulator.Fault{Kind: simulator.FaultDropAfter, Method: "chat.postMessage"})
-	r.sim.Inject(simulator.Fault{Kind: simulator.FaultServerErrorAfter, Method: "chat.postMessage", Skip: 1})
-	reply := answer(inChannel(), "first"+strings.Repeat(" word", 1500)+" last")
+	return d
+}
+
+// deliver brings a reply out and gives what was observed on the way.
+func (d *delivery) deliver(reply core.Reply) []core.Stage {
+	d.t.Helper()
 	body, err := core.EncodeReply(reply)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	if _, err := engine.Publish(t.Context(), queue.Lane(reply.To), queue.Item{ID: string(reply.ID), Body: body}); err != nil {
-		t.Fatal(err)
+	if _, err := d.engine.Publish(d.t.Context(), queue.Lane(reply.To), queue.Item{ID: string(reply.ID), Body: body}); err != nil {
+		d.t.Fatal(err)
 	}
 	var seen []core.Stage
-	late, stop := context.WithTimeout(t.Context(), patience)
+	late, stop := context.WithTimeout(d.t.Context(), patience)
 	defer stop()
 	for !slices.Contains(seen, core.StageDelivered) {
 		select {
-		case stage := <-stages:
+		case stage := <-d.stages:
 			seen = append(seen, stage)
 		case <-late.Done():
-			t.Fatalf("not delivered: %v", seen)
+			d.t.Fatalf("not delivered: %v", seen)
 		}
 	}
-	if slices.Contains(seen, core.StageUnsure) {
+	return seen
+}
+
+func noLimits(_ *simulator.Options, c *slack.Config) { c.Limits = adapters.Limits{} }
+
+// TestDelivererStreams: what grows in a thread is one message from its first word to its
+// last, and no call more than needed.
+func TestDelivererStreams(t *testing.T) {
+	r, in := asked(t, noLimits)
+	d := r.deliverer()
+	d.deliver(answer(r.Chat(1), "it runs")) // before that drafts are not shown
+	reply := answer(in, "one two three")
+	for rev, text := range []string{"one", "one two"} {
+		draft := reply
+		draft.Final, draft.Rev, draft.Parts = false, rev+1, []core.Part{core.Text{Text: text, Format: core.Markdown}}
+		d.Draft(draft)
+		r.eventually("the draft shows "+text, func() bool {
+			shown := r.byBot(place)
+			return len(shown) == 1 && shown[0].Text == text && shown[0].Streaming
+		})
+	}
+	d.deliver(reply)
+	if p := r.only(); p.Streaming || p.Text != "one two three" || p.Metadata == nil {
+		t.Errorf("the final is %+v", p)
+	}
+	if got := r.calls(showing...); got != "1 1 1 0 1" /* the first */ {
+		t.Errorf("started, appended, stopped, updated, posted: %s", got)
+	}
+}
+
+// TestDelivererDoublesNoFile: files that Slack took and whose answers were lost stand once.
+func TestDelivererDoublesNoFile(t *testing.T) {
+	r := start(t, slack.ModeEvents, noLimits)
+	r.adapter = r.withShelf(pictureShelf())
+	d := r.deliverer()
+	r.sim.Inject(simulator.Fault{Kind: simulator.FaultDropAfter, Method: "chat.postMessage"})
+	if seen := d.deliver(pictureReply(inChannel(), "look")); slices.Contains(seen, core.StageUnsure) {
+		t.Errorf("stages %v", seen)
+	}
+	r.onePicture(place, ann)
+}
+
+// TestDelivererLooksBeforeItRepeats: messages that Slack took and whose answers were
+// lost stand once, each piece of a long reply, and nothing is called unsure.
+func TestDelivererLooksBeforeItRepeats(t *testing.T) {
+	r := start(t, slack.ModeEvents, noLimits)
+	d := r.deliverer()
+	r.sim.Inject(simulator.Fault{Kind: simulator.FaultDropAfter, Method: "chat.postMessage"})
+	r.sim.Inject(simulator.Fault{Kind: simulator.FaultServerErrorAfter, Method: "chat.postMessage", Skip: 1})
+	if seen := d.deliver(answer(inChannel(), "first"+strings.Repeat(" word", 1500)+" last")); slices.Contains(seen, core.StageUnsure) {
 		t.Errorf("stages %v", seen)
 	}
 	var text []string

@@ -15,6 +15,11 @@
 // carries the reply's id and the piece's number as message metadata: Reconcile looks
 // for it in the history when an outcome is unknown.
 //
+// In a thread a draft is one of Slack's streams (stream.go), elsewhere a message that is
+// edited. A file goes up before the message that shows it (upload.go). Where the bot may
+// not post, a command or a button is answered by the address that came with it
+// (response.go).
+//
 // Payloads are decoded here and not by slack-go: its types refuse a whole event for
 // one block they cannot read. The library signs, connects, and makes the calls.
 //

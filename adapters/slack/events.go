@@ -24,6 +24,8 @@ type incoming struct {
 	raw []byte
 	// what names a delivery of an unknown kind.
 	what string
+	// odd: it is not of the documented shape.
+	odd bool
 }
 
 // callback is the outer part of an event
@@ -105,14 +107,15 @@ type file struct {
 
 // slash is a slash command (https://docs.slack.dev/interactivity/implementing-slash-commands).
 type slash struct {
-	TeamID    string `json:"team_id"`
-	ChannelID string `json:"channel_id"`
-	UserID    string `json:"user_id"`
-	UserName  string `json:"user_name"`
-	Command   string `json:"command"`
-	Text      string `json:"text"`
-	TriggerID string `json:"trigger_id"`
-	ThreadTS  string `json:"thread_ts"`
+	TeamID      string `json:"team_id"`
+	ChannelID   string `json:"channel_id"`
+	UserID      string `json:"user_id"`
+	UserName    string `json:"user_name"`
+	Command     string `json:"command"`
+	Text        string `json:"text"`
+	TriggerID   string `json:"trigger_id"`
+	ThreadTS    string `json:"thread_ts"`
+	ResponseURL string `json:"response_url"`
 }
 
 // interaction is a press of a button or another use of a component
@@ -128,9 +131,10 @@ type interaction struct {
 		Username string `json:"username"`
 		TeamID   string `json:"team_id"`
 	} `json:"user"`
-	Channel   flexible `json:"channel"`
-	TriggerID string   `json:"trigger_id"`
-	Container struct {
+	Channel     flexible `json:"channel"`
+	TriggerID   string   `json:"trigger_id"`
+	ResponseURL string   `json:"response_url"`
+	Container   struct {
 		ChannelID string `json:"channel_id"`
 		MessageTS string `json:"message_ts"`
 		ThreadTS  string `json:"thread_ts"`
@@ -176,6 +180,7 @@ func decode(kind string, payload []byte) (incoming, error) {
 		err = json.Unmarshal(payload, in.Interaction)
 	}
 	if err != nil {
+		in.odd = true
 		return in, errNotJSON
 	}
 	return in, nil

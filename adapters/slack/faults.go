@@ -80,7 +80,7 @@ func (a answer) fault(err error) *fault.Error {
 	var status slackgo.StatusCodeError
 	switch {
 	case errors.As(err, &limited):
-		return fault.New(fault.RateLimited, a.op, err, fault.WithWait(max(limited.RetryAfter, time.Second)), fault.WithScope(fault.ScopeUnknown))
+		return fault.New(fault.RateLimited, a.op, err, fault.WithWait(max(limited.RetryAfter, time.Second)), fault.WithScope(scopeOf(a.op)))
 	case errors.As(err, &no):
 		return a.refusal(&refusal{code: word(no.Err), needed: word(no.Needed)})
 	case errors.As(err, &status):
@@ -98,7 +98,7 @@ func (a answer) fault(err error) *fault.Error {
 func (a answer) plain(code int, err error) *fault.Error {
 	switch {
 	case code == http.StatusTooManyRequests:
-		return fault.New(fault.RateLimited, a.op, err, fault.WithWait(time.Second))
+		return fault.New(fault.RateLimited, a.op, err, fault.WithWait(time.Second), fault.WithScope(scopeOf(a.op)))
 	case code >= http.StatusInternalServerError:
 		// Seen behind messages that were posted all the same.
 		return fault.New(fault.Retryable, a.op, err, fault.Unsure())
@@ -112,7 +112,7 @@ func (a answer) plain(code int, err error) *fault.Error {
 func (a answer) refusal(r *refusal) *fault.Error {
 	switch {
 	case r.code == "ratelimited" || r.code == "rate_limited":
-		return fault.New(fault.RateLimited, a.op, r, fault.WithWait(time.Second))
+		return fault.New(fault.RateLimited, a.op, r, fault.WithWait(time.Second), fault.WithScope(scopeOf(a.op)))
 	case r.code == "missing_scope":
 		scope := r.needed
 		if scope == "" {

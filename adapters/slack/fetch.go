@@ -13,9 +13,7 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 )
 
-var (
-	errForeignHost = errors.New("the file is said to be on a host that is not the platform's; nothing is fetched from there")
-)
+var errForeignHost = errors.New("an address that was given out is on a host that is not the platform's; it is not called")
 
 // Fetch implements adapters.Fetcher. It needs the scope files:read. The reader lives
 // no longer than ctx.
@@ -24,27 +22,34 @@ func (a *Adapter) Fetch(ctx context.Context, ref core.FileRef, limit int64) (io.
 	if err != nil {
 		return nil, permanent("fetch", "the file is %w", err)
 	}
+	info, err := a.fileInfo(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size > limit {
+		return nil, transport.TooLarge(info.Size, limit)
+	}
+	where := info.URLDownload
+	if where == "" {
+		where = info.URLPrivate
+	}
+	return a.api.download(ctx, where, limit)
+}
+
+// fileInfo asks what Slack knows of a file.
+func (a *Adapter) fileInfo(ctx context.Context, id string) (file, error) {
 	var info struct {
 		File file `json:"file"`
 	}
-	if err := a.api.ask(ctx, "files.info", url.Values{"file": {id}}, &info); err != nil {
-		return nil, err
-	}
-	if info.File.Size > limit {
-		return nil, transport.TooLarge(info.File.Size, limit)
-	}
-	where := info.File.URLDownload
-	if where == "" {
-		where = info.File.URLPrivate
-	}
-	return a.api.download(ctx, where, limit)
+	err := a.api.ask(ctx, "files.info", url.Values{"file": {id}}, &info)
+	return info.File, err
 }
 
 // download opens a file. The token goes with the request, so the address must be the
 // platform's: whoever shares a remote file chooses its address.
 func (a *api) download(ctx context.Context, address string, limit int64) (io.ReadCloser, error) {
 	u, err := url.Parse(address)
-	if err != nil || !a.mayHaveToken(u) {
+	if err != nil || !a.ours(u) {
 		return nil, fault.New(fault.Permanent, "fetch", errForeignHost)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
@@ -61,9 +66,9 @@ func (a *api) download(ctx context.Context, address string, limit int64) (io.Rea
 	})
 }
 
-// mayHaveToken tells whether an address is on the host that every call goes to, or, at
-// the public platform, on one of its others.
-func (a *api) mayHaveToken(u *url.URL) bool {
+// ours tells whether an address is on the host that every call goes to, or, at the public
+// platform, on one of its others. Nothing else may be called or have the token.
+func (a *api) ours(u *url.URL) bool {
 	own, err := url.Parse(a.endpoint)
 	if err != nil || u.User != nil {
 		return false

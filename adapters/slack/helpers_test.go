@@ -213,3 +213,15 @@ func noSecret(t *testing.T, err error) {
 		}
 	}
 }
+
+// form calls the adapter with a form, as Slack does.
+func (r *rig) form(form string) {
+	r.t.Helper()
+	req := r.Request([]byte(form))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	r.adapter.Webhook(r.in).ServeHTTP(w, req)
+	if w.Code != http.StatusOK {
+		r.t.Fatalf("status %d", w.Code)
+	}
+}

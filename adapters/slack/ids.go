@@ -22,11 +22,16 @@ var errForeignID = errors.New("not an id of this platform")
 
 var (
 	idShape = regexp.MustCompile(`^[A-Z0-9]{2,40}$`)
-	tsShape = regexp.MustCompile(`^[0-9]{1,12}\.[0-9]{1,9}$`)
+	// userShape is that of people and bots as users.
+	userShape = regexp.MustCompile(`^[UW][A-Z0-9]{1,39}$`)
+	tsShape   = regexp.MustCompile(`^[0-9]{1,12}\.[0-9]{1,9}$`)
 )
 
 // realmOf says whose user ids these are: those of one workspace.
 func realmOf(team string) core.Realm { return core.Realm("slack:" + team) }
+
+// teamOf is the workspace of a realm.
+func teamOf(realm core.Realm) string { return strings.TrimPrefix(string(realm), "slack:") }
 
 // parseChat gives a channel's id.
 func parseChat(id core.ChatID) (string, error) {

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ type reader struct {
 	// self and bot are the ids of the bot as a user and as a bot; "" when unknown.
 	self string
 	bot  string
+	// people are those of the delivery whose names are known.
+	people map[string]person
 }
 
 // envelope reads a delivery. now is the time of those that carry none. Every delivery
@@ -118,7 +121,8 @@ func (r reader) place(channel, thread string) core.Conversation {
 }
 
 func (r reader) sender(user string) core.Sender {
-	return core.Sender{Realm: realmOf(r.team), ID: core.UserID(user)}
+	p := r.people[user]
+	return core.Sender{Realm: realmOf(r.team), ID: core.UserID(user), Name: p.name, Handle: p.handle, Language: p.language}
 }
 
 // people are the subtypes of messages that somebody wrote. All others tell what
@@ -272,7 +276,7 @@ func (r reader) command(in incoming, now time.Time) core.Envelope {
 		Parts:  []core.Part{core.Command{Name: name, Args: strings.TrimSpace(r.plain(c.Text))}},
 		SentAt: now.UTC(),
 	}
-	out.From.Name, out.From.Handle = c.UserName, c.UserName
+	out.From.Name, out.From.Handle = cmp.Or(out.From.Name, c.UserName), cmp.Or(out.From.Handle, c.UserName)
 	if name == "" {
 		return r.other(in, out, now)
 	}
@@ -298,7 +302,7 @@ func (r reader) interaction(in incoming, now time.Time) core.Envelope {
 		}
 	}
 	out := core.Envelope{In: r.place(in.channel(), thread), From: r.sender(i.User.ID), SentAt: now.UTC()}
-	out.From.Name, out.From.Handle = i.User.Name, i.User.Username
+	out.From.Name, out.From.Handle = cmp.Or(out.From.Name, i.User.Name), cmp.Or(out.From.Handle, i.User.Username)
 	if tsShape.MatchString(message) {
 		out.Native = core.MessageID(message)
 	}

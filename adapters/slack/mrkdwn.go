@@ -85,6 +85,7 @@ var marks = []struct {
 // Marks stand close to words on one line, or Slack shows them as letters.
 func render(runs []document.Run) string {
 	w := writer{atStart: true}
+	runs = quotesOnLines(runs)
 	for i := 0; i < len(runs); {
 		r := runs[i]
 		if r.Style.Has(document.Pre) {
@@ -106,6 +107,23 @@ func render(runs []document.Run) string {
 	}
 	w.close(nil)
 	return w.b.String()
+}
+
+// quotesOnLines puts quotations on lines of their own. In a list one stands behind the
+// mark of its item, or behind spaces, where its sign would be a letter.
+func quotesOnLines(runs []document.Run) []document.Run {
+	runs = slices.Clone(runs)
+	for i := 1; i < len(runs); i++ {
+		before := &runs[i-1]
+		if !runs[i].Style.Has(document.Quote) || before.Style.Has(document.Quote) || before.Style.Has(document.Pre) {
+			continue
+		}
+		before.Text = strings.TrimRight(before.Text, " ")
+		if !strings.HasSuffix(before.Text, "\n") && (before.Text != "" || i > 1) {
+			before.Text += "\n"
+		}
+	}
+	return runs
 }
 
 type writer struct {

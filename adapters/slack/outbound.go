@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,17 +31,44 @@ const (
 type outgoing struct {
 	text   string
 	blocks []slackgo.Block
+	// file is what the message shows; words and rows are what stands with it, of which
+	// text and blocks are made when the file was uploaded and has its id.
+	file   *core.Media
+	fileID string
+	words  []document.Run
+	rows   []slackgo.Block
+}
+
+// fileRoom is what the link to a file may need of a message.
+const fileRoom = 1000
+
+// showing completes a message with its file: the words, and the link to its page.
+func (m outgoing) showing(f uploaded) outgoing {
+	link := document.Run{Text: fileName(*m.file), Link: f.page}
+	runs := []document.Run{link}
+	if len(m.words) > 0 {
+		runs = document.Append(nil, append(slices.Clone(m.words), document.Run{Text: "\n"}, link)...)
+	}
+	m.text, m.blocks, m.fileID = render(runs), withSections(runs, m.rows), f.id
+	return m
 }
 
 // plan is the list of messages a reply is shown as. The same reply gives the same
 // plan, so that sending can go on behind what was already sent. Errors are faults.
 func plan(r core.Reply) ([]outgoing, error) {
+	var messages []outgoing
 	var runs []document.Run
 	var buttons *core.Buttons
 	for _, p := range r.Parts {
-		if b, ok := p.(core.Buttons); ok {
-			buttons = &b
+		switch p := p.(type) {
+		case core.Buttons:
+			buttons = &p
 			continue
+		case core.Media:
+			if p.File == "" && p.Blob != "" {
+				messages, runs = append(append(messages, texts(runs, maxText)...), ofFile(p)...), nil
+				continue
+			}
 		}
 		more, err := runsOf(p)
 		if err != nil {
@@ -48,24 +76,40 @@ func plan(r core.Reply) ([]outgoing, error) {
 		}
 		runs = join(runs, more)
 	}
-	shown := pieces(prepare(runs), maxText)
-	messages := make([]outgoing, len(shown))
-	for i, piece := range shown {
-		messages[i] = outgoing{text: render(piece)}
-	}
+	messages = append(messages, texts(runs, maxText)...)
 	if buttons != nil && len(messages) > 0 {
-		last := len(messages) - 1
+		last := &messages[len(messages)-1]
 		rows, err := keyboard(*buttons)
 		if err != nil {
 			return nil, err
 		}
-		messages[last].blocks = withSections(shown[last], rows)
+		last.rows, last.blocks = rows, withSections(last.words, rows)
 	}
 	return messages, nil
 }
 
+// texts are the messages that say what runs say, with at most limit units each.
+func texts(runs []document.Run, limit int) []outgoing {
+	var messages []outgoing
+	for _, words := range pieces(prepare(runs), limit) {
+		messages = append(messages, outgoing{text: render(words), words: words})
+	}
+	return messages
+}
+
+// ofFile are the messages that show a file of the hub: one with its caption, and what of
+// the caption has no room there.
+func ofFile(m core.Media) []outgoing {
+	messages := texts(document.Append(nil, document.Run{Text: m.Caption}), maxText-fileRoom)
+	if len(messages) == 0 {
+		messages = []outgoing{{}}
+	}
+	messages[0].file = &m
+	return messages
+}
+
 // runsOf is what a part says. Slack gives no way to send again a file that it has, so
-// media are links to the page that shows them.
+// files of the account are links to the page that shows them.
 func runsOf(p core.Part) ([]document.Run, error) {
 	switch p := p.(type) {
 	case core.Text:

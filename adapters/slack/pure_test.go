@@ -127,6 +127,10 @@ func TestOutboundGolden(t *testing.T) {
 		"long":         {core.Text{Text: strings.Repeat("word ", 1700)}},
 		"long_code":    {core.Text{Text: "```go\n" + strings.Repeat("x := \"a & b\"\n", 400) + "```", Format: core.Markdown}},
 		"media":        {core.Text{Text: "see"}, core.Media{Kind: core.Image, File: picture, Name: "a.png", Caption: "a cat"}, core.Media{Kind: core.Voice, File: picture}},
+		"file": {
+			core.Text{Text: "see"}, core.Media{Kind: core.Image, Blob: "b", Name: "a/b.png", Caption: "a *cat* & more"}, core.Text{Text: "and"},
+			core.Media{Kind: core.Voice, Blob: "c", MIME: "audio/ogg"}, core.Buttons{Rows: [][]core.Button{{{Label: "Yes", Data: "y"}}}},
+		},
 		"places": {
 			core.Location{Latitude: 52.5, Longitude: -13.25}, core.Location{Latitude: 1, Longitude: 2, Title: "Home", Address: "Street 1"},
 			core.Contact{Name: "Ada", Phone: "+4912345"},
@@ -140,14 +144,26 @@ func TestOutboundGolden(t *testing.T) {
 			}
 			var out []map[string]any
 			for _, m := range messages {
+				if m.file != nil {
+					m = m.showing(uploaded{id: "F9", page: "https://x.slack.com/files/U0/F9/a.png"})
+				}
 				if units(m.text) > maxText {
 					t.Errorf("%d units", units(m.text))
 				}
-				out = append(out, map[string]any{"text": m.text, "blocks": m.blocks})
+				out = append(out, shape(m))
 			}
 			checkGolden(t, "testdata/outbound/"+name+".json", out)
 		})
 	}
+}
+
+// shape is a message as a golden file shows it.
+func shape(m outgoing) map[string]any {
+	out := map[string]any{"text": m.text, "blocks": m.blocks}
+	if m.file != nil {
+		out["file"] = m.fileID
+	}
+	return out
 }
 
 func TestRender(t *testing.T) {
@@ -162,6 +178,9 @@ func TestRender(t *testing.T) {
 		"[a](javascript:x)":               "a (javascript:x)",
 		"[a|b](https://x.org/a|b>c)":      "<https://x.org/a%7Cb%3Ec|a|b>",
 		"> a\n>\n> b\n\nc":                "> a\n> \n> b\n\nc",
+		"- > a\n  > b\n- c":               "•\n>   a\n>   b\n• c",
+		"1. x\n\n   > **a** b":            "1. x\n\n>    *a* b",
+		"> - a\n> - b":                    "> • a\n> • b",
 		"a\n\n```go\nx < y\n```\n\nb":     "a\n\n```\nx &lt; y\n```\n\nb",
 		"- a\n\n      x\n- b":             "• a\n\n```\nx\n```\n\n• b",
 		"`` a`b ``":                       "a`b",

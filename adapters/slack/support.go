@@ -26,15 +26,13 @@ var support = adapters.Support{
 			adapters.FeatureText, adapters.FeatureBold, adapters.FeatureItalic, adapters.FeatureStrike,
 			adapters.FeatureCode, adapters.FeatureCodeBlock, adapters.FeatureLink, adapters.FeatureQuote,
 			adapters.FeatureEmoji, adapters.FeatureMention, adapters.FeatureThread, adapters.FeatureEdit,
-			adapters.FeatureButtons, adapters.FeatureCommand, adapters.FeatureStreaming,
+			adapters.FeatureButtons, adapters.FeatureCommand, adapters.FeatureStreaming, adapters.FeatureTyping,
+			adapters.FeatureImage, adapters.FeatureAudio, adapters.FeatureVideo, adapters.FeatureDocument,
 		},
 		Rendered: []adapters.Feature{
-			adapters.FeatureList, adapters.FeatureTable, adapters.FeatureReply, adapters.FeatureImage,
-			adapters.FeatureVoice, adapters.FeatureAudio, adapters.FeatureVideo, adapters.FeatureDocument,
+			adapters.FeatureList, adapters.FeatureTable, adapters.FeatureReply, adapters.FeatureVoice,
 			adapters.FeatureSticker, adapters.FeatureLocation, adapters.FeatureContact,
 		},
-		Unsupported: []adapters.Feature{
-			adapters.FeatureDelete, adapters.FeatureReaction, adapters.FeatureAlbum, adapters.FeatureTyping,
-		},
+		Unsupported: []adapters.Feature{adapters.FeatureDelete, adapters.FeatureReaction, adapters.FeatureAlbum},
 	},
 }

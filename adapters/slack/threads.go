@@ -3,43 +3,20 @@ package slack
 import (
 	"context"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/parley-hub/parley/core"
 )
 
-const (
-	// keptThreads is how many threads are remembered, twice at most.
-	keptThreads = 4096
-	// lookTimeout bounds the look into a thread: Slack waits three seconds for an ack.
-	lookTimeout = time.Second
-)
+// lookTimeout bounds the look into a thread: Slack waits three seconds for an ack.
+const lookTimeout = time.Second
 
-// threads remembers in which threads the bot has its say: who writes there talks to
-// it. It holds the newest in two halves, so that forgetting costs nothing.
-type threads struct {
-	mu       sync.Mutex
-	new, old map[address]bool
-}
+// threads remembers in which threads the bot has its say: who writes there talks to it.
+type threads struct{ recent[address, bool] }
 
 // note remembers a thread. One that the bot once spoke in stays so.
 func (t *threads) note(at address, ours bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.new) >= keptThreads || t.new == nil {
-		t.new, t.old = make(map[address]bool), t.new
-	}
-	t.new[at] = ours || t.new[at] || t.old[at]
-}
-
-func (t *threads) get(at address) (ours, known bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if ours, known = t.new[at]; !known {
-		ours, known = t.old[at]
-	}
-	return ours, known
+	t.change(at, func(was bool) bool { return was || ours })
 }
 
 // joined completes an envelope: in a thread that the bot takes part in, its people
@@ -53,7 +30,11 @@ func (a *Adapter) joined(ctx context.Context, e core.Envelope) core.Envelope {
 		a.threads.note(at, true) // another node may have said it
 		return e
 	}
-	if e.Addressed || (e.Kind != core.KindMessage && e.Kind != core.KindEdit) {
+	if e.Kind != core.KindMessage && e.Kind != core.KindEdit {
+		return e
+	}
+	if e.Addressed {
+		a.threads.note(at, true) // it is asked, so it takes part before it answers
 		return e
 	}
 	ours, known := a.threads.get(at)
@@ -69,13 +50,15 @@ func (a *Adapter) joined(ctx context.Context, e core.Envelope) core.Envelope {
 	return e
 }
 
-// look reads the beginning of a thread.
+// look reads in the beginning of a thread whether the bot spoke there or was asked.
 func (a *Adapter) look(ctx context.Context, at address) (ours bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	var page struct {
 		Messages []struct {
-			User string `json:"user"`
+			User  string `json:"user"`
+			BotID string `json:"bot_id"`
+			Text  string `json:"text"`
 		} `json:"messages"`
 	}
 	args := url.Values{"channel": {at.channel}, "ts": {at.thread}, "limit": {"50"}}
@@ -84,7 +67,8 @@ func (a *Adapter) look(ctx context.Context, at address) (ours bool, err error) {
 	}
 	self := a.whoami().self
 	for _, m := range page.Messages {
-		ours = ours || self != "" && m.User == self
+		asked := m.BotID == "" && a.whoami().words(m.Text).self
+		ours = ours || asked || self != "" && m.User == self
 	}
 	return ours, nil
 }

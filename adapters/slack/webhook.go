@@ -108,7 +108,7 @@ func readBody(contentType string, data []byte) (incoming, error) {
 		if json.Unmarshal(data, &object) != nil {
 			return incoming{}, errNotJSON
 		}
-		d, _ := decode(kindEvents, data)
+		d, _ := decode(kindEvents, data) // of any shape
 		return d, nil
 	}
 	form, err := url.ParseQuery(string(data))
@@ -129,6 +129,7 @@ func readBody(contentType string, data []byte) (incoming, error) {
 	d.Command = &slash{
 		TeamID: form.Get("team_id"), ChannelID: form.Get("channel_id"), UserID: form.Get("user_id"), UserName: form.Get("user_name"),
 		Command: form.Get("command"), Text: form.Get("text"), TriggerID: form.Get("trigger_id"), ThreadTS: form.Get("thread_ts"),
+		ResponseURL: form.Get("response_url"),
 	}
 	return d, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/core/secret"
@@ -54,6 +55,7 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		publicURL: s.PublicURL,
 		secret:    c.webhookSecret(s.Account),
 		api:       newAPI(string(s.Account), c, s.Client),
+		blobs:     s.Blobs,
 		callbacks: make(chan string, 64),
 		observer:  s.Observer,
 		log:       s.Log,
@@ -68,6 +70,7 @@ type Adapter struct {
 	publicURL string
 	secret    secret.String
 	api       *api
+	blobs     blobs.Opener
 	observer  core.Observer
 	log       zerolog.Logger
 	now       func() time.Time

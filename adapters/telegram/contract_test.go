@@ -76,9 +76,48 @@ func (s *simulated) SayTwice(chat core.ChatID, text string) {
 func (s *simulated) Shown(chat core.ChatID) []string {
 	var out []string
 	for _, p := range s.sim.Shown(botID, s.number(string(chat))) {
-		if p.ByBot != 0 {
+		if p.ByBot != 0 && p.Text != "" {
 			out = append(out, p.Text)
 		}
+	}
+	return out
+}
+
+// kinds are the server's words for the kinds of files.
+var kinds = map[core.MediaKind]string{
+	core.Image: "photo", core.Voice: "voice", core.Audio: "audio", core.Video: "video", core.Document: "document",
+}
+
+func (s *simulated) SayFile(chat core.ChatID, f adaptertest.File) {
+	_, err := s.sim.Speak(simulator.Utterance{
+		From: s.number(string(chat)), Text: f.Caption,
+		Media: &simulator.Media{Kind: kinds[f.Kind], Name: f.Name, MIME: f.MIME, Bytes: f.Content},
+	})
+	if err != nil {
+		s.t.Errorf("say: %v", err)
+	}
+}
+
+func (s *simulated) ShownFiles(chat core.ChatID) []adaptertest.File {
+	var out []adaptertest.File
+	for _, p := range s.sim.Shown(botID, s.number(string(chat))) {
+		f := adaptertest.File{Caption: p.Caption}
+		id := ""
+		for kind, a := range map[core.MediaKind]*simulator.Attachment{
+			core.Voice: p.Voice, core.Audio: p.Audio, core.Video: p.Video, core.Document: p.Document,
+		} {
+			if a != nil {
+				f.Kind, f.Name, f.MIME, id = kind, a.FileName, a.MIMEType, a.FileID
+			}
+		}
+		if len(p.Photo) > 0 {
+			f.Kind, id = core.Image, p.Photo[0].FileID
+		}
+		if p.ByBot == 0 || id == "" {
+			continue
+		}
+		f.Content, _ = s.sim.FileBytes(id)
+		out = append(out, f)
 	}
 	return out
 }
@@ -90,7 +129,7 @@ func (s *simulated) Delete(chat core.ChatID, message core.MessageID) {
 }
 
 func (s *simulated) Fail(f adaptertest.Failure) {
-	fault := simulator.Fault{Method: "sendMessage"}
+	fault := simulator.Fault{}
 	switch f.How {
 	case adaptertest.RateLimit:
 		fault.Kind, fault.RetryAfter = simulator.FaultTooManyRequests, int(f.Wait/time.Second)
@@ -107,7 +146,13 @@ func (s *simulated) Fail(f adaptertest.Failure) {
 	default:
 		s.t.Errorf("unknown failure %d", f.How)
 	}
-	s.t.Cleanup(s.sim.Inject(fault).Remove)
+	var both []*simulator.FaultHandle
+	for _, fault.Method = range []string{"sendMessage", "sendPhoto"} {
+		both = append(both, s.sim.Inject(fault))
+	}
+	for _, h := range both {
+		s.t.Cleanup(h.Remove)
+	}
 }
 
 func (s *simulated) Serve(h http.Handler) { s.hooks.Store(&h) }
@@ -154,7 +199,7 @@ func newSimulated(mode string) func(*testing.T, zerolog.Logger) (adapters.Adapte
 		t.Cleanup(web.Close)
 		t.Cleanup(s.sim.Close)
 		a := newAdapter(t, web.URL, func(set *adapters.Settings, c *telegram.Config) {
-			set.Log, set.PublicURL = log, hook.URL+"/webhooks/tg"
+			set.Log, set.PublicURL, set.Blobs = log, hook.URL+"/webhooks/tg", adaptertest.Blobs()
 			c.Mode, c.WebhookSecret = mode, secret.New(hookToken)
 		})
 		return a, s

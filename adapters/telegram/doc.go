@@ -11,9 +11,13 @@
 // a restart. The Bot API has no idempotency key: a call whose answer was lost is
 // reported as unsure and nothing in here repeats it.
 //
+// Files of the hub are uploaded with their message, as a stream (upload.go). What is
+// known to be too large is refused before; a picture that is no photo for the server
+// goes as a document.
+//
 // Calls go through the transport of telegram-bot-api (MakeRequest). Its update
-// loops, error texts and types are not used: they know no contexts, print the
-// token, and stop at Bot API 5.5.
+// loops, uploads, error texts and types are not used: they know no contexts, print
+// the token, and stop at Bot API 5.5.
 //
 // Facts of the protocol: https://core.telegram.org/bots/api and the source of
 // the official server, https://github.com/tdlib/telegram-bot-api.

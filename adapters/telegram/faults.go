@@ -89,6 +89,13 @@ func (r *refusal) says(words string) bool {
 // bare "Not Found" for a token of the wrong shape.
 func (r *refusal) unknownMethod() bool { return r.says("method not found") }
 
+// noPhoto: the server cannot show the file as a photo: it is none, or too wide, or too
+// long for its width.
+func (r *refusal) noPhoto() bool {
+	return r.says("image_process_failed") || r.says("photo_invalid_dimensions") || r.says("photo_ext_invalid") ||
+		r.says("too big for a photo")
+}
+
 // refused reads the Bot API's refusal out of an error; nil when it is another failure.
 func refused(err error) *refusal {
 	var r *refusal

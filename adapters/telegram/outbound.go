@@ -20,6 +20,9 @@ type outgoing struct {
 	params params
 	// runs is the text of a text message.
 	runs []document.Run
+	// file is what is uploaded as the argument field; nil for none.
+	file  *core.Media
+	field string
 }
 
 // plan is the list of messages a reply is shown as. The same reply gives the same
@@ -205,18 +208,22 @@ var mediaMethods = map[core.MediaKind]struct{ method, field string }{
 	core.Sticker:  {"sendSticker", "sticker"},
 }
 
-// mediaMessages sends a file the platform already has. A caption that is too long,
-// or that a sticker cannot carry, follows as text.
+// mediaMessages sends a file the platform already has by its id, and uploads any other.
+// A caption that is too long, or that a sticker cannot carry, follows as text.
 func mediaMessages(m core.Media) ([]outgoing, error) {
 	how, known := mediaMethods[m.Kind]
 	if !known {
 		return nil, permanent("send", "media of kind %q cannot be sent", m.Kind)
 	}
-	fileID, _, err := parseFile(m.File)
-	if err != nil || fileID == "" {
+	media := outgoing{method: how.method, params: mediaParams(m)}
+	switch fileID, _, err := parseFile(m.File); {
+	case err == nil && fileID != "":
+		media.params[how.field] = fileID
+	case m.Blob != "":
+		media.file, media.field = &m, how.field
+	default:
 		return nil, permanent("send", "the file of a %s is not one of this platform", m.Kind)
 	}
-	media := outgoing{method: how.method, params: params{how.field: fileID}}
 	if m.Caption == "" {
 		return []outgoing{media}, nil
 	}
@@ -229,6 +236,38 @@ func mediaMessages(m core.Media) ([]outgoing, error) {
 		out = append(out, textMessage(p))
 	}
 	return out, nil
+}
+
+// mediaParams tells how large and how long a file is, where the kind shows it.
+func mediaParams(m core.Media) params {
+	p := params{}
+	add := func(name string, n int) {
+		if n > 0 {
+			p[name] = strconv.Itoa(n)
+		}
+	}
+	switch m.Kind {
+	case core.Voice, core.Audio:
+		add("duration", m.Seconds)
+	case core.Video:
+		add("duration", m.Seconds)
+		add("width", m.Width)
+		add("height", m.Height)
+		p["supports_streaming"] = "true"
+	case core.Sticker:
+		if m.Emoji != "" {
+			p["emoji"] = m.Emoji
+		}
+	case core.Image, core.Document:
+	}
+	return p
+}
+
+// asDocument is the message with its file sent as it is: for a picture that cannot be
+// shown as a photo.
+func (m outgoing) asDocument() outgoing {
+	m.method, m.field = "sendDocument", "document"
+	return m
 }
 
 func locationMessage(l core.Location) outgoing {

@@ -34,13 +34,26 @@ func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) 
 
 func (a *Adapter) send(ctx context.Context, m outgoing, r core.Reply) (core.Receipt, error) {
 	first := r.InReplyTo != "" && len(r.Sent) == 0
-	return a.marked(ctx, m, m.method, func(p params) (params, error) {
+	complete := func(p params) (params, error) {
 		p, err := address(p, r.To)
 		if err == nil && first {
 			err = quoting(p, r.InReplyTo)
 		}
 		return p, err
-	})
+	}
+	if m.file == nil {
+		return a.marked(ctx, m, m.method, complete)
+	}
+	p, err := complete(m.params)
+	if err != nil {
+		return core.Receipt{}, err
+	}
+	receipt, err := a.upload(ctx, m, p)
+	if no := refused(err); no != nil && m.method == "sendPhoto" && no.noPhoto() {
+		a.log.Warn().Err(err).Msg("the picture is no photo for the server; sending it as a document")
+		receipt, err = a.upload(ctx, m.asDocument(), p)
+	}
+	return receipt, err
 }
 
 // marked makes a call that leaves or changes a message. When the server cannot read
@@ -62,6 +75,10 @@ func (a *Adapter) marked(ctx context.Context, m outgoing, method string, complet
 	if err != nil {
 		return core.Receipt{}, err
 	}
+	return a.receipt(method, result)
+}
+
+func (a *Adapter) receipt(method string, result sentMessage) (core.Receipt, error) {
 	if result.MessageID == 0 {
 		return core.Receipt{}, fault.New(fault.Retryable, method, errNoMessage, fault.Unsure())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -63,6 +64,7 @@ type Cloud struct {
 	log      zerolog.Logger
 	now      func() time.Time
 	outcomes *outcomes
+	blobs    blobs.Opener
 	// lookup finds the addresses of a media host.
 	lookup lookup
 
@@ -71,6 +73,8 @@ type Cloud struct {
 	last *recent[core.ChatID, core.MessageID]
 	// templates tells when a chat was sent the template it has not answered yet.
 	templates *recent[core.ChatID, time.Time]
+	// uploads are the ids of files that were uploaded lately.
+	uploads *recent[uploaded, upload]
 }
 
 func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
@@ -89,6 +93,8 @@ func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
 		lookup:    resolve,
 		last:      newRecent[core.ChatID, core.MessageID](keptPeople),
 		templates: newRecent[core.ChatID, time.Time](keptPeople),
+		uploads:   newRecent[uploaded, upload](keptUploads),
+		blobs:     s.Blobs,
 	}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/core/secret"
@@ -58,8 +59,9 @@ type call struct {
 	method string
 	path   string
 	query  url.Values
-	// body is sent as JSON; nil for none.
+	// body is sent as JSON, form as it is; nil for none.
 	body any
+	form *transport.Form
 	// leaves is true when the call leaves a message: an outcome can be unknown then.
 	leaves bool
 }
@@ -67,7 +69,11 @@ type call struct {
 // do makes one call and decodes its answer into result (nil to ignore it). The error
 // is a fault.
 func (a *api) do(ctx context.Context, c call, result any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	limit := callTimeout
+	if c.form != nil {
+		limit += adapters.FileTime(c.form.Size)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	out := answer{op: c.op, leaves: c.leaves}
 	req, err := a.request(ctx, c)
@@ -76,6 +82,9 @@ func (a *api) do(ctx context.Context, c call, result any) error {
 	}
 	var trace transport.Trace
 	resp, err := a.http.Do(req.WithContext(trace.Follow(ctx)))
+	if err != nil && c.form != nil && c.form.Err() != nil {
+		return c.form.Err()
+	}
 	if err != nil {
 		out.sent = trace.Sent(ctx)
 		out.cause = a.clean(ctx, err)
@@ -109,22 +118,30 @@ func (a *api) do(ctx context.Context, c call, result any) error {
 func (a *api) request(ctx context.Context, c call) (*http.Request, error) {
 	u := a.base.JoinPath(a.version, c.path)
 	u.RawQuery = c.query.Encode()
-	var body io.Reader = http.NoBody
-	if c.body != nil {
-		data, err := json.Marshal(c.body)
-		if err != nil {
-			return nil, err
-		}
-		body = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(ctx, c.method, u.String(), body)
+	req, err := c.request(ctx, u.String())
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+a.token.Reveal())
-	if c.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	return req, nil
+}
+
+func (c call) request(ctx context.Context, address string) (*http.Request, error) {
+	switch {
+	case c.form != nil:
+		return c.form.Request(ctx, c.method, address)
+	case c.body == nil:
+		return http.NewRequestWithContext(ctx, c.method, address, http.NoBody)
 	}
+	data, err := json.Marshal(c.body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, address, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
 	return req, nil
 }
 

@@ -37,6 +37,9 @@ func (a *Cloud) Send(ctx context.Context, r core.Reply) (core.Receipt, error) {
 	if err != nil {
 		return core.Receipt{}, err
 	}
+	if body, err = a.withFile(ctx, body); err != nil {
+		return core.Receipt{}, err
+	}
 	end := a.outcomes.begin(opaque(r), r.Trace)
 	wamid, err := a.post(ctx, body)
 	switch {

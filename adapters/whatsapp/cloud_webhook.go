@@ -209,8 +209,10 @@ func (a *Cloud) status(s status, now time.Time) {
 		e = s.Errors[0]
 	}
 	err := fault.New(fault.Permanent, "deliver", refusalOf(e))
-	a.log.Warn().Err(err).Int("code", e.Code).Str("trace", string(trace)).Msg("a message that the platform had taken was not delivered")
-	a.observe(core.Event{Stage: core.StageBuried, Trace: trace, Err: err})
+	reply, piece := ofOpaque(s.Opaque)
+	a.log.Warn().Err(err).Int("code", e.Code).Str("reply", string(reply)).Str("piece", piece).Str("trace", string(trace)).
+		Msg("a message that the platform had taken was not delivered")
+	a.observe(core.Event{Stage: core.StageUndelivered, Trace: trace, Err: err})
 }
 
 // release tells whether the platform may forget these statuses. One that may prove

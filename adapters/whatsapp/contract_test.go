@@ -72,9 +72,41 @@ func (s *simulated) SayTwice(chat core.ChatID, text string) {
 func (s *simulated) Shown(chat core.ChatID) []string {
 	var out []string
 	for _, p := range s.sim.Shown(number, string(chat)) {
-		if p.ByBot {
+		if p.ByBot && p.Media == nil {
 			out = append(out, p.Text)
 		}
+	}
+	return out
+}
+
+func (s *simulated) SayFile(chat core.ChatID, f adaptertest.File) {
+	u := simulator.Utterance{Number: number, Person: string(chat), Text: f.Caption, File: f.Content, Kind: string(f.Kind), MIME: f.MIME}
+	switch f.Kind {
+	case core.Voice:
+		u.Kind, u.Voice = "audio", true
+	case core.Document:
+		u.Filename = f.Name
+	case core.Audio:
+		u.Text = "" // this kind carries no caption, and neither do stickers
+	case core.Image, core.Video, core.Sticker:
+	}
+	if _, err := s.sim.Speak(u); err != nil {
+		s.t.Errorf("say: %v", err)
+	}
+}
+
+func (s *simulated) ShownFiles(chat core.ChatID) []adaptertest.File {
+	var out []adaptertest.File
+	for _, p := range s.sim.Shown(number, string(chat)) {
+		if !p.ByBot || p.Media == nil {
+			continue
+		}
+		f := adaptertest.File{Kind: core.MediaKind(p.Type), Name: p.Media.Name, MIME: p.Media.MIME, Caption: p.Text}
+		if p.Media.Voice {
+			f.Kind = core.Voice
+		}
+		f.Content, _ = s.sim.FileBytes(p.Media.ID)
+		out = append(out, f)
 	}
 	return out
 }
@@ -148,7 +180,7 @@ func (s *simulated) Forge(body []byte) *http.Request {
 // bench is an adapter on a fresh simulator.
 func bench(t *testing.T, log zerolog.Logger, change ...func(*adapters.Settings, *whatsapp.Config, *simulator.Options)) (*whatsapp.Cloud, *simulated) {
 	t.Helper()
-	settings := adapters.Settings{Account: "wa", Log: log}
+	settings := adapters.Settings{Account: "wa", Log: log, Blobs: adaptertest.Blobs()}
 	c, ok := whatsapp.Factory().Defaults().(*whatsapp.Config)
 	if !ok {
 		t.Fatal("defaults are of another type")

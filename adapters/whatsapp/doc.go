@@ -14,6 +14,9 @@
 // in memory, so a status that may still be needed is not acknowledged to Meta yet and
 // comes again after a restart.
 //
+// A file of the hub is uploaded first and named by its id in the message; an upload
+// leaves nothing in the chat, so one that failed is simply repeated.
+//
 // There are no edits, no deletes and no groups in what this mode offers, so answers
 // are sent when they are finished; meanwhile the person sees "typing".
 //

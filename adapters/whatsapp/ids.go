@@ -63,3 +63,13 @@ func parseFile(ref core.FileRef) (mediaID string, err error) {
 // opaque names one piece of a reply in biz_opaque_callback_data: the reply and how many
 // of its messages stand before it. The platform takes at most 512 characters.
 func opaque(r core.Reply) string { return string(r.ID) + "#" + strconv.Itoa(len(r.Sent)) }
+
+// ofOpaque reads the reply, and how many of its messages stand before the piece, out of
+// biz_opaque_callback_data; empty for one that is not ours.
+func ofOpaque(text string) (reply core.ReplyID, piece string) {
+	id, piece, ok := strings.Cut(text, "#")
+	if !ok {
+		return "", ""
+	}
+	return core.ReplyID(id), piece
+}

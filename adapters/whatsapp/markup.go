@@ -15,8 +15,6 @@ const (
 	maxText    = 4096
 	maxBody    = 1024
 	maxCaption = 1024
-	// leastPiece ends the halving of a text that is nothing but markup.
-	leastPiece = 64
 	// defuser parts a sign from what it would mark. It takes no room on a screen.
 	defuser = "\u200b"
 	// fence begins and ends a block of code.
@@ -43,20 +41,11 @@ func prepare(runs []document.Run) []document.Run {
 }
 
 // pieces cuts a document into texts that each fit into limit, markup included.
-func pieces(runs []document.Run, limit int) []string { return piecesWithin(runs, limit, limit) }
-
-func piecesWithin(runs []document.Run, words, limit int) []string {
-	var out []string
-	for _, piece := range document.Split(runs, words, units) {
-		text := render(piece)
-		switch {
-		case units(text) <= limit:
-			out = append(out, text)
-		case words > leastPiece:
-			out = append(out, piecesWithin(piece, max(min(words, units(document.Text(piece)))/2, leastPiece), limit)...)
-		default: // more marks than words: shown without
-			out = append(out, parted(document.Text(piece)))
-		}
+func pieces(runs []document.Run, limit int) []string {
+	shown := document.SplitShown(runs, limit, units, func(piece []document.Run) int { return units(render(piece)) }, limit)
+	out := make([]string, len(shown))
+	for i, piece := range shown {
+		out[i] = render(piece)
 	}
 	return out
 }
@@ -77,6 +66,9 @@ func render(runs []document.Run) string {
 		next := rune(0)
 		if i+1 < len(runs) {
 			next, _ = utf8.DecodeRuneInString(runs[i+1].Text)
+		}
+		if quote := r.Style.Has(document.Quote); quote && !w.lineStart && !runs[i-1].Style.Has(document.Quote) {
+			w.add("\n") // behind a name, say; the sign of a quotation begins a line
 		}
 		if r.Style.Has(document.Pre) {
 			w.block(r.Text)

@@ -55,6 +55,29 @@ func TestFencesAreReopened(t *testing.T) {
 	}
 }
 
+// A quotation behind a name begins a line of its own.
+func TestQuotationBehindAName(t *testing.T) {
+	t.Parallel()
+	messages, err := plan(core.Reply{Parts: []core.Part{core.Mention{Name: "Ann"}, core.Text{Text: "> a\n> b", Format: core.Markdown}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := messages[0]["text"].(fields)["body"]; got != "@Ann\u00a0\n> a\n> b" {
+		t.Errorf("shown %q", got)
+	}
+}
+
+// A text that is too long only with its marks is cut no shorter than it must be.
+func TestMarkedPiecesAreFull(t *testing.T) {
+	t.Parallel()
+	cut := pieces(prepare(document.Parse(strings.Repeat("**bold** and _word_ ", 1000))), maxText)
+	for i, p := range cut[:len(cut)-1] {
+		if units(p) > maxText || units(p) < maxText*9/10 {
+			t.Errorf("piece %d has %d units", i, units(p))
+		}
+	}
+}
+
 // What is sent keeps to the limit and says every word, whatever the styles.
 func checkRendered(t interface {
 	Fatalf(format string, args ...any)
@@ -62,7 +85,7 @@ func checkRendered(t interface {
 	prepared := prepare(runs)
 	var said strings.Builder
 	for _, p := range pieces(prepared, limit) {
-		if units(p) > limit && units(p) > leastPiece {
+		if units(p) > limit {
 			t.Fatalf("%d units, at most %d", units(p), limit)
 		}
 		said.WriteString(p)

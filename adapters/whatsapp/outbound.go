@@ -156,18 +156,25 @@ var mediaTypes = map[core.MediaKind]struct {
 	core.Sticker:  {"sticker", false},
 }
 
-// mediaMessages sends a file the platform already has. A caption that is too long, or
-// that the kind cannot carry, follows as text.
+// pending stands in a message for the id of a file that is still to be uploaded.
+type pending struct{ core.Media }
+
+// mediaMessages sends a file the platform already has by its id; any other is uploaded
+// first. A caption that is too long, or that the kind cannot carry, follows as text.
 func mediaMessages(m core.Media) ([]fields, error) {
 	how, known := mediaTypes[m.Kind]
 	if !known {
 		return nil, permanent("send", "media of kind %q cannot be sent", m.Kind)
 	}
-	id, err := parseFile(m.File)
-	if err != nil {
+	body := fields{}
+	switch id, err := parseFile(m.File); {
+	case err == nil:
+		body["id"] = id
+	case m.Blob != "":
+		body["id"] = pending{m}
+	default:
 		return nil, permanent("send", "the file of a %s is %w", m.Kind, err)
 	}
-	body := fields{"id": id}
 	if m.Kind == core.Document && m.Name != "" {
 		body["filename"] = m.Name
 	}

@@ -130,7 +130,7 @@ func TestStatusesOnlyMoveForward(t *testing.T) {
 			for _, what := range tc.statuses {
 				serve(h, s.Request(simulator.Body(status("wamid.1", what, "e.0#0"))))
 			}
-			if n := len(o.stages(core.StageBuried)); n != tc.failures {
+			if n := len(o.stages(core.StageUndelivered)); n != tc.failures {
 				t.Errorf("%d failures seen, want %d", n, tc.failures)
 			}
 			if _, found, _ := a.Reconcile(t.Context(), text("e.0", s.Chat(0), "x")); found != tc.stands {
@@ -142,16 +142,20 @@ func TestStatusesOnlyMoveForward(t *testing.T) {
 
 func TestFailureLaterIsSeenWithItsTrace(t *testing.T) {
 	var o observer
-	a, s := bench(t, zerolog.Nop(), watched(&o))
+	log := &lines{}
+	a, s := bench(t, zerolog.New(log), watched(&o))
 	s.Serve(a.Webhook(newInbox()))
 	s.sim.Inject(simulator.Fault{Endpoint: "messages", Kind: simulator.FaultFailLater, Code: 131026})
 	if _, err := a.Send(t.Context(), text("e.0", s.Chat(0), "hello")); err != nil {
 		t.Fatal(err)
 	}
 	s.wait(t, func() bool { return s.sim.Pending(number) == 0 })
-	events := o.stages(core.StageBuried)
+	events := o.stages(core.StageUndelivered)
 	if len(events) != 1 || events[0].Trace != "trace" || !strings.Contains(events[0].Err.Error(), "131026") {
 		t.Errorf("seen: %+v", events)
+	}
+	if said := log.String(); !strings.Contains(said, `"level":"warn"`) || !strings.Contains(said, `"reply":"e.0","piece":"0"`) || !strings.Contains(said, "131026") {
+		t.Errorf("logged: %s", said)
 	}
 }
 

@@ -36,7 +36,7 @@ func House() []Room {
 
 		{"adapters", on("queue", "blobs"), "adapters and router meet in two mailboxes and nowhere else"},
 		{"adapters/document", on(), "text is text, whatever platform shows it"},
-		{"adapters/transport", on(), "HTTP is HTTP, whoever is called"},
+		{"adapters/transport", on("blobs"), "HTTP is HTTP, whoever is called"},
 		{"adapters/adaptertest", on("adapters", "queue", "blobs"), "the suite knows the contract"},
 		{"adapters/*", on("adapters", "adapters/document", "adapters/transport", "blobs"), "a platform knows the contract, never another platform"},
 

@@ -46,7 +46,7 @@ var words = map[core.Stage]string{
 	core.StageTaken: "waited", core.StageRouted: "routed", core.StageIgnored: "ignored", core.StageModel: "model",
 	core.StageSkill: "skill", core.StageCommitted: "committed", core.StageRetry: "will retry",
 	core.StageDraft: "draft shown", core.StageSent: "sent", core.StageUnsure: "sent once more",
-	core.StageDelivered: "delivered", core.StageBuried: "buried",
+	core.StageDelivered: "delivered", core.StageUndelivered: "did not arrive", core.StageBuried: "buried",
 }
 
 // timed are the stages whose time is drawn. A delivered step would cover the
@@ -119,6 +119,8 @@ func stands(s core.Stage) (state, class string) {
 		return "retrying", "warn"
 	case core.StageRefused:
 		return "refused", "bad"
+	case core.StageUndelivered:
+		return "did not arrive", "bad"
 	case core.StageBuried:
 		return "buried", "bad"
 	case core.StageTaken:

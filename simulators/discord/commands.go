@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -55,6 +56,9 @@ func (s *Server) setCommands(c *call) (any, error) {
 	return in, nil
 }
 
+// optionFile is the type of an argument that is a file.
+const optionFile = 11
+
 // commandData is what an interaction says of a command.
 func commandData(id, name, text string) map[string]any {
 	data := map[string]any{"id": id, "name": name, "type": 1}
@@ -62,4 +66,56 @@ func commandData(id, name, text string) map[string]any {
 		data["options"] = []map[string]any{{"name": "text", "type": 3, "value": text}}
 	}
 	return data
+}
+
+// Command runs a slash command as a person, with its text argument where it has one. The command
+// must be registered.
+func (s *Server) Command(channel, from, name, text string) (Asked, error) {
+	return s.Run(Run{Channel: channel, From: from, Name: name, Text: text})
+}
+
+// Run is a slash command that a person runs.
+type Run struct {
+	Channel, From, Name, Text string
+	// File is an argument of a command that takes one; nil for none. Host is where the bot finds
+	// it, as host:port.
+	File *File
+	Host string
+}
+
+// Run runs a slash command as a person. The command, and a file as its argument, must be
+// registered.
+func (s *Server) Run(u Run) (Asked, error) {
+	s.mu.Lock()
+	i := slices.IndexFunc(s.commands, func(c Command) bool { return c.Name == u.Name })
+	if i < 0 {
+		s.mu.Unlock()
+		return Asked{}, ErrNoCommand
+	}
+	data := commandData(s.commands[i].ID, u.Name, u.Text)
+	if u.File != nil {
+		k := slices.IndexFunc(s.commands[i].Options, func(o CommandOption) bool { return o.Type == optionFile })
+		if k < 0 {
+			s.mu.Unlock()
+			return Asked{}, ErrNoCommand
+		}
+		a := s.attach(u.Host, u.Channel, file{u.File.Name, u.File.Type, u.File.Data})
+		options, _ := data["options"].([]map[string]any)
+		data["options"] = append(options, map[string]any{"name": s.commands[i].Options[k].Name, "type": optionFile, "value": a.ID})
+		data["resolved"] = map[string]any{"attachments": map[string]any{a.ID: a}}
+	}
+	s.mu.Unlock()
+	return s.ask(u.Channel, u.From, 2, data, nil)
+}
+
+// CommandBody is the body of a command that nobody ran: for calls of the endpoint that a test makes
+// itself. The command need not be registered.
+func (s *Server) CommandBody(channel, from, name, text string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in, err := s.make(channel, from, 2, commandData("1", name, text), nil)
+	if err != nil {
+		return nil, err
+	}
+	return in.body, nil
 }

@@ -76,7 +76,7 @@ func TestDiscordJS(t *testing.T) {
 		cancel() // nothing more comes
 		ended <- err
 	}()
-	play(ctx, t, s, ann, dm, thread)
+	play(ctx, t, s, strings.TrimPrefix(web.URL, "http://"), ann, dm, thread)
 	if _, err := stdin.Write([]byte("end\n")); err != nil {
 		t.Error(err)
 	}
@@ -90,7 +90,7 @@ func TestDiscordJS(t *testing.T) {
 }
 
 // play is the people's side: each step waits for what the client made of the one before.
-func play(ctx context.Context, t *testing.T, s *discord.Server, ann, dm, thread string) {
+func play(ctx context.Context, t *testing.T, s *discord.Server, host, ann, dm, thread string) {
 	t.Helper()
 	has := func(channel, text string) bool {
 		return slices.ContainsFunc(s.Shown(channel), func(p discord.Posted) bool { return p.ByBot && p.Text == text })
@@ -120,7 +120,8 @@ func play(ctx context.Context, t *testing.T, s *discord.Server, ann, dm, thread 
 	_, err = s.Press(dm, s.Shown(dm)[i].ID, ann, "yes")
 	must(err)
 	shows(dm, "pressed")
-	_, err = s.Command(dm, ann, "ask", "what?")
+	file := discord.File{Name: "a.txt", Type: "text/plain", Data: []byte("some bytes")}
+	_, err = s.Run(discord.Run{Channel: dm, From: ann, Name: "ask", Text: "what?", File: &file, Host: host})
 	must(err)
 	shows(dm, "an answer")
 	shows(dm, "and more")
@@ -129,10 +130,32 @@ func play(ctx context.Context, t *testing.T, s *discord.Server, ann, dm, thread 
 	_, err = s.Say(thread, ann, "in the thread")
 	must(err)
 	shows(thread, "seen there")
+	_, err = s.Speak(discord.Utterance{Channel: dm, From: ann, Text: "a file", Files: []discord.File{file}, Host: host})
+	must(err)
+	shows(dm, "back")
+	shows(dm, "small enough")
+	showsFiles(t, s, dm, string(file.Data), "answer.txt", "a.txt", "back.txt")
 	s.Reconnect()
 	_, err = s.Say(dm, ann, "after the gap")
 	must(err)
 	shows(dm, "resumed")
 	must(s.DeleteShown(dm, ping.ID))
 	shows(dm, "gone")
+}
+
+// showsFiles: the channel shows files of these names, all with the same content.
+func showsFiles(t *testing.T, s *discord.Server, channel, content string, want ...string) {
+	t.Helper()
+	var names []string
+	for _, p := range s.Shown(channel) {
+		for _, a := range p.Attachments {
+			if data, ok := s.FileBytes(a.ID); !ok || string(data) != content {
+				t.Errorf("%s holds %q", a.Filename, data)
+			}
+			names = append(names, a.Filename)
+		}
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("files %q, want %q", names, want)
+	}
 }

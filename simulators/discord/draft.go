@@ -8,6 +8,8 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,12 +65,24 @@ func (c *call) draft() (*draft, error) {
 	return d, d.check()
 }
 
+const (
+	// maxFile is the largest file of a call, maxAttached how many there may be
+	// (https://docs.discord.com/developers/reference#uploading-files).
+	maxFile     = 10 << 20
+	maxAttached = 10
+)
+
+var filePart = regexp.MustCompile(`^files\[([0-9])\]$`)
+
+// form reads a call with files: payload_json and files[n].
 func (c *call) form(d *draft, boundary string) error {
 	reader := multipart.NewReader(bytes.NewReader(c.body), boundary)
+	sent := map[string]bool{}
+	told := false
 	for {
 		part, err := reader.NextPart()
 		if err == io.EOF { //nolint:errorlint // NextPart gives it as it is
-			return nil
+			break
 		}
 		if err != nil {
 			return errNotJSON
@@ -77,17 +91,39 @@ func (c *call) form(d *draft, boundary string) error {
 		if err != nil {
 			return errNotJSON
 		}
-		switch name := part.FormName(); {
-		case name == "payload_json":
-			c.body = data
+		n := filePart.FindStringSubmatch(part.FormName())
+		switch {
+		case part.FormName() == "payload_json" && !told:
+			told, c.body = true, data
 			if err := c.decode(d); err != nil {
 				return err
 			}
-		case strings.HasPrefix(name, "files["):
-			kind := mime.TypeByExtension("." + part.FileName()[strings.LastIndexByte(part.FileName(), '.')+1:])
-			d.files = append(d.files, file{part.FileName(), kind, data})
+		case n == nil || part.FileName() == "" || sent[n[1]]:
+			return invalid("files", "BASE_TYPE_BAD_FORM", "The form has a part "+strconv.Quote(part.FormName())+".")
+		case len(data) > maxFile || len(d.files) == maxAttached:
+			return refuse(http.StatusRequestEntityTooLarge, 40005, "Request entity too large")
+		default:
+			sent[n[1]] = true
+			d.files = append(d.files, file{part.FileName(), contentType(part), data})
 		}
 	}
+	if !told {
+		return errNotJSON
+	}
+	for _, a := range d.Attachments {
+		if id := strings.Trim(string(a.ID), `"`); len(id) < 3 && !sent[id] {
+			return invalid("attachments", "ATTACHMENT_NOT_FOUND", "Attachment id "+id+" not found.")
+		}
+	}
+	return nil
+}
+
+// contentType is the type of a file as it was told, or else by its name.
+func contentType(part *multipart.Part) string {
+	if full := part.Header.Get("Content-Type"); full != "" && full != "application/octet-stream" {
+		return full
+	}
+	return mime.TypeByExtension(path.Ext(part.FileName()))
 }
 
 // check applies the limits of https://docs.discord.com/developers/resources/message#create-message.

@@ -97,34 +97,6 @@ type Asked struct {
 	Body []byte
 }
 
-// Command runs a slash command as a person, with its text argument where it has one. The command
-// must be registered.
-func (s *Server) Command(channel, from, name, text string) (Asked, error) {
-	s.mu.Lock()
-	i := slices.IndexFunc(s.commands, func(c Command) bool { return c.Name == name })
-	var id string
-	if i >= 0 {
-		id = s.commands[i].ID
-	}
-	s.mu.Unlock()
-	if i < 0 {
-		return Asked{}, ErrNoCommand
-	}
-	return s.ask(channel, from, 2, commandData(id, name, text), nil)
-}
-
-// CommandBody is the body of a command that nobody ran: for calls of the endpoint that a test makes
-// itself. The command need not be registered.
-func (s *Server) CommandBody(channel, from, name, text string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in, err := s.make(channel, from, 2, commandData("1", name, text), nil)
-	if err != nil {
-		return nil, err
-	}
-	return in.body, nil
-}
-
 // Press presses a button under a message as a person.
 func (s *Server) Press(channel, message, from, customID string) (Asked, error) {
 	s.mu.Lock()
@@ -235,7 +207,7 @@ func (s *Server) work(channel string) {
 			continue
 		}
 		s.mu.Lock()
-		if taken && time.Since(began) < answerWithin {
+		if taken && time.Since(began) < s.opts.AnswerWithin {
 			_ = s.answer(in, answer) // a wrong answer is shown to the person as a failure
 		}
 		if s.lanes[channel] = s.lanes[channel][1:]; len(s.lanes[channel]) == 0 {
@@ -258,7 +230,7 @@ func (s *Server) callback(c *call) (any, error) {
 		return nil, errUnknownAsked
 	case in.answered:
 		return nil, errAnswered
-	case c.at.Sub(in.at) > answerWithin:
+	case c.at.Sub(in.at) > s.opts.AnswerWithin:
 		return nil, errUnknownAsked
 	}
 	c.channel = in.channel

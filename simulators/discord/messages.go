@@ -118,6 +118,14 @@ func (s *Server) attach(host, channel string, f file) Attachment {
 	return Attachment{ID: id, Filename: f.name, ContentType: f.kind, Size: len(f.data), URL: address, ProxyURL: address}
 }
 
+// FileBytes gives the bytes of an attachment, as long as they are kept.
+func (s *Server) FileBytes(id string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data, ok := s.files[id]
+	return data, ok
+}
+
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	data, ok := s.files[r.PathValue("file")]

@@ -37,6 +37,9 @@ type Options struct {
 	// RepeatInteractions is the pause after which an interaction is delivered again that its
 	// endpoint did not take; zero delivers each once, as the real service.
 	RepeatInteractions time.Duration
+	// AnswerWithin is how long an interaction waits for its first answer; zero means three
+	// seconds, as on the real service.
+	AnswerWithin time.Duration
 	// Transport carries interactions. Nil dials the endpoint.
 	Transport http.RoundTripper
 	// MaxMessages bounds the messages kept per channel. Zero means 2,000.
@@ -59,6 +62,9 @@ func (o Options) withDefaults() Options {
 	def(&o.BotName, "parley")
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.AnswerWithin <= 0 {
+		o.AnswerWithin = answerWithin
 	}
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = 41250 * time.Millisecond

@@ -3,8 +3,8 @@ package slack
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -40,6 +40,7 @@ type call struct {
 	channel string
 	at      time.Time
 	base    string // of this server, as the caller knows it
+	plain   bool   // it is answered in words
 }
 
 // method answers a call with the fields of its answer. Server.mu is held.
@@ -72,7 +73,7 @@ func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request, name string
 		s.finish(w, c, outcome{err: err})
 		return
 	}
-	s.finish(w, c, s.execute(c))
+	s.finish(w, c, s.execute(c, func() (args, error) { return s.run(c) }))
 }
 
 func bearer(r *http.Request) string {
@@ -161,8 +162,8 @@ type outcome struct {
 	fault  FaultKind
 }
 
-// execute runs a call through faults, limits and its method.
-func (s *Server) execute(c *call) (o outcome) {
+// execute runs a call through faults; do is the call itself.
+func (s *Server) execute(c *call, do func() (args, error)) (o outcome) {
 	f := s.takeCall(c.method, c.channel)
 	if f != nil {
 		o.fault = f.Fault.Kind
@@ -190,7 +191,7 @@ func (s *Server) execute(c *call) (o outcome) {
 		o.err = refuse("service_unavailable")
 		return o
 	}
-	o.answer, o.err = s.run(c)
+	o.answer, o.err = do()
 	if f != nil {
 		o.cut = o.fault == FaultDropAfter
 		if o.fault == FaultServerErrorAfter {
@@ -218,32 +219,10 @@ func (s *Server) run(c *call) (args, error) {
 	if m.do == nil {
 		return args{}, nil
 	}
-	if c.method == "chat.postMessage" {
-		if err := s.limit(c); err != nil {
-			return nil, err
-		}
+	if err := s.limit(c); err != nil {
+		return nil, err
 	}
 	return m.do(s, c)
-}
-
-// limit is the limit of one message per second and channel, as a token bucket.
-func (s *Server) limit(c *call) error {
-	ch := s.channels[c.channel]
-	if s.opts.PerChannel <= 0 || ch == nil {
-		return nil
-	}
-	rate, burst := float64(s.opts.PerChannel), float64(s.opts.Burst)
-	if ch.filled.IsZero() {
-		ch.tokens = burst
-	} else if d := c.at.Sub(ch.filled); d > 0 {
-		ch.tokens = min(burst, ch.tokens+d.Seconds()*rate)
-	}
-	ch.filled = c.at
-	if ch.tokens < 1 {
-		return &apiError{code: "ratelimited", retry: max(1, int(math.Ceil((1-ch.tokens)/rate)))}
-	}
-	ch.tokens--
-	return nil
 }
 
 // finish records a call and answers it.
@@ -283,7 +262,30 @@ func (s *Server) finish(w http.ResponseWriter, c *call, o outcome) {
 	default:
 		answer["ok"] = true
 	}
+	if c.plain {
+		s.writePlain(w, status, answer)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	s.wrote(w.Write(simulators.JSON(answer)))
+}
+
+// writePlain answers an upload or an answer to an interaction: the public platform gives
+// words, and another status than 200 when it failed.
+func (s *Server) writePlain(w http.ResponseWriter, status int, answer args) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if code, failed := answer["error"]; failed {
+		if status == http.StatusOK {
+			status = http.StatusBadRequest
+		}
+		w.WriteHeader(status)
+		s.wrote(fmt.Fprint(w, code))
+		return
+	}
+	if size, upload := answer["size"]; upload {
+		s.wrote(fmt.Fprint(w, "OK - ", size))
+		return
+	}
+	s.wrote(fmt.Fprint(w, "ok"))
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Errors of the Go API when it is told to do what cannot happen.
@@ -34,8 +33,8 @@ type channel struct {
 	members  map[string]bool
 	archived bool
 	log      []*Posted // by ts; entries are replaced, never changed
-	tokens   float64
-	filled   time.Time
+	posts    bucket
+	streams  map[string]*stream // by ts, those that grow and those that a person stopped
 	// status is what the bot shows in threads, by thread.
 	status map[string]string
 }
@@ -60,7 +59,7 @@ func (s *Server) AddUser(id, name string) {
 func (s *Server) AddChannel(id, name string, members ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &channel{id: id, name: name, members: map[string]bool{}, status: map[string]string{}}
+	c := &channel{id: id, name: name, members: map[string]bool{}, status: map[string]string{}, streams: map[string]*stream{}}
 	for _, m := range members {
 		c.members[m] = true
 	}
@@ -93,7 +92,7 @@ func (s *Server) dm(user string) *channel {
 	id := "D" + strings.TrimPrefix(user, "U")
 	c := s.channels[id]
 	if c == nil {
-		c = &channel{id: id, user: user, members: map[string]bool{user: true, s.opts.App.UserID: true}, status: map[string]string{}}
+		c = &channel{id: id, user: user, members: map[string]bool{user: true, s.opts.App.UserID: true}, status: map[string]string{}, streams: map[string]*stream{}}
 		s.channels[id] = c
 	}
 	return c

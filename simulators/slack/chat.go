@@ -50,14 +50,9 @@ func draft(c *call) (Message, error) {
 		}
 		m.Blocks = json.RawMessage(raw)
 	}
-	if raw := c.params["metadata"]; raw != "" {
-		m.Metadata = &Metadata{}
-		if json.Unmarshal([]byte(raw), m.Metadata) != nil || m.Metadata.EventType == "" || m.Metadata.EventPayload == nil {
-			return m, refuse("invalid_metadata_format")
-		}
-		if len(raw) > maxMetadata {
-			return m, refuse("metadata_too_large")
-		}
+	var err error
+	if m.Metadata, err = metadata(c); err != nil {
+		return m, err
 	}
 	switch {
 	case strings.TrimSpace(m.Text) == "" && m.Blocks == nil && c.params["attachments"] == "" && c.params["markdown_text"] == "":
@@ -67,6 +62,22 @@ func draft(c *call) (Message, error) {
 	}
 	if m.Text == "" {
 		m.Text = c.params["markdown_text"]
+	}
+	return m, nil
+}
+
+// metadata reads what an app hides in a message; nil for nothing.
+func metadata(c *call) (*Metadata, error) {
+	raw := c.params["metadata"]
+	if raw == "" {
+		return nil, nil
+	}
+	m := &Metadata{}
+	if json.Unmarshal([]byte(raw), m) != nil || m.EventType == "" || m.EventPayload == nil {
+		return nil, refuse("invalid_metadata_format")
+	}
+	if len(raw) > maxMetadata {
+		return nil, refuse("metadata_too_large")
 	}
 	return m, nil
 }
@@ -94,6 +105,7 @@ func postMessage(s *Server, c *call) (args, error) {
 		}
 	}
 	p := s.byBot(m)
+	s.share(ch, p, s.linked(c, m.Text))
 	s.store(ch, p)
 	s.tellMessage(ch, p)
 	return args{"channel": ch.id, "ts": p.TS, "message": p.Message}, nil
@@ -116,20 +128,30 @@ func updateMessage(s *Server, c *call) (args, error) {
 		return nil, refuse("message_not_found")
 	case !ch.log[i].ByBot:
 		return nil, refuse("cant_update_message")
+	case s.grows(ch, i):
+		return nil, refuse("streaming_state_conflict")
 	}
 	m, err := draft(c)
 	if err != nil {
 		return nil, err
 	}
+	files, err := s.attached(c)
+	if err != nil {
+		return nil, err
+	}
 	was, now := *ch.log[i], *ch.log[i]
 	now.Text = m.Text
+	if len(files) > 0 {
+		now.Files = nil
+		s.share(ch, &now, files)
+	}
 	if _, given := c.params["blocks"]; given {
 		now.Blocks = m.Blocks
 	}
 	if m.Metadata != nil {
 		now.Metadata = m.Metadata
 	}
-	if now.Text != was.Text || string(now.Blocks) != string(was.Blocks) {
+	if now.Text != was.Text || string(now.Blocks) != string(was.Blocks) || len(files) > 0 {
 		now.Edited = &Edited{User: now.User, TS: s.nextTS()}
 		s.replace(ch, i, &now)
 		s.tell(ch.id, args{
@@ -142,6 +164,25 @@ func updateMessage(s *Server, c *call) (args, error) {
 	return args{"channel": ch.id, "ts": now.TS, "text": now.Text, "message": now.Message}, nil
 }
 
+// attached are the app's files that an update gives a message by its argument file_ids.
+func (s *Server) attached(c *call) ([]*storedFile, error) {
+	var ids []string
+	if raw := c.params["file_ids"]; raw == "" {
+		return nil, nil
+	} else if json.Unmarshal([]byte(raw), &ids) != nil {
+		return nil, refuse("invalid_arguments")
+	}
+	var files []*storedFile
+	for _, id := range ids {
+		f := s.botFile(id)
+		if f == nil {
+			return nil, refuse("file_not_found")
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
 func deleteMessage(s *Server, c *call) (args, error) {
 	ch, err := s.target(c)
 	if err != nil {
@@ -151,7 +192,7 @@ func deleteMessage(s *Server, c *call) (args, error) {
 	switch {
 	case i < 0:
 		return nil, refuse("message_not_found")
-	case !ch.log[i].ByBot:
+	case !ch.log[i].ByBot || s.grows(ch, i):
 		return nil, refuse("cant_delete_message")
 	}
 	was := s.remove(ch, i)

@@ -88,6 +88,13 @@ func (s *Server) controlWays(c *simulators.Control) {
 
 func (s *Server) controlViews(c *simulators.Control) {
 	c.Get("shown", func(r *http.Request) any { return s.Shown(r.URL.Query().Get("channel")) })
+	c.Get("file", func(r *http.Request) any {
+		f, data, err := s.Download(r.URL.Query().Get("user"), r.URL.Query().Get("file"))
+		if err != nil {
+			return args{"error": err.Error()}
+		}
+		return args{"file": f, "bytes": data}
+	})
 	simulators.Watch(c, s.Transcript)
 	c.Get("stats", func(*http.Request) any { return s.Stats() })
 }

@@ -15,7 +15,7 @@
 //	srv.Say(dm, "U0ANN", "hello")  // becomes an event
 //	srv.Wait(ctx, func() bool { return len(srv.Shown(dm)) == 2 })
 //
-// A Server is an http.Handler for /api/<method>, /files/, /response/, /socket and, with
+// A Server is an http.Handler for /api/<method>, /upload/, /files/, /response/, /socket and, with
 // Options.Control, /control/.
 //
 // # Delivering
@@ -59,6 +59,7 @@
 //	POST   /control/disconnect           {reason}
 //	POST   /control/storm                {count}
 //	GET    /control/shown                ?channel= -> [Posted]
+//	GET    /control/file                 ?user=&file= -> {file, bytes}, as that person sees it
 //	GET    /control/calls                -> [Call]
 //	GET    /control/stats                -> Stats
 //	GET    /control/events               ?after=SEQ&timeout=SECONDS -> [Event], waiting for the first
@@ -67,6 +68,6 @@
 //
 // https://docs.slack.dev/reference/methods, https://docs.slack.dev/apis/events-api and
 // https://docs.slack.dev/apis/events-api/using-socket-mode. Enterprise organizations,
-// user tokens, modals and files uploaded by the app are not simulated; methods that
-// exist but do nothing here answer ok.
+// user tokens and modals are not simulated; methods that exist but do nothing here answer
+// ok.
 package slack

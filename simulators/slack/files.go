@@ -2,18 +2,24 @@ package slack
 
 import (
 	"crypto/subtle"
-	"encoding/json"
-	"io"
+	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
-	"time"
 )
 
-// storedFile is a file with its bytes.
+// ErrNoFile means that there is no such file, or that this person cannot see it.
+var ErrNoFile = errors.New("slack simulator: no such file for this person")
+
+// storedFile is a file with its bytes and who may see it: who uploaded it, and those
+// in the channels it was shared in.
 type storedFile struct {
 	File
 	upload Upload
+	shared map[string]bool
+	// state is how far an upload by the app is.
+	state uploadState
 }
 
 // fileStore keeps the newest files, as many bytes as it may.
@@ -23,30 +29,85 @@ type fileStore struct {
 	order     []string
 }
 
-// add keeps a file. Its addresses are told by files.info, which knows where the server
-// is reached; Server.mu is held.
-func (fs *fileStore) add(id string, u Upload) File {
+// add keeps a file of somebody. Its addresses are told by files.info, which knows where
+// the server is reached; Server.mu is held.
+func (fs *fileStore) add(id, owner string, u Upload) *storedFile {
 	size := len(u.Bytes)
 	if u.Size != 0 {
 		size = u.Size
 	}
-	f := File{
-		ID: id, Name: u.Name, Title: u.Name, MIME: u.MIME, Mode: "hosted", Subtype: u.Subtype, Size: size,
-		URLPrivate: u.URL, URLDownload: u.URL, Permalink: "https://simulated.slack.test/files/" + id + "/" + url.PathEscape(u.Name),
-	}
-	fs.byID[id] = &storedFile{f, u}
+	f := &storedFile{upload: u, shared: map[string]bool{}, File: File{
+		ID: id, User: owner, Name: u.Name, Title: u.Name, MIME: mimeOf(u), Mode: "hosted", Subtype: u.Subtype, Size: size,
+		URLPrivate: u.URL, URLDownload: u.URL, Permalink: "https://simulated.slack.test/files/" + owner + "/" + id + "/" + url.PathEscape(u.Name),
+	}}
+	fs.byID[id] = f
 	fs.order = append(fs.order, id)
-	fs.used += len(u.Bytes)
+	fs.grow(len(u.Bytes))
+	return f
+}
+
+// grow takes in that there are n bytes more, and forgets the oldest files for them.
+func (fs *fileStore) grow(n int) {
+	fs.used += n
 	for fs.used > fs.max && len(fs.order) > 1 {
 		fs.used -= len(fs.byID[fs.order[0]].upload.Bytes)
 		delete(fs.byID, fs.order[0])
 		fs.order = fs.order[1:]
 	}
+}
+
+// mimeOf is what the platform takes a file for: by its name, then by what is in it.
+func mimeOf(u Upload) string {
+	if u.MIME != "" {
+		return u.MIME
+	}
+	if known := byExtension[strings.ToLower(path.Ext(u.Name))]; known != "" {
+		return known
+	}
+	found, _, _ := strings.Cut(http.DetectContentType(u.Bytes), ";")
+	return found
+}
+
+var byExtension = map[string]string{
+	".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".ogg": "audio/ogg", ".mp3": "audio/mpeg",
+	".m4a": "audio/mp4", ".mp4": "video/mp4", ".webm": "video/webm", ".pdf": "application/pdf", ".txt": "text/plain",
+}
+
+// sees tells whether somebody may see a file. Server.mu is held.
+func (s *Server) sees(user string, f *storedFile) bool {
+	if f.User == user {
+		return true
+	}
+	for id := range f.shared {
+		if c := s.channels[id]; c != nil && c.members[user] {
+			return true
+		}
+	}
+	return false
+}
+
+// Download gives a file as somebody sees it who looks at the channels they are in.
+func (s *Server) Download(user, id string) (File, []byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.files.byID[id]
+	if f == nil || !s.sees(user, f) {
+		return File{}, nil, ErrNoFile
+	}
+	return f.File, f.upload.Bytes, nil
+}
+
+// botFile finds a file that the app may see; nil when there is none. Server.mu is held.
+func (s *Server) botFile(id string) *storedFile {
+	f := s.files.byID[id]
+	if f == nil || f.state == uploadOpen || f.state == uploadHere || !s.sees(s.opts.App.UserID, f) {
+		return nil
+	}
 	return f
 }
 
 func fileInfo(s *Server, c *call) (args, error) {
-	f := s.files.byID[c.params["file"]]
+	f := s.botFile(c.params["file"])
 	if f == nil {
 		return nil, refuse("file_not_found")
 	}
@@ -58,6 +119,35 @@ func fileInfo(s *Server, c *call) (args, error) {
 	return args{"file": out}, nil
 }
 
+// share shows files in a channel. Server.mu is held.
+func (s *Server) share(c *channel, p *Posted, files []*storedFile) {
+	for _, f := range files {
+		f.shared[c.id] = true
+		p.Files = append(p.Files, f.File)
+	}
+}
+
+// linked are the app's files whose page a text names. The platform shows them with the
+// message, and to everybody who reads it, unless previews are switched off
+// (https://github.com/slackapi/bolt-python/issues/1018,
+// https://github.com/slackapi/python-slack-sdk/issues/1194). Server.mu is held.
+func (s *Server) linked(c *call, text string) []*storedFile {
+	if c.params["unfurl_links"] == "false" || c.params["unfurl_media"] == "false" {
+		return nil
+	}
+	var out []*storedFile
+	for _, id := range s.files.order {
+		f := s.botFile(id)
+		if f == nil {
+			continue
+		}
+		if _, behind, found := strings.Cut(text, f.Permalink); found && (behind == "" || strings.ContainsRune("|> \n", rune(behind[0]))) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // serveFile hands out the bytes of a file to who has the token, and sends everybody else
 // to the page where people log in, as the public platform does.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +157,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	f := s.files.byID[id]
+	f := s.botFile(id)
 	s.mu.Unlock()
 	if f == nil {
 		http.NotFound(w, r)
@@ -75,72 +165,4 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", f.MIME)
 	s.wrote(w.Write(f.upload.Bytes))
-}
-
-const (
-	responseUses = 5
-	responseLife = 30 * time.Minute
-	maxResponses = 1000
-)
-
-// responseURL is where an app can answer an interaction for a while.
-type responseURL struct {
-	channel, message, user string
-	uses                   int
-	until                  time.Time
-}
-
-// newResponseURL gives an address relative to the server's own: the app's host for it is
-// the one its calls go to. Server.mu is held.
-func (s *Server) newResponseURL(channel, message, user string) string {
-	id := token()
-	s.responses[id] = &responseURL{channel: channel, message: message, user: user, uses: responseUses, until: s.opts.Now().Add(responseLife)}
-	if s.order = append(s.order, id); len(s.order) > maxResponses {
-		delete(s.responses, s.order[0])
-		s.order = s.order[1:]
-	}
-	return s.self() + "/response/" + id
-}
-
-// serveResponse takes an answer to an interaction
-// (https://docs.slack.dev/interactivity/handling-user-interaction#message_responses).
-func (s *Server) serveResponse(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Text     string          `json:"text"`
-		Blocks   json.RawMessage `json:"blocks"`
-		Type     string          `json:"response_type"`
-		Replace  bool            `json:"replace_original"`
-		Delete   bool            `json:"delete_original"`
-		ThreadTS string          `json:"thread_ts"`
-	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil || json.Unmarshal(data, &in) != nil {
-		http.Error(w, "invalid_payload", http.StatusBadRequest)
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.responses[strings.TrimPrefix(r.URL.Path, "/response/")]
-	if u == nil || u.uses == 0 || s.opts.Now().After(u.until) || s.channels[u.channel] == nil {
-		http.Error(w, "used_url", http.StatusNotFound)
-		return
-	}
-	u.uses--
-	c := s.channels[u.channel]
-	i := c.index(u.message)
-	switch {
-	case in.Delete && i >= 0:
-		s.remove(c, i)
-	case in.Replace && i >= 0:
-		now := *c.log[i]
-		now.Text, now.Blocks = in.Text, in.Blocks
-		s.replace(c, i, &now)
-	default:
-		p := s.byBot(Message{Text: in.Text, Blocks: in.Blocks, ThreadTS: in.ThreadTS})
-		if in.Type != "in_channel" {
-			p.Ephemeral = u.user
-		}
-		s.store(c, p)
-	}
-	s.wrote(io.WriteString(w, "ok"))
 }

@@ -64,16 +64,19 @@ func start(t *testing.T, opts slack.Options) *rig {
 
 // reply is an answer of the Web API.
 type reply struct {
-	Status   int
-	Header   http.Header
-	OK       bool            `json:"ok"`
-	Error    string          `json:"error"`
-	Needed   string          `json:"needed"`
-	TS       string          `json:"ts"`
-	URL      string          `json:"url"`
-	Messages []slack.Message `json:"messages"`
-	More     bool            `json:"has_more"`
-	Meta     struct {
+	Status    int
+	Header    http.Header
+	OK        bool            `json:"ok"`
+	Error     string          `json:"error"`
+	Needed    string          `json:"needed"`
+	TS        string          `json:"ts"`
+	URL       string          `json:"url"`
+	UploadURL string          `json:"upload_url"`
+	FileID    string          `json:"file_id"`
+	File      slack.File      `json:"file"`
+	Messages  []slack.Message `json:"messages"`
+	More      bool            `json:"has_more"`
+	Meta      struct {
 		Cursor string `json:"next_cursor"`
 	} `json:"response_metadata"`
 }

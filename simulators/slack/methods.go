@@ -9,22 +9,27 @@ import (
 // methodTable is what the server can do; a method without a function answers ok.
 func methodTable() map[string]method {
 	t := map[string]method{
-		"auth.test":                   {do: authTest},
-		"apps.connections.open":       {do: openConnection, scope: "connections:write", app: true},
-		"chat.postMessage":            {do: postMessage, scope: "chat:write"},
-		"chat.postEphemeral":          {do: postEphemeral, scope: "chat:write"},
-		"chat.update":                 {do: updateMessage, scope: "chat:write"},
-		"chat.delete":                 {do: deleteMessage, scope: "chat:write"},
-		"conversations.history":       {do: history, scope: "channels:history"},
-		"conversations.replies":       {do: replies, scope: "channels:history"},
-		"conversations.info":          {do: conversationInfo, scope: "channels:read"},
-		"conversations.open":          {do: conversationOpen, scope: "im:write"},
-		"conversations.list":          {do: conversationList, scope: "channels:read"},
-		"users.info":                  {do: userInfo, scope: "users:read"},
-		"files.info":                  {do: fileInfo, scope: "files:read"},
-		"reactions.add":               {do: addReaction, scope: "reactions:write"},
-		"reactions.remove":            {do: removeReaction, scope: "reactions:write"},
-		"assistant.threads.setStatus": {do: setStatus, scope: "assistant:write"},
+		"auth.test":                    {do: authTest},
+		"apps.connections.open":        {do: openConnection, scope: "connections:write", app: true},
+		"chat.postMessage":             {do: postMessage, scope: "chat:write"},
+		"chat.postEphemeral":           {do: postEphemeral, scope: "chat:write"},
+		"chat.update":                  {do: updateMessage, scope: "chat:write"},
+		"chat.startStream":             {do: startStream, scope: "chat:write"},
+		"chat.appendStream":            {do: appendStream, scope: "chat:write"},
+		"chat.stopStream":              {do: stopStream, scope: "chat:write"},
+		"chat.delete":                  {do: deleteMessage, scope: "chat:write"},
+		"conversations.history":        {do: history, scope: "channels:history"},
+		"conversations.replies":        {do: replies, scope: "channels:history"},
+		"conversations.info":           {do: conversationInfo, scope: "channels:read"},
+		"conversations.open":           {do: conversationOpen, scope: "im:write"},
+		"conversations.list":           {do: conversationList, scope: "channels:read"},
+		"users.info":                   {do: userInfo, scope: "users:read"},
+		"files.info":                   {do: fileInfo, scope: "files:read"},
+		"files.getUploadURLExternal":   {do: uploadAddress, scope: "files:write"},
+		"files.completeUploadExternal": {do: completeUpload, scope: "files:write"},
+		"reactions.add":                {do: addReaction, scope: "reactions:write"},
+		"reactions.remove":             {do: removeReaction, scope: "reactions:write"},
+		"assistant.threads.setStatus":  {do: setStatus, scope: "assistant:write"},
 	}
 	for _, name := range []string{
 		"api.test", "assistant.threads.setTitle", "assistant.threads.setSuggestedPrompts", "conversations.join", "conversations.mark",
@@ -82,10 +87,14 @@ func userInfo(s *Server, c *call) (args, error) {
 	if !ok {
 		return nil, refuse("user_not_found")
 	}
-	return args{"user": args{
+	user := args{
 		"id": u.ID, "team_id": s.opts.Team, "name": u.Name, "real_name": u.Name, "is_bot": u.Bot,
 		"profile": args{"real_name": u.Name, "display_name": u.Name},
-	}}, nil
+	}
+	if c.params["include_locale"] == "true" {
+		user["locale"] = "en-US"
+	}
+	return args{"user": user}, nil
 }
 
 // page is one page of messages.

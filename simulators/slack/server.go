@@ -40,6 +40,8 @@ type Options struct {
 	// how many at once; zero switches the limit off.
 	PerChannel int
 	Burst      int
+	// Tiers switches the limits of the methods' tiers on.
+	Tiers bool
 	// RetryDelays are the waits before each try after the first. Nil means the public
 	// schedule: none, a minute, five minutes.
 	RetryDelays []time.Duration
@@ -127,6 +129,8 @@ type Server struct {
 	users     map[string]User
 	channels  map[string]*channel
 	files     fileStore
+	uploads   map[string]*uploadURL
+	tiers     map[string]*bucket // by method
 	responses map[string]*responseURL
 	order     []string // of responses, oldest first
 	lastTS    int64    // in microseconds
@@ -151,7 +155,7 @@ func New(opts Options) *Server {
 	s := &Server{
 		Transcript: feed.Transcript,
 		opts:       opts, methods: methodTable(), users: map[string]User{}, channels: map[string]*channel{},
-		responses: map[string]*responseURL{}, files: fileStore{max: opts.MaxFileBytes, byID: map[string]*storedFile{}},
+		responses: map[string]*responseURL{}, uploads: map[string]*uploadURL{}, tiers: map[string]*bucket{}, files: fileStore{max: opts.MaxFileBytes, byID: map[string]*storedFile{}},
 		feed: feed, faults: simulators.NewScript[Fault](feed), ctx: ctx, stop: stop,
 		hooks: simulators.HookClient(opts.Transport, maxHookCalls, 0), // a delivery has its own limit
 	}
@@ -175,7 +179,7 @@ func (s *Server) Close() {
 	s.feed.Close()
 }
 
-// ServeHTTP answers calls of the Web API, downloads, response URLs, websockets and, if
+// ServeHTTP answers calls of the Web API, uploads, downloads, response URLs, websockets and, if
 // switched on, the control API.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
@@ -184,6 +188,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveMethod(w, r, strings.TrimPrefix(path, "/api/"))
 	case strings.HasPrefix(path, "/files/"):
 		s.serveFile(w, r)
+	case strings.HasPrefix(path, "/upload/v1/"):
+		s.serveUpload(w, r)
 	case strings.HasPrefix(path, "/response/"):
 		s.serveResponse(w, r)
 	case path == "/socket":

@@ -55,7 +55,7 @@ func (s *Server) Speak(u Utterance) (Posted, error) {
 	p := &Posted{Message: Message{User: u.User, Text: u.Text, ThreadTS: u.ThreadTS, BotID: u.BotID}}
 	p.ClientMsgID = fmt.Sprintf("client-%d", s.nextID())
 	for _, f := range u.Files {
-		p.Files = append(p.Files, s.files.add(fmt.Sprintf("F%07d", s.nextID()), f))
+		s.share(c, p, []*storedFile{s.files.add(s.nextFileID(), u.User, f)})
 	}
 	if u.BotID != "" {
 		p.Subtype = "bot_message"
@@ -65,6 +65,11 @@ func (s *Server) Speak(u Utterance) (Posted, error) {
 	s.store(c, p)
 	s.tellMessage(c, p)
 	return *p, nil
+}
+
+// SayFile is a person's file in a channel, with words of plain text.
+func (s *Server) SayFile(channel, user, text string, f Upload) (Posted, error) {
+	return s.Speak(Utterance{Channel: channel, User: user, Text: wordsEscaper.Replace(text), Files: []Upload{f}})
 }
 
 // seat finds the channel somebody acts in. Server.mu is held.

@@ -21,6 +21,7 @@ type Metadata struct {
 // File is a file as messages and files.info show it.
 type File struct {
 	ID          string `json:"id"`
+	User        string `json:"user,omitempty"`
 	Name        string `json:"name"`
 	Title       string `json:"title,omitempty"`
 	MIME        string `json:"mimetype"`
@@ -74,6 +75,8 @@ type Posted struct {
 	ByBot   bool   `json:"by_bot"`
 	// Ephemeral is who alone sees it; empty for everybody.
 	Ephemeral string `json:"ephemeral,omitempty"`
+	// Streaming: it still grows.
+	Streaming bool `json:"streaming,omitempty"`
 	// Edits counts how often it changed.
 	Edits int       `json:"edits"`
 	At    time.Time `json:"at"`

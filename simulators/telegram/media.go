@@ -65,6 +65,8 @@ func (s *Server) keepUpload(kind string, up upload) (*file, error) {
 		return nil, badRequest("file is too big for a photo; the maximum size is " + strconv.Itoa(maxPhoto) + " bytes")
 	case kind == "photo" && !isImage(up.data):
 		return nil, badRequest("IMAGE_PROCESS_FAILED")
+	case kind == "photo" && !photoShaped(up.data):
+		return nil, badRequest("PHOTO_INVALID_DIMENSIONS")
 	}
 	mime := up.mime
 	if mime == "application/octet-stream" {
@@ -78,6 +80,16 @@ func isImage(data []byte) bool {
 		return true
 	}
 	return http.DetectContentType(data) == "image/webp" // no decoder for it in the standard library
+}
+
+// photoShaped applies the limits of https://core.telegram.org/bots/api#sendphoto: width and height
+// of at most 10,000 together, and one at most 20 times the other.
+func photoShaped(data []byte) bool {
+	cfg, _, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return true // webp, which is not measured here
+	}
+	return cfg.Width+cfg.Height <= 10_000 && max(cfg.Width, cfg.Height) <= 20*min(cfg.Width, cfg.Height)
 }
 
 func kindWords(kind string) string { return strings.ReplaceAll(kind, "_", " ") }

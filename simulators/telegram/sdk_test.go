@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/png"
 	"net/http"
+	"strings"
 	"testing"
 
 	tgbotapi "github.com/go-telegram-bot-api/telegram-bot-api/v5"
@@ -22,10 +23,12 @@ func sdk(t *testing.T, r *rig) *tgbotapi.BotAPI {
 	return api
 }
 
-func picture(t *testing.T) []byte {
+func picture(t *testing.T) []byte { return pictureOf(t, 4, 3) }
+
+func pictureOf(t *testing.T, width, height int) []byte {
 	t.Helper()
 	var buf bytes.Buffer
-	if err := png.Encode(&buf, image.NewGray(image.Rect(0, 0, 4, 3))); err != nil {
+	if err := png.Encode(&buf, image.NewGray(image.Rect(0, 0, width, height))); err != nil {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
@@ -111,5 +114,21 @@ func TestSDKFilesAndErrors(t *testing.T) {
 	}
 	if _, err := api.Send(tgbotapi.NewMessage(bob, "x")); !errors.As(err, &apiErr) || apiErr.Code != 403 {
 		t.Fatalf("a stranger: %v", err)
+	}
+}
+
+func TestPhotosHaveAShape(t *testing.T) {
+	r := start(t, telegram.Options{})
+	api := sdk(t, r)
+	r.must(r.OpenPrivate(0, ann))
+	for _, test := range []struct {
+		width, height int
+		refused       bool
+	}{{20, 1, false}, {21, 1, true}, {1, 21, true}, {5000, 5000, false}, {5001, 5000, true}} {
+		photo := tgbotapi.NewPhoto(ann, tgbotapi.FileBytes{Name: "p.png", Bytes: pictureOf(t, test.width, test.height)})
+		_, err := api.Send(photo)
+		if refused := err != nil && strings.Contains(err.Error(), "PHOTO_INVALID_DIMENSIONS"); refused != test.refused {
+			t.Errorf("%d x %d: %v", test.width, test.height, err)
+		}
 	}
 }

@@ -190,12 +190,14 @@ func (s *Server) permit(n *number, p *Posted, b *sendRequest) *apiError {
 	if p.Media == nil {
 		return nil
 	}
-	file := s.files.get(p.Media.ID)
+	file := s.files.get(p.Media.ID, p.At)
 	switch {
 	case file == nil:
 		return badValue("Media with id %s does not exist", p.Media.ID)
 	case !fits(p.Type, file.mime):
 		return badValue("%s is no %s", file.mime, p.Type)
+	case p.Media.Voice && file.mime != "audio/ogg":
+		return badValue("%s is no voice message", file.mime)
 	}
 	p.Media.MIME, p.Media.Size = file.mime, len(file.data)
 	return nil

@@ -7,14 +7,29 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// linkLife is how long the address of a file works.
-const linkLife = 5 * time.Minute
+const (
+	// linkLife is how long the address of a file works, uploadLife the id of an upload.
+	linkLife   = 5 * time.Minute
+	uploadLife = 30 * 24 * time.Hour
+)
+
+// uploadTypes are the types of files that a business may upload
+// (https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media#supported-media-types).
+var uploadTypes = []string{
+	"audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg", "image/jpeg", "image/png", "image/webp", "video/mp4", "video/3gpp",
+	"text/plain", "application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint",
+	"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	"application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 // maxUpload bounds an upload with its frame.
 const maxUpload = 101 << 20
@@ -29,6 +44,8 @@ const maxDocument = 100 << 20
 type file struct {
 	id, mime, name string
 	data           []byte
+	// until is when its id ends to work; zero for never.
+	until time.Time
 }
 
 func (f *file) sum() string {
@@ -59,14 +76,14 @@ type fileStore struct {
 	links map[string]link
 }
 
-func (fs *fileStore) add(mime, name string, data []byte) *file {
+func (fs *fileStore) add(mime, name string, data []byte, until time.Time) *file {
 	if mime == "" {
 		mime = http.DetectContentType(data)
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.last++
-	f := &file{id: fmt.Sprintf("%d", 1_000_000_000_000_000+fs.last), mime: mime, name: name, data: data}
+	f := &file{id: fmt.Sprintf("%d", 1_000_000_000_000_000+fs.last), mime: mime, name: name, data: data, until: until}
 	fs.byID[f.id] = f
 	fs.order = append(fs.order, f)
 	fs.used += int64(len(data))
@@ -88,10 +105,14 @@ func (fs *fileStore) drop(f *file) {
 	delete(fs.byID, f.id)
 }
 
-func (fs *fileStore) get(id string) *file {
+func (fs *fileStore) get(id string, now time.Time) *file {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	return fs.byID[id]
+	f := fs.byID[id]
+	if f != nil && !f.until.IsZero() && now.After(f.until) {
+		return nil
+	}
+	return f
 }
 
 // lead makes an address for a file; those that lead nowhere any more are forgotten.
@@ -120,7 +141,16 @@ func (fs *fileStore) follow(key string, now time.Time) *file {
 
 // AddFile puts a file on the server as an upload does. It gives its id.
 func (s *Server) AddFile(mime, name string, data []byte) string {
-	return s.files.add(mime, name, data).id
+	return s.files.add(mime, name, data, time.Time{}).id
+}
+
+// FileBytes gives the bytes behind a media id, as long as they are kept.
+func (s *Server) FileBytes(id string) ([]byte, bool) {
+	f := s.files.get(id, s.opts.Now())
+	if f == nil {
+		return nil, false
+	}
+	return f.data, true
 }
 
 // upload is POST /media.
@@ -130,6 +160,11 @@ func (s *Server) upload(req *request) (any, *apiError) {
 		return nil, badParameter("the body is no form with a file")
 	}
 	defer func() { _ = r.MultipartForm.RemoveAll() }() // temporary files; nothing to do about one that stays
+	for name := range r.MultipartForm.Value {
+		if name != "messaging_product" && name != "type" {
+			return nil, badParameter("the form has a field %q", name)
+		}
+	}
 	if r.FormValue("messaging_product") != "whatsapp" {
 		return nil, missing("messaging_product")
 	}
@@ -141,23 +176,27 @@ func (s *Server) upload(req *request) (any, *apiError) {
 	if err != nil {
 		return nil, badParameter("the file cannot be read")
 	}
-	mime := r.FormValue("type")
-	if mime == "" {
-		mime = header.Header.Get("Content-Type")
+	full := r.FormValue("type")
+	if full == "" {
+		full = header.Header.Get("Content-Type")
 	}
-	most, ok := uploadLimits[strings.Split(mime, "/")[0]]
+	plain, _, err := mime.ParseMediaType(full)
+	if err != nil || !slices.Contains(uploadTypes, plain) {
+		return nil, badParameter("Param file must be a file with one of the following types: %s. Received file of type '%s'.", strings.Join(uploadTypes, ", "), full)
+	}
+	most, ok := uploadLimits[strings.Split(plain, "/")[0]]
 	if !ok {
 		most = maxDocument
 	}
 	if len(data) == 0 || len(data) > most {
 		return nil, &apiError{status: http.StatusBadRequest, code: 131053, message: "Media upload error", details: "The file has no bytes or too many."}
 	}
-	return map[string]any{"id": s.files.add(mime, header.Filename, data).id}, nil
+	return map[string]any{"id": s.files.add(plain, header.Filename, data, req.at.Add(uploadLife)).id}, nil
 }
 
 // mediaInfo is GET or DELETE of a media id.
 func (s *Server) mediaInfo(req *request, f *FaultHandle) (any, *apiError) {
-	file := s.files.get(req.id)
+	file := s.files.get(req.id, req.at)
 	if file == nil {
 		return nil, badParameter("Unsupported get request. Object with ID '%s' does not exist", req.id)
 	}

@@ -38,7 +38,7 @@ func (s *Server) Speak(u Utterance) (string, error) {
 	p := Posted{Text: u.Text, ReplyTo: u.ReplyTo}
 	switch {
 	case u.File != nil:
-		f := s.files.add(u.MIME, u.Filename, u.File)
+		f := s.files.add(u.MIME, u.Filename, u.File, time.Time{})
 		p.Type, p.Media = u.Kind, &Media{ID: f.id, Name: u.Filename, MIME: f.mime, Size: len(f.data), Voice: u.Voice}
 		content = map[string]any{"id": f.id, "mime_type": f.mime, "sha256": f.sum64()}
 		if u.Text != "" {

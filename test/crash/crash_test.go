@@ -54,11 +54,12 @@ type platform interface {
 
 // platforms are those the test is run on, each made for so many people.
 var platforms = map[string]func(t *testing.T, people, messagesEach int) platform{
-	"discord gateway": newDiscord,
-	"slack events":    newSlackEvents,
-	"slack socket":    newSlackSocket,
-	"telegram":        newTelegram,
-	"whatsapp cloud":  newWhatsApp,
+	"discord gateway":      newDiscord,
+	"discord interactions": newInteractions,
+	"slack events":         newSlackEvents,
+	"slack socket":         newSlackSocket,
+	"telegram":             newTelegram,
+	"whatsapp cloud":       newWhatsApp,
 }
 
 const config = `

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	simulator "github.com/parley-hub/parley/simulators/discord"
 	"github.com/parley-hub/parley/test/hubtest"
@@ -20,7 +21,12 @@ type discord struct {
 }
 
 func newDiscord(t *testing.T, people, each int) platform {
-	sim := simulator.New(simulator.Options{Token: discordToken, ApplicationID: "100", MaxMessages: 4*each + 100, MaxCalls: 100})
+	return openDiscord(t, people, each, simulator.Options{})
+}
+
+func openDiscord(t *testing.T, people, each int, o simulator.Options) *discord {
+	o.Token, o.ApplicationID, o.MaxMessages, o.MaxCalls = discordToken, "100", 4*each+100, 100
+	sim := simulator.New(o)
 	t.Cleanup(sim.Close)
 	p := &discord{sim: sim}
 	for c := range people {
@@ -47,7 +53,7 @@ func (p *discord) say(c int, text string) error {
 func (p *discord) answers(c int) []string {
 	var out []string
 	for _, m := range p.sim.Shown(p.rooms[c]) {
-		if m.ByBot {
+		if m.ByBot && !m.Thinking {
 			out = append(out, m.Content)
 		}
 	}
@@ -61,7 +67,7 @@ func (p *discord) follow() (<-chan struct{}, func()) {
 	out := make(chan struct{}, 1<<16)
 	go func() {
 		for e := range sub.C {
-			if e.Kind == simulator.EventMessage && e.Message != nil && e.Message.ByBot {
+			if e.Message != nil && e.Message.ByBot && !e.Message.Thinking && (e.Kind == simulator.EventMessage || e.Kind == simulator.EventEdited) {
 				out <- struct{}{}
 			}
 		}
@@ -70,3 +76,45 @@ func (p *discord) follow() (<-chan struct{}, func()) {
 }
 
 func (p *discord) exact() bool { return true }
+
+// interactions is the mode in which Discord calls the hub. What the hub did not take while it
+// was down Discord would not tell again; here it does, or most of it would be lost.
+type interactions struct {
+	*discord
+	hub string
+}
+
+func newInteractions(t *testing.T, people, each int) platform {
+	return &interactions{discord: openDiscord(t, people, each, simulator.Options{
+		RepeatInteractions: 20 * time.Millisecond,
+		// An answer that comes after three seconds is none, and its reply is written where the
+		// chat ends. That a busy machine takes longer is not what is tried here.
+		AnswerWithin: time.Minute,
+	})}
+}
+
+func (p *interactions) serve(t *testing.T, hub string) {
+	p.discord.serve(t, hub)
+	p.hub = hub
+}
+
+func (p *interactions) connect(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := p.sim.Wait(ctx, func() bool { return len(p.sim.Commands()) > 0 }); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.sim.SetEndpoint(p.hub + "/webhooks/discord"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *interactions) channels() string {
+	return fmt.Sprintf(`{discord: {mode: interactions, token: %q, application_id: "100", public_key: %q, api_url: %q, limits: {account: {count: 0}, chat: {count: 0}}}}`,
+		discordToken, p.sim.PublicKey(), p.api)
+}
+
+func (p *interactions) say(c int, text string) error {
+	_, err := p.sim.Command(p.rooms[c], p.people[c], "ask", text)
+	return err
+}

@@ -21,6 +21,13 @@ async function refused(promise, code) {
   await assert.rejects(promise, (e) => e.code === code || assert.fail(`code ${e.code}, want ${code}: ${e.message}`));
 }
 
+// back gives a file as it is sent again.
+async function back(attachment, name) {
+  const bytes = Buffer.from(await (await fetch(attachment.url)).arrayBuffer());
+  assert.equal(bytes.length, attachment.size);
+  return { attachment: bytes, name };
+}
+
 client.on(Events.MessageCreate, async (message) => {
   if (message.author.bot) return;
   if (message.content === "ping") {
@@ -38,6 +45,11 @@ client.on(Events.MessageCreate, async (message) => {
   } else if (message.content === "in the thread") {
     assert.ok(message.channel.isThread());
     await message.channel.send("seen there");
+  } else if (message.content === "a file") {
+    const sent = await message.reply({ content: "back", files: [await back(message.attachments.first(), "back.txt")] });
+    assert.equal(sent.attachments.first().name, "back.txt");
+    await refused(message.channel.send({ files: [{ attachment: Buffer.alloc((10 << 20) + 1), name: "large" }] }), 40005);
+    await message.channel.send("small enough");
   } else if (message.content === "after the gap") {
     await message.channel.send("resumed");
   }
@@ -47,7 +59,8 @@ client.on(Events.InteractionCreate, async (i) => {
   if (i.isChatInputCommand()) {
     assert.equal(i.options.getString("text"), "what?");
     await i.deferReply();
-    await i.editReply("an answer");
+    const given = i.options.getAttachment("file");
+    await i.editReply({ content: "an answer", files: [await back(given, "answer.txt")] });
     await i.followUp("and more");
   } else if (i.isButton()) {
     assert.equal(i.customId, "yes");
@@ -63,6 +76,6 @@ process.on("unhandledRejection", (e) => { console.error(e); process.exit(1); });
 process.stdin.on("data", () => { client.destroy().then(() => { console.log("ok"); process.exit(0); }); });
 
 const api = new REST(rest).setToken(token);
-const option = { type: 3, name: "text", description: "What to say" };
-await api.put(Routes.applicationCommands(application), { body: [{ name: "ask", description: "Ask", options: [option] }] });
+const options = [{ type: 3, name: "text", description: "What to say" }, { type: 11, name: "file", description: "What to send" }];
+await api.put(Routes.applicationCommands(application), { body: [{ name: "ask", description: "Ask", options }] });
 await client.login(token);

@@ -58,6 +58,19 @@ async function web() {
   await client.chat.delete({ channel: dm.id, ts: reply.ts });
   assert.equal((await client.users.info({ user: ann })).user.name, "ann");
 
+  const { files: [{ files: [file] }] } = await client.filesUploadV2({ channel_id: dm.id, initial_comment: "a file", filename: "a.txt", file: Buffer.from("abc") });
+  const withFile = (await control(`shown?channel=${dm.id}`)).at(-1);
+  assert.deepEqual([withFile.text, withFile.files[0].id], ["a file", file.id]);
+  assert.equal(Buffer.from((await control(`file?user=${ann}&file=${file.id}`)).bytes, "base64").toString(), "abc");
+
+  const streamer = client.chatStream({ channel: dm.id, thread_ts: posted.ts, recipient_user_id: ann, recipient_team_id: "T0SIM", buffer_size: 1 });
+  await streamer.append({ markdown_text: "grow" });
+  assert.equal((await control(`shown?channel=${dm.id}`)).at(-1).streaming, true);
+  await streamer.append({ markdown_text: "ing" });
+  await streamer.stop({ markdown_text: "!", metadata });
+  const streamed = (await control(`shown?channel=${dm.id}`)).at(-1);
+  assert.deepEqual([streamed.text, streamed.streaming, streamed.thread_ts], ["growing!", undefined, posted.ts]);
+
   const code = (promise) => promise.then(() => "ok", (err) => err.data.error);
   assert.equal(await code(client.chat.postMessage({ channel: "C404", text: "x" })), "channel_not_found");
   assert.equal(await code(client.chat.postMessage({ channel: dm.id, text: " " })), "no_text");
