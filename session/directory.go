@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"fmt"
-	"maps"
 	"sync"
 
 	"github.com/parley-hub/parley/core"
@@ -175,11 +174,4 @@ func (l *Linked) Lives(ctx context.Context, person core.PersonID) (bool, error) 
 	defer l.mu.RUnlock()
 	_, linked := l.persons[person]
 	return !linked || l.members[person] > 0, nil
-}
-
-// Snapshot gives the links as they are, by base.
-func (l *Linked) Snapshot() map[core.PersonID]core.PersonID {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return maps.Clone(l.persons)
 }

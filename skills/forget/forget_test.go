@@ -44,7 +44,7 @@ func TestSuite(t *testing.T) {
 	})
 }
 
-const stays = "Not erased by this: what stands in the chats themselves, what a group's own conversation remembers (/new there), and the note that you asked for it."
+const stays = "Not erased by this: what stands in the chats themselves, what a group's own conversation remembers (/new there), copies of files (they go by themselves after some days), and the note that you asked for it."
 
 func TestForget(t *testing.T) {
 	both := session.Forgetting{Messages: 7, Accounts: 2, Letters: 1}

@@ -12,8 +12,8 @@ var (
 		"de": "Ich kann löschen, was ich über dich speichere: die Mitschrift dessen, was du gesagt und ich geantwortet habe, auch in Gruppen, und was ich von unserem privaten Gespräch weiß. Es lässt sich nicht zurückholen. Das gilt für:",
 	}
 	stays = skills.Phrase{
-		"en": "Not erased by this: what stands in the chats themselves, what a group's own conversation remembers (/new there), and the note that you asked for it.",
-		"de": "Davon nicht gelöscht: was in den Chats selbst steht, woran sich das Gespräch einer Gruppe erinnert (dort /new), und der Vermerk, dass du darum gebeten hast.",
+		"en": "Not erased by this: what stands in the chats themselves, what a group's own conversation remembers (/new there), copies of files (they go by themselves after some days), and the note that you asked for it.",
+		"de": "Davon nicht gelöscht: was in den Chats selbst steht, woran sich das Gespräch einer Gruppe erinnert (dort /new), Kopien von Dateien (sie verschwinden nach einigen Tagen von selbst), und der Vermerk, dass du darum gebeten hast.",
 	}
 	sure = skills.Phrase{
 		"en": "Write /forget yes to erase it.",
