@@ -16,7 +16,7 @@ const (
 	MaxWrong = 5
 	MaxCodes = 5
 	// AnswersKept is how long the rerun of a turn is known as one.
-	AnswersKept = 30 * 24 * time.Hour
+	AnswersKept = 48 * time.Hour
 )
 
 // People keeps who is who: which accounts are one person, and where they can be

@@ -24,7 +24,7 @@ const (
 	moveLinks   = `UPDATE links SET person = ? WHERE person = ?`
 	setPerson   = `UPDATE links SET person = ? WHERE base = ?`
 	isOthers    = `SELECT count(*) FROM links WHERE person = ? AND base <> ?`
-	dropWish    = `DELETE FROM reach WHERE person = ? AND base = ?`
+	dropReachOn = `DELETE FROM reach WHERE person = ? AND base = ?`
 	// Wrong codes stay counted: they name nobody.
 	dropAnswers = `DELETE FROM turn_answers WHERE base = ? AND turn <> ? AND outcome <> ?`
 	dropAddress = `DELETE FROM addresses WHERE base = ?`
@@ -247,7 +247,7 @@ func unlink(ctx context.Context, tx *sql.Tx, why Cause, of core.PersonID, choice
 // or a new one where others are that person.
 func leave(ctx context.Context, tx *sql.Tx, l Link) (d Delta, err error) {
 	base := l.Base()
-	if _, err := tx.ExecContext(ctx, dropWish, string(l.Person), string(base)); err != nil {
+	if _, err := tx.ExecContext(ctx, dropReachOn, string(l.Person), string(base)); err != nil {
 		return d, err
 	}
 	var others int

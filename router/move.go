@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -45,9 +46,8 @@ func (d *Dispatcher) move(e core.Envelope, del queue.Delivery) (queue.Commit, er
 	if err != nil {
 		return queue.Commit{}, err
 	}
-	d.observe(core.Event{Stage: core.StageIgnored, Rule: "(moved)"}, e)
 	set, trim := forgotten(del.Memory)
-	return queue.Commit{Done: 1, Set: set, Trim: trim, Out: []queue.Outgoing{out}}, nil
+	return queue.Commit{Done: 1, Set: set, Trim: trim, Out: []queue.Outgoing{out}, Then: d.gone("(moved)", e)}, nil
 }
 
 // adopt takes over a memory: what was remembered elsewhere joins what was said here.
@@ -79,7 +79,7 @@ func (d *Dispatcher) handOver(ctx context.Context, del queue.Delivery, envelopes
 	if err != nil {
 		return queue.Commit{}, err
 	}
-	c := queue.Commit{Done: done}
+	c := queue.Commit{Done: done, Then: d.gone("(handed over)", envelopes[0])}
 	box, err := d.legacy(ctx, del.Key, envelopes[0], del.Memory.Fields, del.Memory.Log)
 	if err != nil {
 		return queue.Commit{}, err
@@ -89,8 +89,12 @@ func (d *Dispatcher) handOver(ctx context.Context, del queue.Delivery, envelopes
 		c.Out = append(c.Out, *box)
 	}
 	c.Out = append(c.Out, out...)
-	d.observe(core.Event{Stage: core.StageIgnored, Rule: "(handed over)"}, envelopes[0])
 	return c, nil
+}
+
+// gone tells that an envelope went on to another mailbox, once it did.
+func (d *Dispatcher) gone(rule string, e core.Envelope) func(time.Duration) {
+	return func(time.Duration) { d.observe(core.Event{Stage: core.StageIgnored, Rule: rule}, e) }
 }
 
 // strangers gives the first envelopes that do not belong into a mailbox, on their

@@ -144,7 +144,12 @@ func (l *Linked) fresh(ctx context.Context) error {
 	if !stale {
 		return nil
 	}
-	return l.Reload(ctx)
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if !l.stale { // only written by who holds changing
+		return nil
+	}
+	return l.reload(ctx)
 }
 
 // PersonOf implements Directory.

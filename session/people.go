@@ -3,6 +3,7 @@ package session
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/parley-hub/parley/core"
 )
@@ -17,21 +18,32 @@ type Identity struct {
 // Base is the person that the account would be without a link.
 func (i Identity) Base() core.PersonID { return i.Who.Person() }
 
-// Label names the account for its person: their name there, and the bot's account
-// through which it is reached.
+// maxName bounds a name in a label, in characters: people choose theirs themselves.
+const maxName = 40
+
+// Label names the account for its person, in one line: their name there, and the bot's
+// account through which it is reached.
 func (i Identity) Label() string {
-	name := strings.Join(strings.Fields(i.Who.Name), " ")
-	if handle := strings.TrimPrefix(strings.Join(strings.Fields(i.Who.Handle), " "), "@"); handle != "" && handle != name {
+	name := oneLine(i.Who.Name)
+	if handle := strings.TrimPrefix(oneLine(i.Who.Handle), "@"); handle != "" && handle != name {
 		name = strings.TrimSpace(name + " (@" + handle + ")")
 	}
 	if name == "" {
-		name = string(i.Who.ID)
+		name = oneLine(string(i.Who.ID))
 	}
 	where := string(i.Home.Account)
 	if where == "" {
 		where = string(i.Who.Realm)
 	}
 	return name + " – " + where
+}
+
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if utf8.RuneCountInString(text) <= maxName {
+		return text
+	}
+	return string([]rune(text)[:maxName-1]) + "…"
 }
 
 // Outcome says what became of a wish to be linked, or not to be.

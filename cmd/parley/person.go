@@ -24,23 +24,8 @@ func (c *commands) person() *cobra.Command {
 			return usageError{errors.New("person needs one of: link, unlink, accounts, export, erase")}
 		},
 	}
-	add := func(use, short string, accounts int, do func(ctx context.Context, p app.Person, who []configs.Person) error) *cobra.Command {
-		cmd := &cobra.Command{Use: use, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != accounts {
-				return usageError{fmt.Errorf("person %s takes %d accounts as REALM:USER, got %d", cmd.Name(), accounts, len(args))}
-			}
-			who := make([]configs.Person, len(args))
-			for i, arg := range args {
-				if err := who[i].UnmarshalText([]byte(arg)); err != nil {
-					return usageError{fmt.Errorf("%q %w", arg, err)}
-				}
-			}
-			cfg, _, err := c.load()
-			if err != nil {
-				return err
-			}
-			return do(cmd.Context(), app.Person{Config: cfg, Out: c.out}, who)
-		}}
+	add := func(use, short string, accounts int, do personDo) *cobra.Command {
+		cmd := &cobra.Command{Use: use, Short: short, RunE: personCommand{c, accounts, do}.run}
 		root.AddCommand(cmd)
 		return cmd
 	}
@@ -60,4 +45,31 @@ func (c *commands) person() *cobra.Command {
 		})
 	erase.Flags().BoolVar(&c.unlink, "unlink", false, "take the person's links away too")
 	return root
+}
+
+// personDo is what a command about people does with the accounts it was given.
+type personDo func(ctx context.Context, p app.Person, who []configs.Person) error
+
+// personCommand is one command about people.
+type personCommand struct {
+	*commands
+	accounts int
+	do       personDo
+}
+
+func (c personCommand) run(cmd *cobra.Command, args []string) error {
+	if len(args) != c.accounts {
+		return usageError{fmt.Errorf("person %s takes %d accounts as REALM:USER, got %d", cmd.Name(), c.accounts, len(args))}
+	}
+	who := make([]configs.Person, len(args))
+	for i, arg := range args {
+		if err := who[i].UnmarshalText([]byte(arg)); err != nil {
+			return usageError{fmt.Errorf("%q %w", arg, err)}
+		}
+	}
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	return c.do(cmd.Context(), app.Person{Config: cfg, Out: c.out}, who)
 }

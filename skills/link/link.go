@@ -89,7 +89,7 @@ func (s *Skill) redeem(ctx context.Context, t *skills.Turn, w skills.Writer, cod
 	if err != nil {
 		return err
 	}
-	text := ""
+	var text string
 	switch l.Outcome {
 	case session.Done:
 		text = joined(fmt.Sprintf(done.In(language), l.With.Label()), t, language) + "\n\n" + list(l.Accounts, language)
