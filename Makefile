@@ -12,6 +12,8 @@ export CGO_ENABLED ?= 0
 # Tests: always fresh, in any order.
 TESTFLAGS  := -count=1 -shuffle=on -timeout=20m
 FUZZTIME   ?= 10s
+# TAGS=nowhatsmeow leaves WhatsApp-web out, and with it what is under the GPL-3.0.
+TAGS       ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test check lint race fuzz bench e2e golden fmt vet tidy generated arch setup clean
@@ -19,8 +21,8 @@ FUZZTIME   ?= 10s
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build bin/parley, one static binary
-	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/parley
+build: ## build bin/parley, one static binary (TAGS=nowhatsmeow: without WhatsApp-web and its GPL-3.0)
+	$(GO) build -tags '$(TAGS)' -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/parley
 
 run: build ## run Parley: your ./parley.yaml, or the playground on http://127.0.0.1:8080/
 	./$(BIN) serve
@@ -40,8 +42,9 @@ check: fmt vet lint tidy generated arch race ## everything that "done" means; CI
 fmt: ## fail when a file is not gofmt-ed
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$files" ]; then echo "not gofmt-ed:"; echo "$$files"; exit 1; fi
 
-vet: ## go vet
+vet: ## go vet, with WhatsApp-web and without
 	$(GO) vet ./...
+	$(GO) vet -tags nowhatsmeow ./...
 
 lint: $(LINT) ## golangci-lint, with the house's import rules
 	$(LINT) run --timeout 10m

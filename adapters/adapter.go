@@ -2,6 +2,7 @@ package adapters
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -137,6 +138,34 @@ type Fetcher interface {
 	Fetch(ctx context.Context, f core.FileRef, limit int64) (io.ReadCloser, error)
 }
 
+// Errors of pairing that callers tell apart.
+var (
+	// ErrPaired is in the fault for an account that is linked already.
+	ErrPaired = errors.New("already linked")
+	// ErrCodesExpired is in the fault for codes that nobody scanned in time.
+	ErrCodesExpired = errors.New("the codes expired before one was scanned")
+)
+
+// PairingCode is what a phone scans to link an account.
+type PairingCode struct {
+	// Text is what the QR code holds. It is a secret for as long as it is valid.
+	Text string
+	// For is how long it is valid.
+	For time.Duration
+}
+
+// Pairer is linked to its account by a code that the account's phone scans, instead of
+// by a token in the configuration. Until then Run fails with a NeedsHuman fault; it may
+// be under way while Pair is, and finds the account linked when it is next tried.
+type Pairer interface {
+	// Paired tells whether the account is linked.
+	Paired(ctx context.Context) (bool, error)
+	// Pair links it. show is given one code after the other, the next when the last one
+	// expires; it must not block. nil means that the account is linked. An error is a
+	// fault, with ErrPaired or ErrCodesExpired where they are the reason.
+	Pair(ctx context.Context, show func(PairingCode)) error
+}
+
 // Menu can show commands in the platform's own menu.
 type Menu interface {
 	// SetCommands replaces the menu. Setting the same again is harmless.
@@ -185,6 +214,10 @@ type Settings struct {
 	// StateDir is where the account may keep small files of its own between lives of
 	// the process; empty for nowhere. It exists and only this user can read it.
 	StateDir string
+	// Sent gives the reply that a message of the account is a piece of, with the pieces
+	// before it in Reply.Sent; false when it is not known, or not yet. nil when nobody
+	// keeps them.
+	Sent func(ctx context.Context, chat core.ChatID, message core.MessageID) (r core.Reply, ok bool, err error)
 	// Blobs has the bytes of a Media that goes out with a Blob; nil when nothing keeps any.
 	Blobs blobs.Opener
 	// Client makes all HTTP calls of the adapter; nil means one of its own.

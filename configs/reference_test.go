@@ -122,7 +122,7 @@ func TestExamples(t *testing.T) {
 	}
 	want := map[string][]core.Account{
 		"minimal.yaml": {"telegram"}, "two-bots.yaml": {"public", "team"}, "local-ollama.yaml": {"telegram"},
-		"slack.yaml": {"slack"}, "discord.yaml": {"discord"}, "whatsapp.yaml": {"whatsapp"},
+		"slack.yaml": {"slack"}, "discord.yaml": {"discord"}, "whatsapp.yaml": {"whatsapp"}, "whatsapp-web.yaml": {"wa-web"},
 	}
 	found, err := filepath.Glob("examples/*.yaml")
 	if err != nil || len(found) != len(want) {
@@ -139,7 +139,8 @@ func TestExamples(t *testing.T) {
 			}
 			// Without their secrets they name each of them.
 			_, _, err = configs.Load(configs.Source{Path: path, Factories: app.Factories()})
-			if err == nil || strings.Count(err.Error(), "is not set") != strings.Count(comments.ReplaceAllString(read(t, path), ""), "env:") {
+			secrets := strings.Count(comments.ReplaceAllString(read(t, path), ""), "env:")
+			if (err == nil) != (secrets == 0) || err != nil && strings.Count(err.Error(), "is not set") != secrets {
 				t.Errorf("without an environment: %v", err)
 			}
 		})

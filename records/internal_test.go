@@ -99,8 +99,22 @@ func TestPragmas(t *testing.T) {
 }
 
 func TestExportUsesTheIndex(t *testing.T) {
+	if all := planOf(t, forList(exportEntries, 1), "p"); !strings.Contains(all, "transcripts_by_person") || strings.Contains(all, "FOR ORDER BY") {
+		t.Errorf("an export sorts all it reads: %s", all)
+	}
+}
+
+func TestFindUsesTheIndex(t *testing.T) {
+	if all := planOf(t, findEntry, "a", "c", "m"); strings.Contains(all, "SCAN") {
+		t.Errorf("a message is looked for among all: %s", all)
+	}
+}
+
+// planOf says how SQLite answers a query.
+func planOf(t *testing.T, query string, args ...any) string {
+	t.Helper()
 	s := openStore(t)
-	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+forList(exportEntries, 1), "p")
+	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +131,7 @@ func TestExportUsesTheIndex(t *testing.T) {
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if all := strings.Join(plan, "; "); !strings.Contains(all, "transcripts_by_person") || strings.Contains(all, "FOR ORDER BY") {
-		t.Errorf("an export sorts all it reads: %s", all)
-	}
+	return strings.Join(plan, "; ")
 }
 
 // A disk that is full heals, and nothing of the batch that did not fit is there.

@@ -65,26 +65,6 @@ func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 	return s, nil
 }
 
-// ReadLinks reads the links in the file at path beside a store that may have it open,
-// and changes nothing: none where there is no file, or one from before there were links.
-func ReadLinks(ctx context.Context, path string) (_ []Link, err error) {
-	const op = "read links"
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	db, err := sql.Open("sqlite", dsn(path, "mode=ro"))
-	if err != nil {
-		return nil, classify(op, err)
-	}
-	defer func() { err = errors.Join(err, classify(op, db.Close())) }()
-	var tables int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'links'`).Scan(&tables); err != nil || tables == 0 {
-		return nil, classify(op, err)
-	}
-	out, err := queryLinks(ctx, db, allLinks)
-	return out, classify(op, err)
-}
-
 // prepare makes the file, so that it and the files SQLite puts beside it are
 // readable by their owner only.
 func prepare(path string) error {
@@ -159,6 +139,14 @@ const (
 		envelope, native, messages, kind, skill, rule, at, body
 		FROM transcripts WHERE person IN (?` + placeholder + `)
 		ORDER BY at, envelope, direction, length(id), id`
+	// Replies that stood in one message, one after the other, cannot be: the first counts.
+	insertMessage = `INSERT INTO messages (account, chat, message, entry) VALUES (?, ?, ?, ?)
+		ON CONFLICT (account, chat, message) DO NOTHING`
+	findEntry = `SELECT t.id, t.direction, t.person, t.account, t.place, t.chat, t.thread,
+		t.sender_realm, t.sender_id, t.sender_name, t.sender_handle, t.sender_language, t.sender_bot,
+		t.envelope, t.native, t.messages, t.kind, t.skill, t.rule, t.at, t.body
+		FROM messages m JOIN transcripts t ON t.id = m.entry
+		WHERE m.account = ? AND m.chat = ? AND m.message = ?`
 	erasedUntil  = `SELECT until FROM erasures WHERE person = ?`
 	eraseEntries = `DELETE FROM transcripts WHERE person = ?`
 	// The clock may have been set back since the last erasure.
@@ -197,6 +185,12 @@ func (s *SQLite) Write(ctx context.Context, entries []Entry) error {
 			}
 			if _, err := insert.ExecContext(ctx, columns(e)...); err != nil {
 				return err
+			}
+			for _, m := range e.Messages {
+				_, err := tx.ExecContext(ctx, insertMessage, string(e.Conversation.Account), string(e.Conversation.Chat), string(m), e.ID)
+				if err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -285,6 +279,24 @@ func (s *SQLite) each(ctx context.Context, op string, from queryer, query string
 		}
 	}
 	return s.fail(op, rows.Err())
+}
+
+// Find implements Store.
+func (s *SQLite) Find(ctx context.Context, account core.Account, chat core.ChatID, message core.MessageID) (Entry, bool, error) {
+	const op = "find record"
+	rows, err := s.read.QueryContext(ctx, findEntry, string(account), string(chat), string(message))
+	if err != nil {
+		return Entry{}, false, s.fail(op, err)
+	}
+	defer func() { _ = rows.Close() }() // it was read to its end, or the error is known
+	if !rows.Next() {
+		return Entry{}, false, s.fail(op, rows.Err())
+	}
+	e, err := scan(rows)
+	if err != nil {
+		return Entry{}, false, s.fail(op, err)
+	}
+	return e, true, nil
 }
 
 func scan(rows *sql.Rows) (Entry, error) {

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/parley-hub/parley/core"
@@ -178,6 +180,26 @@ func key(ctx context.Context, tx *sql.Tx) ([]byte, error) {
 	var kept []byte
 	err := tx.QueryRowContext(ctx, keyOf, name).Scan(&kept)
 	return kept, err
+}
+
+// ReadLinks reads the links in the file at path beside a store that may have it open,
+// and changes nothing: none where there is no file, or one from before there were links.
+func ReadLinks(ctx context.Context, path string) (_ []Link, err error) {
+	const op = "read links"
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	db, err := sql.Open("sqlite", dsn(path, "mode=ro"))
+	if err != nil {
+		return nil, classify(op, err)
+	}
+	defer func() { err = errors.Join(err, classify(op, db.Close())) }()
+	var tables int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'links'`).Scan(&tables); err != nil || tables == 0 {
+		return nil, classify(op, err)
+	}
+	out, err := queryLinks(ctx, db, allLinks)
+	return out, classify(op, err)
 }
 
 // Links implements People.

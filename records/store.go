@@ -25,6 +25,9 @@ type Store interface {
 	// of time, one after the other as they are read. It sees the records as they
 	// were when it began. An error of fn ends it and is returned as it is.
 	Export(ctx context.Context, person core.PersonID, fn func(Entry) error) error
+	// Find gives the entry of the reply that a message of the bot is a piece of; false
+	// when there is none, or not yet. Platforms name messages inside a chat.
+	Find(ctx context.Context, account core.Account, chat core.ChatID, message core.MessageID) (e Entry, ok bool, err error)
 	// Erase removes all entries of one person, in groups too, and tells how many
 	// there were. What the person said up to now but has not been written yet will
 	// not be stored either; what they say afterwards will.

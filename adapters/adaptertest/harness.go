@@ -19,6 +19,8 @@ type Harness struct {
 	// Webhook is true when messages come in by webhook; the platform is a
 	// WebhookPlatform then.
 	Webhook bool
+	// Untold is true when the platform does not tell how long a rate limit lasts.
+	Untold bool
 	// Secrets may be read in no error and no log. At least one.
 	Secrets []string
 }

@@ -23,6 +23,8 @@ const (
 	typingFor = 25 * time.Second
 	// checkEvery is how often the token is looked at while nothing else tells that it works.
 	checkEvery = 10 * time.Minute
+	// keptUploads bounds the uploads that are remembered.
+	keptUploads = 1000
 	// keptPeople bounds the chats whose last message is remembered.
 	keptPeople = 50_000
 )
@@ -47,6 +49,9 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 	}
 	if problems := c.Validate(); len(problems) > 0 {
 		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("account %s: %s %s", s.Account, problems[0].Key, problems[0].Text))
+	}
+	if c.Mode == ModeWeb {
+		return newWeb(s, c)
 	}
 	if s.PublicURL == "" {
 		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf(
@@ -117,7 +122,7 @@ func (a *Cloud) Describe() adapters.Description {
 		Mode:     a.config.Mode,
 		Capabilities: adapters.Capabilities{
 			TypingFor: typingFor,
-			Limits:    a.config.Limits,
+			Limits:    a.config.limits(),
 			Support:   support,
 		},
 	}

@@ -27,7 +27,7 @@ const (
 
 // addButtons offers the choices under the last message. Addresses are no choice: they
 // are written out. What fits neither buttons nor a list becomes a numbered text.
-func addButtons(messages []fields, b core.Buttons) ([]fields, error) {
+func addButtons(messages []outgoing, b core.Buttons, d dialect) ([]outgoing, error) {
 	var choices, links []core.Button
 	for _, row := range b.Rows {
 		for _, c := range row {
@@ -45,46 +45,46 @@ func addButtons(messages []fields, b core.Buttons) ([]fields, error) {
 	for _, l := range links {
 		lines = append(lines, l.Label+": "+l.URL)
 	}
-	interactive := interactiveOf(choices)
-	if interactive == nil {
+	numbered := !d.buttons || interactiveOf(choices) == nil
+	if numbered {
 		for i, c := range choices {
 			lines = append(lines, strconv.Itoa(i+1)+". "+c.Label)
 		}
 	}
 	messages = addLines(messages, strings.Join(lines, "\n"))
-	if interactive == nil {
+	if len(choices) == 0 {
+		return messages, nil
+	}
+	if numbered {
+		last := &messages[len(messages)-1]
+		last.choices, last.numbered = choices, true
 		return messages, nil
 	}
 	body := emptyBody
 	if said, ok := lastWords(messages); ok && units(said) <= maxBody {
 		body, messages = said, messages[:len(messages)-1]
 	}
-	interactive["body"] = fields{"text": body}
-	return append(messages, fields{"type": "interactive", "interactive": interactive}), nil
+	return append(messages, outgoing{text: body, choices: choices}), nil
 }
 
 // lastWords is the text that a plan ends with; ok is false when it ends with something else.
-func lastWords(messages []fields) (words string, ok bool) {
+func lastWords(messages []outgoing) (words string, ok bool) {
 	if len(messages) == 0 {
 		return "", false
 	}
-	text, ok := messages[len(messages)-1]["text"].(fields)
-	if !ok {
-		return "", false
-	}
-	words, ok = text["body"].(string)
-	return words, ok
+	words = messages[len(messages)-1].text
+	return words, words != ""
 }
 
 // addLines writes choices behind the last words, or as a message of their own.
-func addLines(messages []fields, lines string) []fields {
+func addLines(messages []outgoing, lines string) []outgoing {
 	more := pieces(prepare(document.Append(nil, document.Run{Text: lines})), maxText)
 	if said, ok := lastWords(messages); ok && len(more) == 1 && units(said)+2+units(more[0]) <= maxText {
-		messages[len(messages)-1] = textMessage(said + "\n\n" + more[0])
+		messages[len(messages)-1].text = said + "\n\n" + more[0]
 		return messages
 	}
 	for _, p := range more {
-		messages = append(messages, textMessage(p))
+		messages = append(messages, outgoing{text: p})
 	}
 	return messages
 }

@@ -29,11 +29,11 @@ func (a *Cloud) messagesPath() string { return a.config.PhoneNumberID + "/messag
 
 // Send implements adapters.Sender. Nothing is repeated in here.
 func (a *Cloud) Send(ctx context.Context, r core.Reply) (core.Receipt, error) {
-	m, more, err := piece(r)
+	m, more, err := piece(r, cloudDialect)
 	if err != nil {
 		return core.Receipt{}, err
 	}
-	body, err := addressed(m, r)
+	body, err := addressed(m.render(), r)
 	if err != nil {
 		return core.Receipt{}, err
 	}
@@ -124,7 +124,7 @@ func (a *Cloud) template(ctx context.Context, to core.Conversation) error {
 // Reconcile implements adapters.Reconciler. A message that stands has a status; until
 // one could have come, nobody knows, and waiting for it is no failed attempt.
 func (a *Cloud) Reconcile(_ context.Context, r core.Reply) (core.Receipt, bool, error) {
-	_, more, err := piece(r)
+	_, more, err := piece(r, cloudDialect)
 	if err != nil {
 		return core.Receipt{}, false, err
 	}

@@ -23,8 +23,6 @@ const (
 	maxSticker = 500 << 10
 	// uploadLife is how long an upload is used again. The platform keeps it for 30 days.
 	uploadLife = 24 * time.Hour
-	// keptUploads bounds the uploads that are remembered.
-	keptUploads = 1000
 )
 
 // shownTypes are the types of files that each type of message shows

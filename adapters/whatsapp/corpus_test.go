@@ -11,9 +11,9 @@ import (
 )
 
 // answerPlan is the plan of an answer as a model writes it.
-func answerPlan(t *testing.T, markdown string) []fields {
+func answerPlan(t *testing.T, markdown string) []outgoing {
 	t.Helper()
-	planned, err := plan(core.Reply{Parts: []core.Part{core.Text{Text: markdown, Format: core.Markdown}}, Final: true})
+	planned, err := plan(core.Reply{Parts: []core.Part{core.Text{Text: markdown, Format: core.Markdown}}, Final: true}, cloudDialect)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestCorpusGolden(t *testing.T) {
 			t.Parallel()
 			var messages [][]string // line by line, to be read
 			for _, m := range answerPlan(t, markdown) {
-				messages = append(messages, strings.Split(bodyOf(m), "\n"))
+				messages = append(messages, strings.Split(m.text, "\n"))
 			}
 			checkGolden(t, "testdata/corpus/"+name+".golden", messages)
 		})
@@ -39,8 +39,6 @@ func TestCorpusProperties(t *testing.T) {
 	adaptertest.CorpusProperties(t, checkAnswer)
 }
 
-func bodyOf(m fields) string { return m["text"].(fields)["body"].(string) }
-
 // checkAnswer tells whether an answer is shown as it must be: every letter of it, in
 // messages that the platform takes, with every fence closed.
 func checkAnswer(t *testing.T, markdown string) bool {
@@ -48,7 +46,7 @@ func checkAnswer(t *testing.T, markdown string) bool {
 	ok := true
 	var said strings.Builder
 	for i, m := range answerPlan(t, markdown) {
-		body := bodyOf(m)
+		body := m.text
 		if units(body) > maxText || strings.Count(body, fence)%2 != 0 || !utf8.ValidString(body) {
 			t.Errorf("message %d: %d units, %d fences, valid %t", i, units(body), strings.Count(body, fence), utf8.ValidString(body))
 			ok = false

@@ -58,11 +58,11 @@ func TestFencesAreReopened(t *testing.T) {
 // A quotation behind a name begins a line of its own.
 func TestQuotationBehindAName(t *testing.T) {
 	t.Parallel()
-	messages, err := plan(core.Reply{Parts: []core.Part{core.Mention{Name: "Ann"}, core.Text{Text: "> a\n> b", Format: core.Markdown}}})
+	messages, err := plan(core.Reply{Parts: []core.Part{core.Mention{Name: "Ann"}, core.Text{Text: "> a\n> b", Format: core.Markdown}}}, cloudDialect)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := messages[0]["text"].(fields)["body"]; got != "@Ann\u00a0\n> a\n> b" {
+	if got := messages[0].text; got != "@Ann\u00a0\n> a\n> b" {
 		t.Errorf("shown %q", got)
 	}
 }

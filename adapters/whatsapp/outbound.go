@@ -7,19 +7,35 @@ import (
 	"github.com/parley-hub/parley/core"
 )
 
-// fields are the own fields of a message as the API takes them: "type" and what the
-// type needs, without where it goes.
-type fields map[string]any
+// outgoing is one message of a plan, in neither mode's own form yet: words, or one of
+// the others.
+type outgoing struct {
+	text     string
+	media    *core.Media // its caption is what fits under it
+	location *core.Location
+	contact  *core.Contact
+	// choices are offered under the text: as buttons, or numbered in its lines.
+	choices  []core.Button
+	numbered bool
+}
+
+// dialect is what differs between the modes in making messages of a reply.
+type dialect struct {
+	// buttons is true when choices can be buttons.
+	buttons bool
+	// file tells whether a file can be sent in this mode.
+	file func(core.Media) error
+}
 
 // plan is the list of messages a reply is shown as. The same reply gives the same
 // plan, so that sending can go on behind what was already sent. Errors are faults.
-func plan(r core.Reply) ([]fields, error) {
-	var messages []fields
+func plan(r core.Reply, d dialect) ([]outgoing, error) {
+	var messages []outgoing
 	var text []document.Run
 	var buttons *core.Buttons
 	flush := func() {
 		for _, piece := range pieces(prepare(text), maxText) {
-			messages = append(messages, textMessage(piece))
+			messages = append(messages, outgoing{text: piece})
 		}
 		text = nil
 	}
@@ -33,14 +49,14 @@ func plan(r core.Reply) ([]fields, error) {
 			buttons = &p
 		case core.Media:
 			flush()
-			media, err := mediaMessages(p)
+			media, err := mediaMessages(p, d)
 			if err != nil {
 				return nil, err
 			}
 			messages = append(messages, media...)
 		case core.Location:
 			flush()
-			messages = append(messages, locationMessage(p))
+			messages = append(messages, outgoing{location: &p})
 		case core.Contact:
 			flush()
 			messages = append(messages, contactMessage(p))
@@ -52,24 +68,24 @@ func plan(r core.Reply) ([]fields, error) {
 	if buttons == nil {
 		return messages, nil
 	}
-	return addButtons(messages, *buttons)
+	return addButtons(messages, *buttons, d)
 }
 
 // piece is the message of a plan that comes behind those already sent; more tells
 // whether others follow it.
-func piece(r core.Reply) (m fields, more bool, err error) {
+func piece(r core.Reply, d dialect) (m outgoing, more bool, err error) {
 	if !r.Final {
 		return draftPiece(r)
 	}
-	messages, err := plan(r)
+	messages, err := plan(r, d)
 	if err != nil {
-		return nil, false, err
+		return outgoing{}, false, err
 	}
 	switch at := len(r.Sent); {
 	case len(messages) == 0:
-		return nil, false, permanent("send", "the reply holds nothing that can be shown")
+		return outgoing{}, false, permanent("send", "the reply holds nothing that can be shown")
 	case at >= len(messages):
-		return nil, false, permanent("send", "all %d messages of the reply were sent", len(messages))
+		return outgoing{}, false, permanent("send", "all %d messages of the reply were sent", len(messages))
 	default:
 		return messages[at], at+1 < len(messages), nil
 	}
@@ -78,7 +94,7 @@ func piece(r core.Reply) (m fields, more bool, err error) {
 const ellipsis = "…"
 
 // draftPiece is the one message that shows a draft: its words, as far as they fit.
-func draftPiece(r core.Reply) (m fields, more bool, err error) {
+func draftPiece(r core.Reply) (m outgoing, more bool, err error) {
 	var text []document.Run
 	for _, p := range r.Parts {
 		switch p := p.(type) {
@@ -91,11 +107,11 @@ func draftPiece(r core.Reply) (m fields, more bool, err error) {
 	shown := pieces(prepare(text), maxText)
 	switch len(shown) {
 	case 0:
-		return nil, false, permanent("send", "the draft holds no words")
+		return outgoing{}, false, permanent("send", "the draft holds no words")
 	case 1:
-		return textMessage(shown[0]), false, nil
+		return outgoing{text: shown[0]}, false, nil
 	default:
-		return textMessage(pieces(prepare(text), maxText-units(ellipsis))[0] + ellipsis), false, nil
+		return outgoing{text: pieces(prepare(text), maxText-units(ellipsis))[0] + ellipsis}, false, nil
 	}
 }
 
@@ -139,110 +155,38 @@ func paragraph(runs []document.Run) []document.Run {
 	return document.Append(runs, document.Run{Text: "\n\n"})
 }
 
-func textMessage(body string) fields {
-	return fields{"type": "text", "text": fields{"body": body, "preview_url": false}}
+// captioned are the kinds of files that can carry words.
+var captioned = map[core.MediaKind]bool{
+	core.Image: true, core.Voice: false, core.Audio: false, core.Video: true, core.Document: true, core.Sticker: false,
 }
 
-// mediaTypes are how each kind is sent.
-var mediaTypes = map[core.MediaKind]struct {
-	name    string
-	caption bool
-}{
-	core.Image:    {"image", true},
-	core.Voice:    {"audio", false},
-	core.Audio:    {"audio", false},
-	core.Video:    {"video", true},
-	core.Document: {"document", true},
-	core.Sticker:  {"sticker", false},
-}
-
-// pending stands in a message for the id of a file that is still to be uploaded.
-type pending struct{ core.Media }
-
-// mediaMessages sends a file the platform already has by its id; any other is uploaded
-// first. A caption that is too long, or that the kind cannot carry, follows as text.
-func mediaMessages(m core.Media) ([]fields, error) {
-	how, known := mediaTypes[m.Kind]
+// mediaMessages sends a file. A caption that is too long, or
+// that the kind cannot carry, follows as text.
+func mediaMessages(m core.Media, d dialect) ([]outgoing, error) {
+	carries, known := captioned[m.Kind]
 	if !known {
 		return nil, permanent("send", "media of kind %q cannot be sent", m.Kind)
 	}
-	body := fields{}
-	switch id, err := parseFile(m.File); {
-	case err == nil:
-		body["id"] = id
-	case m.Blob != "":
-		body["id"] = pending{m}
-	default:
+	if err := d.file(m); err != nil {
 		return nil, permanent("send", "the file of a %s is %w", m.Kind, err)
 	}
-	if m.Kind == core.Document && m.Name != "" {
-		body["filename"] = m.Name
-	}
-	if m.Kind == core.Voice {
-		body["voice"] = true
-	}
-	out := []fields{{"type": how.name, how.name: body}}
 	caption := pieces(prepare(document.Append(nil, document.Run{Text: m.Caption})), maxText)
-	switch {
-	case len(caption) == 1 && how.caption && units(caption[0]) <= maxCaption:
-		body["caption"] = caption[0]
-	default:
-		for _, p := range caption {
-			out = append(out, textMessage(p))
-		}
+	m.Caption = ""
+	if carries && len(caption) == 1 && units(caption[0]) <= maxCaption {
+		m.Caption, caption = caption[0], nil
+	}
+	out := []outgoing{{media: &m}}
+	for _, p := range caption {
+		out = append(out, outgoing{text: p})
 	}
 	return out, nil
 }
 
-func locationMessage(l core.Location) fields {
-	body := fields{"latitude": l.Latitude, "longitude": l.Longitude}
-	if l.Title != "" {
-		body["name"] = l.Title
+// contactMessage is somebody's card; one without a number is of no use.
+func contactMessage(c core.Contact) outgoing {
+	c.Name = named(c.Name, c.Phone)
+	if c.Phone == "" {
+		return outgoing{text: c.Name}
 	}
-	if l.Address != "" {
-		body["address"] = l.Address
-	}
-	return fields{"type": "location", "location": body}
-}
-
-func contactMessage(c core.Contact) fields {
-	name := named(c.Name, c.Phone)
-	card := fields{"name": fields{"formatted_name": name, "first_name": name}}
-	if c.Phone == "" { // a card without a number is of no use
-		return textMessage(name)
-	}
-	phone := fields{"phone": c.Phone, "type": "CELL"}
-	if c.User != "" {
-		phone["wa_id"] = string(c.User)
-	}
-	card["phones"] = []fields{phone}
-	return fields{"type": "contacts", "contacts": []fields{card}}
-}
-
-// addressed adds where a message goes and what it answers.
-func addressed(m fields, r core.Reply) (fields, error) {
-	person, scoped, err := parseChat(r.To.Chat)
-	if err != nil {
-		return nil, permanent("send", "the chat is %w", err)
-	}
-	if r.To.Place != core.Private || r.To.Thread != "" {
-		return nil, permanent("send", "this mode has chats of two only")
-	}
-	out := fields{"messaging_product": "whatsapp", "recipient_type": "individual", "biz_opaque_callback_data": opaque(r)}
-	for k, v := range m {
-		out[k] = v
-	}
-	if scoped {
-		out["recipient"] = person
-	} else {
-		out["to"] = person
-	}
-	if r.InReplyTo != "" && len(r.Sent) == 0 {
-		wamid, err := parseMessage(r.InReplyTo)
-		if err != nil {
-			return nil, permanent("send", "the message answered is %w", err)
-		}
-		out["context"] = fields{"message_id": wamid}
-	}
-	return out, nil
+	return outgoing{contact: &c}
 }

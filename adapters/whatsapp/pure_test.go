@@ -136,7 +136,7 @@ func TestOutboundGolden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			planned, err := plan(core.Reply{Parts: parts})
+			planned, err := plan(core.Reply{Parts: parts}, cloudDialect)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +144,7 @@ func TestOutboundGolden(t *testing.T) {
 			r := core.Reply{ID: "e.0", To: to, InReplyTo: "wamid.asked"}
 			var out []fields
 			for _, m := range planned {
-				body, err := addressed(m, r)
+				body, err := addressed(m.render(), r)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -172,7 +172,7 @@ func TestAddressed(t *testing.T) {
 		"a group":         {core.Reply{To: in(core.Group, "1")}, "", nil},
 		"a foreign quote": {core.Reply{To: in(core.Private, "1"), InReplyTo: "17"}, "", nil},
 	} {
-		body, err := addressed(textMessage("x"), tc.reply)
+		body, err := addressed(outgoing{text: "x"}.render(), tc.reply)
 		if tc.field == "" {
 			if fault.ClassOf(err) != fault.Permanent {
 				t.Errorf("%s: %v", name, err)
@@ -196,7 +196,7 @@ func TestPlanRefuses(t *testing.T) {
 		"unknown media":  {core.Media{Kind: "hologram", File: "1"}, "hologram"},
 		"inbound's part": {core.Unsupported{What: "poll"}, "Unsupported"},
 	} {
-		_, err := plan(core.Reply{Parts: []core.Part{core.Text{Text: "hi"}, tc.part}})
+		_, err := plan(core.Reply{Parts: []core.Part{core.Text{Text: "hi"}, tc.part}}, cloudDialect)
 		if fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: class %s: %v", name, fault.ClassOf(err), err)
 		}

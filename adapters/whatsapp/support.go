@@ -39,3 +39,41 @@ var support = adapters.Support{
 		},
 	},
 }
+
+// webSupport is the same for a linked device. Linked devices have no buttons that all
+// phones show: choices are numbered, and who answers with a number or a label has
+// pressed. A growing answer is shown by a few edits, and then only by typing.
+var webSupport = adapters.Support{
+	In: adapters.Levels{
+		Native: []adapters.Feature{
+			adapters.FeatureText, adapters.FeatureEmoji, adapters.FeatureReply, adapters.FeatureReaction,
+			adapters.FeatureEdit, adapters.FeatureDelete, adapters.FeatureMention,
+			adapters.FeatureImage, adapters.FeatureVoice, adapters.FeatureAudio, adapters.FeatureVideo,
+			adapters.FeatureDocument, adapters.FeatureSticker, adapters.FeatureLocation, adapters.FeatureContact,
+		},
+		Rendered: []adapters.Feature{
+			adapters.FeatureBold, adapters.FeatureItalic, adapters.FeatureStrike, adapters.FeatureCode,
+			adapters.FeatureCodeBlock, adapters.FeatureLink, adapters.FeatureList, adapters.FeatureQuote,
+			adapters.FeatureTable, adapters.FeatureButtons, adapters.FeatureCommand,
+		},
+		Unsupported: []adapters.Feature{
+			adapters.FeatureThread, adapters.FeatureAlbum, adapters.FeatureTyping, adapters.FeatureStreaming,
+		},
+	},
+	Out: adapters.Levels{
+		Native: []adapters.Feature{
+			adapters.FeatureText, adapters.FeatureBold, adapters.FeatureItalic, adapters.FeatureStrike,
+			adapters.FeatureCode, adapters.FeatureCodeBlock, adapters.FeatureQuote, adapters.FeatureEmoji,
+			adapters.FeatureReply, adapters.FeatureEdit, adapters.FeatureImage, adapters.FeatureVoice, adapters.FeatureAudio,
+			adapters.FeatureVideo, adapters.FeatureDocument, adapters.FeatureSticker, adapters.FeatureLocation,
+			adapters.FeatureContact, adapters.FeatureTyping, adapters.FeatureStreaming,
+		},
+		Rendered: []adapters.Feature{
+			adapters.FeatureLink, adapters.FeatureList, adapters.FeatureTable, adapters.FeatureMention,
+			adapters.FeatureButtons, adapters.FeatureCommand,
+		},
+		Unsupported: []adapters.Feature{
+			adapters.FeatureThread, adapters.FeatureDelete, adapters.FeatureReaction, adapters.FeatureAlbum,
+		},
+	},
+}

@@ -3,6 +3,7 @@
 //	parley serve     run the hub (the default)
 //	parley check     read the configuration and report every problem
 //	parley explain   show which rule and skill an envelope would meet, and why
+//	parley pair      link an account by a code that its phone scans
 //	parley replay    list the dead letters, put some back or drop them
 //	parley person    link, unlink, show, export or erase people
 //	parley version   say which build this is
@@ -81,8 +82,8 @@ type commands struct {
 	env         []string
 	out, errOut io.Writer
 	file        string
-	// drop is replay's flag, unlink that of person erase.
-	drop, unlink bool
+	// drop is replay's flag, text pair's, unlink that of person erase.
+	drop, text, unlink bool
 }
 
 func (c *commands) root() *cobra.Command {
@@ -118,11 +119,25 @@ func (c *commands) root() *cobra.Command {
 		RunE: c.replay,
 	}
 	replay.Flags().BoolVar(&c.drop, "drop", false, "drop the letters for good instead")
+	pair := &cobra.Command{
+		Use:   "pair ACCOUNT",
+		Short: "Link an account by a code that its phone scans",
+		Long: "Shows QR codes in the terminal, each until it expires, for the phone of the account to scan. The hub may be running " +
+			"on the same data. It is for accounts that are linked devices, such as WhatsApp with mode: web.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{errors.New("pair needs the name of one account")}
+			}
+			return nil
+		},
+		RunE: c.pair,
+	}
+	pair.Flags().BoolVar(&c.text, "text", false, "print what the codes hold, one in a line, instead of drawing them")
 	ver := &cobra.Command{Use: "version", Short: "Say which build this is", Args: noArgs, RunE: func(*cobra.Command, []string) error {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, explain, replay, c.person(), ver)
+	root.AddCommand(serve, check, explain, pair, replay, c.person(), ver)
 	return root
 }
 
@@ -156,11 +171,7 @@ func (c *commands) serve(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.New(cmd.Context(), app.Options{Config: cfg, File: path, Version: version, Log: c.errOut})
-	if err != nil {
-		return err
-	}
-	return a.Run(cmd.Context())
+	return app.Serve(cmd.Context(), app.Options{Config: cfg, File: path, Version: version, Log: c.errOut})
 }
 
 func (c *commands) check(*cobra.Command, []string) error {
@@ -191,6 +202,18 @@ func (c *commands) replay(cmd *cobra.Command, args []string) error {
 		return app.ListLetters(cmd.Context(), c.out, cfg)
 	}
 	return app.ReplayLetters(cmd.Context(), c.out, cfg, ids, c.drop)
+}
+
+func (c *commands) pair(cmd *cobra.Command, args []string) error {
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	err = app.Pair(cmd.Context(), c.out, cfg, args[0], c.text)
+	if errors.Is(err, app.ErrNotPairing) {
+		return usageError{err}
+	}
+	return err
 }
 
 func (c *commands) explain(cmd *cobra.Command, args []string) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/internal/console"
 	"github.com/parley-hub/parley/internal/httpserver"
+	"github.com/parley-hub/parley/internal/playground"
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/queue"
@@ -37,6 +38,9 @@ type Options struct {
 	Version string
 	// Log is where the log goes.
 	Log io.Writer
+
+	// playground is the world around the hub; nil for the real one.
+	playground *playground.Playground
 }
 
 // App is one hub process.
@@ -46,6 +50,8 @@ type App struct {
 	log       zerolog.Logger
 	started   time.Time
 	telemetry *telemetry.Recorder
+	// observer sees what becomes of messages: telemetry, and the playground.
+	observer core.Observer
 
 	queue   queue.Queue
 	records *records.SQLite
@@ -62,7 +68,6 @@ type App struct {
 	intake     *gate
 	dispatcher *router.Dispatcher
 	deliverer  *adapters.Deliverer
-	playground *playground
 	server     *httpserver.Server
 }
 
@@ -87,14 +92,14 @@ func New(ctx context.Context, o Options) (*App, error) {
 
 // build makes the rooms from the ground up.
 func (a *App) build(ctx context.Context) error {
-	if len(a.cfg.Channels) == 0 {
-		p, err := newPlayground(a.cfg, a.log)
-		if err != nil {
-			return err
-		}
-		a.playground = p
-	}
 	a.telemetry = telemetry.New(telemetry.Options{Version: a.o.Version, Accounts: a.accounts()})
+	a.observer = a.telemetry
+	if world := a.o.playground; world != nil {
+		a.observer = core.ObserverFunc(func(e core.Event) {
+			a.telemetry.Observe(e)
+			world.Observe(e)
+		})
+	}
 	for _, step := range []func(context.Context) error{a.openStores, a.makeModels, a.makeBrain, a.makeAdapters, a.makeServer} {
 		if err := step(ctx); err != nil {
 			return err
@@ -134,7 +139,7 @@ const recordsFile = "records.db"
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
-	p := parts{config: a.cfg, models: a.registry, status: a.report, people: a.people}
+	p := parts{config: a.cfg, models: a.registry, status: a.report, people: a.people, playground: a.o.playground != nil}
 	if len(a.pools) > 0 {
 		p.real = a.registry
 	}
@@ -153,16 +158,16 @@ func (a *App) makeBrain(context.Context) error {
 	})
 	memories := router.Memories{Directory: a.people.directory, Policy: a.people.policy}
 	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
-	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.telemetry, time.Now)}
+	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.observer, time.Now)}
 	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
 		Queue: a.queue, Table: table, Skills: set, Memories: memories, Drafts: drafts{a}, Ledger: ledger{},
 		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
-		Observer: a.telemetry, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
+		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
 		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
 		Wrap: func(s skills.Skill) skills.Handler {
 			m := s.Manifest()
 			return skills.Chain(s,
-				skills.Recover(), skills.Access(m), limiter.Middleware, skills.Observe(m, a.telemetry, time.Now),
+				skills.Recover(), skills.Access(m), limiter.Middleware, skills.Observe(m, a.observer, time.Now),
 				skills.Timeout(m, a.cfg.Skills.Timeout))
 		},
 	})
@@ -181,8 +186,8 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Blobs: a.blobs,
-			Observer: a.telemetry, Log: log.With().Str("account", string(name)).Logger(),
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Sent: a.sentBy(name), Blobs: a.blobs,
+			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
 			return err
@@ -191,7 +196,7 @@ func (a *App) makeAdapters(context.Context) error {
 		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log})
 	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
-		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.telemetry, Log: a.room("deliverer"),
+		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
 		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown / 10,
 	})
 	return nil
@@ -220,8 +225,12 @@ func (a *App) makeServer(ctx context.Context) error {
 		Listen: a.cfg.HTTP.Listen, MaxBody: int64(a.cfg.HTTP.MaxBody), Drain: a.cfg.Shutdown / 10, Log: a.room("http"),
 		Ready: a.ready, Metrics: a.telemetry.Handler(), Webhooks: webhooks, Console: pages,
 	})
-	if _, err := a.server.Listen(ctx); err != nil {
+	address, err := a.server.Listen(ctx)
+	if err != nil {
 		return err
+	}
+	if a.o.playground != nil {
+		a.o.playground.Hub("http://" + reachable(address.String()))
 	}
 	return a.telemetry.Watch(telemetry.Sources{
 		Boxes: boxes, Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates,
@@ -236,14 +245,23 @@ func (a *App) makePages() (http.Handler, error) {
 		return nil, nil
 	}
 	options := console.Options{Status: a.overview, Journeys: journeys{a.telemetry.Journeys()}, Log: a.room("console")}
-	if a.playground != nil {
-		options.Playground = a.playground
+	if a.o.playground != nil {
+		options.Playground = a.o.playground
 	}
 	pages, err := console.New(options)
 	if err != nil {
 		return nil, fault.New(fault.Bug, "console", err)
 	}
 	return pages, nil
+}
+
+// reachable is how this machine itself calls an address that is listened on.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return listen
 }
 
 // loopback tells whether only this machine can reach an address.
@@ -265,9 +283,6 @@ func (a *App) Run(ctx context.Context) error {
 		{"files", a.sweepBlobs},
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
-	}
-	if a.playground != nil {
-		stages = append([]stage{{"playground", a.playground.Run}}, stages...)
 	}
 	for _, p := range a.pools {
 		stages = append(stages, stage{"model pool", p.Run})
@@ -303,9 +318,6 @@ func (a *App) close() {
 		if err := a.closeBlobs(); err != nil {
 			a.log.Error().Err(err).Msg("closing the files")
 		}
-	}
-	if a.playground != nil {
-		a.playground.close()
 	}
 }
 
@@ -349,7 +361,7 @@ func (a *App) greet(ctx context.Context) {
 	if loopback(a.cfg.HTTP.Listen) {
 		e.Str("page", "http://"+address.String()+"/")
 	}
-	if a.playground == nil {
+	if a.o.playground == nil {
 		e.Msg("parley is up")
 		return
 	}

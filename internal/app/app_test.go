@@ -5,6 +5,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -131,4 +132,46 @@ func TestLockIsGivenBack(t *testing.T) {
 	if err := a.Run(stopped); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestServeWithoutAccounts runs the playground at a port of the system's choice until it
+// is told to stop.
+func TestServeWithoutAccounts(t *testing.T) {
+	c, _, err := configs.Load(configs.Source{Env: here(t), Factories: app.Factories()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	log := &watched{word: "parley is up with the playground", seen: cancel}
+	if err := app.Serve(ctx, app.Options{Config: c, Version: "test", Log: log}); err != nil {
+		t.Errorf("%v\n%s", err, log.String())
+	}
+	if !strings.Contains(log.String(), `"channels":4`) {
+		t.Errorf("the log:\n%s", log.String())
+	}
+}
+
+// watched is a log that tells when it holds a word.
+type watched struct {
+	word string
+	seen func()
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if bytes.Contains(p, []byte(w.word)) {
+		w.seen()
+	}
+	return w.text.Write(p)
+}
+
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }

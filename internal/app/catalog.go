@@ -19,6 +19,7 @@ import (
 	"github.com/parley-hub/parley/skills/recap"
 	"github.com/parley-hub/parley/skills/start"
 	"github.com/parley-hub/parley/skills/status"
+	"github.com/parley-hub/parley/skills/tour"
 	"github.com/parley-hub/parley/skills/unlink"
 	"github.com/parley-hub/parley/skills/whoami"
 )
@@ -43,11 +44,13 @@ type parts struct {
 	people *persons
 	// list tells what somebody may use: the set that is being made.
 	list func(role skills.Role, place core.Place) []skills.Manifest
+	// playground is true for a hub that is tried out.
+	playground bool
 }
 
 // builtin lists the skills. A new skill is one folder and one line here.
 func builtin(p parts) []skills.Skill {
-	return []skills.Skill{
+	all := []skills.Skill{
 		chat.New(chat.Options{
 			Models: p.models, Prompt: p.config.Skills.Chat.Prompt, MaxTokens: p.config.Skills.Chat.MaxTokens,
 			HistoryTokens: p.config.Session.HistoryTokens,
@@ -64,6 +67,10 @@ func builtin(p parts) []skills.Skill {
 		whoami.New(),
 		status.New(p.status),
 	}
+	if p.playground {
+		all = append(all, tour.New(playgroundPace))
+	}
+	return all
 }
 
 // What answers where nothing else is routed to.

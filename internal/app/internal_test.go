@@ -13,9 +13,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
-
-	"github.com/parley-hub/parley/internal/console"
-	simulator "github.com/parley-hub/parley/simulators/telegram"
 )
 
 // diary notes what happens to stages, in order.
@@ -214,66 +211,60 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
-func TestRuns(t *testing.T) {
+func TestReachable(t *testing.T) {
+	for listen, want := range map[string]string{
+		"127.0.0.1:8080": "127.0.0.1:8080", ":8080": "127.0.0.1:8080", "0.0.0.0:80": "127.0.0.1:80", "[::]:80": "127.0.0.1:80",
+		"localhost:1": "localhost:1", "192.0.2.7:80": "192.0.2.7:80",
+	} {
+		if got := reachable(listen); got != want {
+			t.Errorf("%q: %q, want %q", listen, got, want)
+		}
+	}
+}
+
+// TestHubEndsBeforeItsWorld runs a hub in a world: whichever ends first, the hub has ended
+// before the world is told.
+func TestHubEndsBeforeItsWorld(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		text     string
-		entities []simulator.Entity
-		want     []console.Run
+		name       string
+		world, hub error
+		stop       bool
+		want       string
 	}{
-		{name: "nothing"},
-		{name: "plain", text: "hello", want: []console.Run{{Text: "hello"}}},
-		{
-			name: "one style in the middle", text: "a bold b", entities: []simulator.Entity{{Type: "bold", Offset: 2, Length: 4}},
-			want: []console.Run{{Text: "a "}, {Text: "bold", Style: console.Style{Bold: true}}, {Text: " b"}},
-		},
-		{
-			name: "behind a surrogate pair", text: "😀 go 😀!", entities: []simulator.Entity{
-				{Type: "italic", Offset: 3, Length: 2}, {Type: "spoiler", Offset: 6, Length: 2},
-			},
-			want: []console.Run{{Text: "😀 "}, {Text: "go", Style: console.Style{Italic: true}}, {Text: " "}, {Text: "😀", Style: console.Style{Spoiler: true}}, {Text: "!"}},
-		},
-		{
-			name: "overlapping", text: "abcdef", entities: []simulator.Entity{
-				{Type: "bold", Offset: 0, Length: 4}, {Type: "underline", Offset: 2, Length: 4}, {Type: "strikethrough", Offset: 2, Length: 2},
-			},
-			want: []console.Run{{Text: "ab", Style: console.Style{Bold: true}}, {Text: "cd", Style: console.Style{Bold: true, Underline: true, Strike: true}}, {Text: "ef", Style: console.Style{Underline: true}}},
-		},
-		{
-			name: "code and links", text: "x = 1 here https://example.org/", entities: []simulator.Entity{
-				{Type: "pre", Offset: 0, Length: 5, Language: "go"}, {Type: "text_link", Offset: 6, Length: 4, URL: "https://example.org/a"},
-				{Type: "url", Offset: 11, Length: 20},
-			},
-			want: []console.Run{
-				{Text: "x = 1", Style: console.Style{Pre: true, Language: "go"}}, {Text: " "}, {Text: "here", Link: "https://example.org/a"}, {Text: " "},
-				{Text: "https://example.org/", Link: "https://example.org/"},
-			},
-		},
-		{
-			name: "quotes, code and what has no look", text: "q c @ada", entities: []simulator.Entity{
-				{Type: "expandable_blockquote", Offset: 0, Length: 1}, {Type: "code", Offset: 2, Length: 1}, {Type: "mention", Offset: 4, Length: 4},
-			},
-			want: []console.Run{{Text: "q", Style: console.Style{Quote: true}}, {Text: " "}, {Text: "c", Style: console.Style{Code: true}}, {Text: " "}, {Text: "@ada"}},
-		},
-		{
-			name: "past the ends", text: "ab", entities: []simulator.Entity{
-				{Type: "bold", Offset: -5, Length: 6}, {Type: "italic", Offset: 1, Length: 99}, {Type: "code", Offset: 50, Length: 1},
-			},
-			want: []console.Run{{Text: "a", Style: console.Style{Bold: true}}, {Text: "b", Style: console.Style{Italic: true}}},
-		},
+		{name: "stopped", stop: true},
+		{name: "the hub fails", hub: errBroken, want: "broken"},
+		{name: "the world fails", world: errBroken, want: "broken"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := runs(c.text, c.entities)
-			if diff := gocmp.Diff(c.want, got); diff != "" {
-				t.Errorf("runs (-want +got):\n%s", diff)
-			}
-			var text strings.Builder
-			for _, r := range got {
-				text.WriteString(r.Text)
-			}
-			if text.String() != c.text {
-				t.Errorf("the words became %q", text.String())
-			}
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if c.stop {
+					time.AfterFunc(time.Minute, cancel)
+				}
+				hubEnded := false
+				err := behind(ctx, func(ctx context.Context) error {
+					if c.world != nil {
+						time.Sleep(time.Second)
+						return c.world
+					}
+					<-ctx.Done()
+					if !hubEnded {
+						t.Error("the world was told before the hub had ended")
+					}
+					return nil
+				}, func(ctx context.Context) error {
+					if c.hub == nil {
+						<-ctx.Done()
+					}
+					time.Sleep(time.Second)
+					hubEnded = true
+					return c.hub
+				})
+				if got := errText(err); got != c.want {
+					t.Errorf("error %q, want %q", got, c.want)
+				}
+			})
 		})
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/parley-hub/parley/core"
@@ -50,6 +51,23 @@ func item(entry records.Entry) (queue.Outgoing, error) {
 		return queue.Outgoing{}, err
 	}
 	return queue.Outgoing{Key: transcripts, Item: queue.Item{ID: entry.ID, Body: body}}, nil
+}
+
+// sentBy gives the replies of an account by their messages, as adapters ask for them.
+func (a *App) sentBy(account core.Account) func(context.Context, core.ChatID, core.MessageID) (core.Reply, bool, error) {
+	return func(ctx context.Context, chat core.ChatID, message core.MessageID) (core.Reply, bool, error) {
+		e, ok, err := a.records.Find(ctx, account, chat, message)
+		if err != nil || !ok {
+			return core.Reply{}, false, err
+		}
+		r, err := core.DecodeReply(e.Body)
+		if err != nil {
+			return core.Reply{}, false, fault.New(fault.Permanent, "find reply", err)
+		}
+		r.Final = true
+		r.Sent = e.Messages[:max(slices.Index(e.Messages, message), 0)]
+		return r, true, nil
+	}
 }
 
 const (

@@ -24,11 +24,11 @@ func (a *App) makeModels(ctx context.Context) error {
 		if !ok {
 			a.log.Warn().Msg("no model worker is configured and none answers locally: the offline model says so")
 			var pace time.Duration
-			if a.playground != nil {
+			if a.o.playground != nil {
 				pace = playgroundPace
 			}
 			a.registry = models.NewRegistry(offline.Name, map[string]models.Client{
-				offline.Name: offline.New(a.skillsWithoutModel, pace),
+				offline.Name: a.troubled(offline.New(a.skillsWithoutModel, pace)),
 			})
 			return nil
 		}
@@ -52,8 +52,16 @@ func (a *App) makeModels(ctx context.Context) error {
 	return nil
 }
 
+// troubled lets the playground make a model slow, or take it away.
+func (a *App) troubled(c models.Client) models.Client {
+	if a.o.playground == nil {
+		return c
+	}
+	return a.o.playground.Model(c)
+}
+
 func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*models.Pool, error) {
-	o := models.PoolOptions{Name: name, Model: p.Model, Vision: p.Vision, Total: p.Total, Observer: a.telemetry, Log: a.room("models")}
+	o := models.PoolOptions{Name: name, Model: p.Model, Vision: p.Vision, Total: p.Total, Observer: a.observer, Log: a.room("models")}
 	for _, w := range p.Workers {
 		c, err := openaichat.New(openaichat.Options{
 			Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,
@@ -61,7 +69,7 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*m
 		if err != nil {
 			return nil, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
 		}
-		o.Workers = append(o.Workers, models.Worker{Name: w.Name(), Client: c, Slots: w.Slots, Probe: c.Probe})
+		o.Workers = append(o.Workers, models.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe})
 	}
 	return models.NewPool(o), nil
 }

@@ -38,6 +38,8 @@ func House() []Room {
 		{"adapters/document", on(), "text is text, whatever platform shows it"},
 		{"adapters/transport", on("blobs"), "HTTP is HTTP, whoever is called"},
 		{"adapters/adaptertest", on("adapters", "queue", "blobs"), "the suite knows the contract"},
+		{"adapters/whatsapp", on("adapters", "adapters/document", "adapters/transport", "blobs", "adapters/whatsapp/web"), "the adapter of both modes, and the linked device under it"},
+		{"adapters/whatsapp/web", on("adapters/transport"), "a linked device in plain terms knows no contract"},
 		{"adapters/*", on("adapters", "adapters/document", "adapters/transport", "blobs"), "a platform knows the contract, never another platform"},
 
 		{"skills", on("session"), "skills see sessions, not how they are stored"},
@@ -56,6 +58,10 @@ func House() []Room {
 		{"simulators/*", on("simulators"), "a simulator speaks its platform's protocol and knows nothing of the hub"},
 		{"simulators/whatsapp/web", on("simulators"), "a phone is another server than the Cloud API"},
 
+		{
+			"internal/playground", on("configs", "models", "adapters", "adapters/*", "simulators", "simulators/*", "internal/console"),
+			"the world around the hub: it sees platforms and pages, never the rooms between them",
+		},
 		{"internal/app", []string{"..."}, "assembly knows everything and decides nothing"},
 		{"cmd/*", []string{"internal/app", "configs"}, "flags, signals, exit codes"},
 		{"test/...", []string{"..."}, "whole-hub tests may use every part"},

@@ -22,6 +22,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-hub/parley/internal/console"
 )
@@ -35,7 +36,7 @@ var contrastScript string
 const patience = 20 * time.Second
 
 // policy is what the HTTP server sends with each page.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // tab is a browser with one page and what went wrong on it.
@@ -108,7 +109,8 @@ func (b *tab) watch(event any) {
 	defer b.mu.Unlock()
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
-		if !strings.HasPrefix(e.Request.URL, b.base+"/") {
+		// The browser's own player draws its buttons from data addresses.
+		if !strings.HasPrefix(e.Request.URL, b.base+"/") && !strings.HasPrefix(e.Request.URL, "data:image/svg+xml;") {
 			b.problems = append(b.problems, "request to "+e.Request.URL)
 		}
 	case *runtime.EventConsoleAPICalled:
@@ -214,41 +216,43 @@ func TestKeyboard(t *testing.T) {
 	b.do(chromedp.KeyEvent(kb.Tab))
 	b.until(`document.activeElement.className === "skip"`)
 	b.do(chromedp.KeyEvent(kb.Enter))
-	b.until(`document.activeElement.id === "first-composer"`)
+	b.until(`document.activeElement.id === "text-telegram"`)
 	b.do(chromedp.KeyEvent("Hello "), chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierShift)), chromedp.KeyEvent("from Ada"))
 	b.until(`document.activeElement.value === "Hello \nfrom Ada" && document.activeElement.rows === 2`)
 	b.do(chromedp.KeyEvent(kb.Enter))
-	b.until(`document.querySelector("#chat-ada .bubble.me .words")?.textContent === "Hello \nfrom Ada"`)
-	b.until(`document.activeElement.id === "first-composer" && document.activeElement.value === ""`)
+	b.until(`document.querySelector("#chat-telegram-ada .bubble.me .words")?.textContent === "Hello \nfrom Ada"`)
+	b.until(`document.activeElement.id === "text-telegram" && document.activeElement.value === ""`)
 
 	// The answer grows in one bubble and stays there.
-	p.typing("ada", true)
-	b.until(`document.querySelector("#chat-ada .typing")?.textContent === "Parley is typing"`)
-	id := p.put("ada", console.Bubble{From: "Parley", Bot: true, Draft: true, Runs: plain("Hel")})
-	b.until(`document.querySelector("#chat-ada .bubble.draft .words")?.textContent === "Hel"`)
-	p.put("ada", console.Bubble{ID: id, From: "Parley", Bot: true, Draft: true, Runs: plain("Hello, A")})
-	b.until(`document.querySelector("#chat-ada .bubble.draft .words")?.textContent === "Hello, A"`)
-	p.typing("ada", false)
-	p.put("ada", console.Bubble{ID: id, From: "Parley", Bot: true, Edited: true, Runs: plain("Hello, Ada."), Buttons: [][]console.Button{{{Label: "Again", Data: "again"}}}})
-	b.until(`document.querySelector("#chat-ada .bubble.bot:not(.draft) .words")?.textContent === "Hello, Ada."`)
-	b.until(`document.querySelectorAll("#chat-ada .bubble").length === 2 && !document.querySelector("#chat-ada .typing")`)
+	p.typing("telegram-ada", true)
+	b.until(`document.querySelector("#chat-telegram-ada .typing")?.textContent === "Parley is typing"`)
+	id := p.put("telegram-ada", console.Bubble{From: "Parley", Bot: true, Draft: true, Runs: plain("Hel")})
+	b.until(`document.querySelector("#chat-telegram-ada .bubble.draft .words")?.textContent === "Hel"`)
+	p.put("telegram-ada", console.Bubble{ID: id, From: "Parley", Bot: true, Draft: true, Runs: plain("Hello, A")})
+	b.until(`document.querySelector("#chat-telegram-ada .bubble.draft .words")?.textContent === "Hello, A"`)
+	p.typing("telegram-ada", false)
+	p.put("telegram-ada", console.Bubble{ID: id, From: "Parley", Bot: true, Edited: true, Runs: plain("Hello, Ada."), Buttons: [][]console.Button{{{Label: "Again", Data: "again"}}}})
+	b.until(`document.querySelector("#chat-telegram-ada .bubble.bot:not(.draft) .words")?.textContent === "Hello, Ada."`)
+	b.until(`document.querySelectorAll("#chat-telegram-ada .bubble").length === 2 && !document.querySelector("#chat-telegram-ada .typing")`)
 
-	// Backwards from the composer lies the button of the answer.
-	b.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)))
-	b.until(`document.activeElement.textContent === "Again"`)
-	b.do(chromedp.KeyEvent(kb.Enter))
-	waitFor(t, func() bool { return len(p.pressed()) == 1 })
-	if got, want := p.pressed()[0], "ada|"+id+"|ada|again"; got != want {
-		t.Errorf("press %q, want %q", got, want)
+	// Its button, and what can be done with the bubble, are reached by Tab.
+	b.do(chromedp.Focus(chromedp.CSS("#chat-telegram-ada .scroll")), chromedp.KeyEvent(kb.Tab))
+	b.until(`document.activeElement.matches(".acts button") && getComputedStyle(document.activeElement.parentElement).opacity === "1"`)
+	b.do(chromedp.Focus(chromedp.CSS("#chat-telegram-ada .buttons button")), chromedp.KeyEvent(kb.Enter))
+	waitFor(t, func() bool { return len(p.did()) == 2 })
+	if got, want := p.did()[1], "press telegram-ada "+id+" ada again"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 
-	// In the group the arrow keys reach the composer, and a person is chosen.
-	b.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight))
-	b.until(`document.activeElement.id === "text-team"`)
-	b.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)))
-	b.until(`document.activeElement.value === "ada" && document.activeElement.type === "radio"`)
-	b.do(chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("Ben here"), chromedp.KeyEvent(kb.Enter))
-	b.until(`document.querySelector("#chat-team .bubble.me.hue1 .words")?.textContent === "Ben here"`)
+	// The arrow keys lead to the next phone; there Ben writes, in the group.
+	b.do(chromedp.Focus(chromedp.CSS("#text-telegram")), chromedp.KeyEvent(kb.ArrowRight))
+	b.until(`document.activeElement.id === "text-slack"`)
+	b.do(chromedp.Focus(chromedp.CSS("#phone-slack .who input")), chromedp.KeyEvent(kb.ArrowRight))
+	b.until(`document.activeElement.value === "ben" && document.activeElement.checked`)
+	b.do(chromedp.Focus(chromedp.CSS("#phone-slack .places input")), chromedp.KeyEvent(kb.ArrowRight))
+	b.until(`document.querySelector("#chat-slack-group").checkVisibility() && !document.querySelector("#chat-slack-ben").checkVisibility()`)
+	b.do(chromedp.Focus(chromedp.CSS("#text-slack")), chromedp.KeyEvent("Ben here"), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.querySelector("#chat-slack-group .bubble.me.p1 .words")?.textContent === "Ben here"`)
 
 	// Its way appears below, grows, and opens with Enter.
 	whole := answered("t1", morning)
@@ -264,51 +268,84 @@ func TestKeyboard(t *testing.T) {
 	b.clean()
 }
 
+// TestPhones does what is done with the pointer: people, places, samples, answers,
+// reactions, faults, and the restart.
+func TestPhones(t *testing.T) {
+	p := newPlayground()
+	b := open(t, newConsole(t, console.Options{Playground: p}))
+	b.until(`document.querySelector("#live.on") !== null`)
+	seen := func(want ...string) {
+		t.Helper()
+		waitFor(t, func() bool { return len(p.did()) == len(want) })
+		if diff := cmp.Diff(want, p.did()); diff != "" {
+			t.Errorf("done (-want +got):\n%s", diff)
+		}
+		p.forget()
+	}
+	// One choice for all phones.
+	b.do(chromedp.Click(chromedp.CSS(`#everybody input[value="ben"] + span`)))
+	b.until(`[...document.querySelectorAll(".who input:checked")].every((i) => i.value === "ben")`)
+	b.until(`document.querySelector("#chat-slack-ben").checkVisibility() && !document.querySelector("#chat-slack-ada").checkVisibility()`)
+	b.do(chromedp.Click(chromedp.CSS(`#chat-slack-ben .hint button`)))
+	seen("say slack-ben ben /tour")
+
+	// A sample goes with what is written, and the words are gone from the composer.
+	b.do(chromedp.Click(chromedp.CSS("#text-slack")), chromedp.KeyEvent("look"), chromedp.Click(chromedp.CSS("#phone-slack .attach summary")))
+	b.until(`document.querySelector("#phone-slack .sheet").checkVisibility()`)
+	b.do(chromedp.Click(chromedp.CSS(`#phone-slack .sheet button`)))
+	seen("say slack-ben ben look image/png")
+	b.until(`document.querySelector("#text-slack").value === "" && !document.querySelector("#phone-slack .attach").open`)
+	b.until(`document.querySelector("#chat-slack-ben img")?.naturalWidth === 480`)
+	b.do(chromedp.Click(chromedp.CSS("#phone-slack .attach summary")), chromedp.Click(chromedp.CSS(`#phone-slack .sheet button:nth-of-type(2)`)))
+	seen("say slack-ben ben  audio/ogg")
+	b.until(`document.querySelector("#chat-slack-ben audio")?.duration > 1`)
+
+	// A reaction, and an answer to a bubble.
+	id := p.put("slack-ben", console.Bubble{Bot: true, From: "Parley", Runs: plain("Well?")})
+	bubble := "#b-slack-ben-" + id
+	b.until(`document.querySelector("` + bubble + `") !== null`)
+	b.do(chromedp.Focus(chromedp.CSS(bubble+" .acts button")), chromedp.Click(chromedp.CSS(bubble+" .acts button")))
+	seen("react slack-ben " + id + " ben 👍")
+	b.do(chromedp.Click(chromedp.CSS(bubble + " .answer")))
+	b.until(`document.querySelector("#phone-slack .answering").textContent.includes("Well?") && document.activeElement.id === "text-slack"`)
+	b.do(chromedp.KeyEvent("yes"), chromedp.KeyEvent(kb.Enter))
+	seen("say slack-ben ben yes re " + id)
+	b.until(`document.querySelector("#phone-slack .answering").hidden`)
+
+	// A fault, what is told of it, and an account that is out.
+	b.do(chromedp.Click(chromedp.CSS("#phone-slack .faults summary")), chromedp.Click(chromedp.CSS("#phone-slack .faults button")))
+	seen("fail slack busy")
+	b.until(`document.querySelector("#notes-slack p")?.textContent.includes("Slack said 429")`)
+	b.until(`document.querySelector("#health-slack .out").textContent.includes("connection refused")`)
+	b.do(chromedp.Click(chromedp.CSS(".troubles button")))
+	seen("fail hub restart")
+	b.clean()
+}
+
 // TestReconnect loses the stream and finds the page level again.
 func TestReconnect(t *testing.T) {
 	p := newPlayground()
 	b := open(t, newConsole(t, console.Options{Playground: p}))
 	b.until(`document.querySelector("#live.on") !== null`)
-	gone := p.put("ada", console.Bubble{User: "ada", From: "Ada", Runs: plain("one")})
-	b.until(`document.querySelectorAll("#chat-ada .bubble").length === 1`)
+	gone := p.put("telegram-ada", console.Bubble{User: "ada", From: "Ada", Runs: plain("one")})
+	b.until(`document.querySelectorAll("#chat-telegram-ada .bubble").length === 1`)
 	p.cutAll()
-	p.remove("ada", gone)
-	p.put("ada", console.Bubble{User: "ada", From: "Ada", Runs: plain("two")})
-	b.until(`[...document.querySelectorAll("#chat-ada .words")].map((w) => w.textContent).join() === "two"`)
+	p.remove("telegram-ada", gone)
+	p.put("telegram-ada", console.Bubble{User: "ada", From: "Ada", Runs: plain("two")})
+	b.until(`[...document.querySelectorAll("#chat-telegram-ada .words")].map((w) => w.textContent).join() === "two"`)
 	b.clean()
 }
 
-// TestLooks takes the pages in both schemes and on a narrow screen.
-func TestLooks(t *testing.T) {
-	p, j := newPlayground(), newJourneys()
-	furnish(p, j)
-	b := open(t, newConsole(t, console.Options{Playground: p, Journeys: j}))
+// TestThreads puts an answer between bubbles: it stands where the platform shows it.
+func TestThreads(t *testing.T) {
+	p := newPlayground()
+	b := open(t, newConsole(t, console.Options{Playground: p}))
 	b.until(`document.querySelector("#live.on") !== null`)
-	p.typing("ben", true)
-	b.until(`document.querySelector("#chat-ben .typing") !== null`)
-	b.do(chromedp.Click(chromedp.CSS("#path-t3 summary")), chromedp.Click(chromedp.CSS("#connect summary")))
-	for _, scheme := range []string{"light", "dark"} {
-		b.look("playground", scheme)
-	}
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.look("narrow", "light")
-	if wide := value[int](b, `document.documentElement.scrollWidth`); wide > 390 {
-		t.Errorf("the narrow page is %d pixels wide and has to be scrolled sideways", wide)
-	}
-	b.clean()
-}
-
-func TestOverviewLooks(t *testing.T) {
-	j := newJourneys()
-	furnish(newPlayground(), j)
-	b := open(t, newConsole(t, console.Options{Journeys: j, Status: hub}))
-	b.until(`document.querySelector("#live.on") !== null`)
-	for _, scheme := range []string{"light", "dark"} {
-		b.look("overview", scheme)
-	}
-	if got := value[string](b, `document.querySelector("#hub .paste").textContent`); got != "https://bot.example.org/webhooks/support" {
-		t.Errorf("webhook address %q", got)
-	}
+	asked := p.put("slack-group", console.Bubble{User: "ada", From: "Ada", Runs: plain("question")})
+	p.put("slack-group", console.Bubble{User: "ben", From: "Ben", Runs: plain("later")})
+	p.putAfter("slack-group", asked, console.Bubble{Bot: true, From: "Parley", Thread: asked, Runs: plain("answer")})
+	p.putAfter("slack-group", "", console.Bubble{User: "ben", From: "Ben", Runs: plain("first")})
+	b.until(`[...document.querySelectorAll("#chat-slack-group .words")].map((w) => w.textContent).join() === "first,question,answer,later"`)
 	b.clean()
 }
 
@@ -325,49 +362,4 @@ func waitFor(t *testing.T, ok func() bool) {
 			t.Fatal("did not happen")
 		}
 	}
-}
-
-// furnish fills the chats with one of everything.
-func furnish(p *playground, j *journeys) {
-	style := func(text string, set func(*console.Style)) console.Run {
-		r := console.Run{Text: text}
-		set(&r.Style)
-		return r
-	}
-	bold := func(s *console.Style) { s.Bold = true }
-	p.put("ada", console.Bubble{User: "ada", From: "Ada", Runs: plain("Hi! What can you do?")})
-	p.put("ada", console.Bubble{Bot: true, From: "Parley", Runs: []console.Run{
-		style("Quite a bit.", bold), {Text: " I answer, "}, style("remember", func(s *console.Style) { s.Italic = true }),
-		{Text: " what you told me, and know "}, style("/help", func(s *console.Style) { s.Code = true }),
-		{Text: ". See the "}, {Text: "documentation", Link: "https://example.org/docs"}, {Text: ".\n\nHere is how to call me:"},
-		style("curl -s localhost:8080/healthz\nok", func(s *console.Style) { s.Pre, s.Language = true, "sh" }),
-		{Text: "And a secret: "}, style("the cake is real", func(s *console.Style) { s.Spoiler = true }),
-	}})
-	asked := p.put("ada", console.Bubble{User: "ada", From: "Ada", Runs: plain("Remind me to water the plants.")})
-	p.put("ada", console.Bubble{
-		Bot: true, From: "Parley", Edited: true, Runs: plain("When shall I remind you?"),
-		ReplyTo: &console.Quote{ID: asked, From: "Ada", Text: "Remind me to water the plants."},
-		Buttons: [][]console.Button{{{Label: "Tonight", Data: "1"}, {Label: "Tomorrow", Data: "2"}}, {{Label: "About reminders", URL: "https://example.org/"}}},
-	})
-	p.put("ben", console.Bubble{User: "ben", From: "Ben", Runs: plain("Do you know what Ada told you?")})
-	p.put("ben", console.Bubble{Bot: true, From: "Parley", Runs: []console.Run{
-		{Text: "No. Each person has a memory of their own:"},
-		style("What one person says in private is never read in another conversation.", func(s *console.Style) { s.Quote = true }),
-	}})
-	p.put("ben", console.Bubble{User: "ben", From: "Ben", Runs: plain("Good. Tell me a story about a lighthouse.")})
-	p.put("ben", console.Bubble{Bot: true, From: "Parley", Draft: true, Runs: plain("On the last rock before the open sea stood a lighthouse whose keeper wrote letters to every ship that")})
-	p.put("team", console.Bubble{User: "ada", From: "Ada", Runs: plain("Lunch at twelve?")})
-	p.put("team", console.Bubble{User: "ben", From: "Ben", Runs: plain("@parley what is for lunch?")})
-	p.put("team", console.Bubble{Bot: true, From: "Parley", Runs: []console.Run{style("Soup", bold), {Text: " and bread, "}, style("risotto", func(s *console.Style) { s.Strike = true }), {Text: " sold out."}}})
-
-	j.put(answered("t1", morning))
-	bad := answered("t2", morning.Add(9*time.Second))
-	bad.Steps = append(bad.Steps[:3:3],
-		console.Step{Stage: "retry", At: morning.Add(10 * time.Second), Took: time.Second, Fault: "retryable", Skill: "chat", Count: 1},
-		console.Step{Stage: "buried", At: morning.Add(11 * time.Second), Fault: "permanent", Count: 1})
-	j.put(bad)
-	j.put(answered("t3", morning.Add(30*time.Second)))
-	ignored := answered("t4", morning.Add(40*time.Second))
-	ignored.Steps = append(ignored.Steps[:2:2], console.Step{Stage: "ignored", At: morning.Add(40 * time.Second), Rule: "not-addressed", Count: 1})
-	j.put(ignored)
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,14 +12,31 @@ const hueCount = 4
 
 // bubbleView is a Bubble ready for the template.
 type bubbleView struct {
-	Chat, ID, From string
-	Hue            int
-	Class          string
-	Time, Machine  string
-	Edited, Draft  bool
-	ReplyTo        *Quote
-	Blocks         []block
-	Buttons        [][]buttonView
+	Bubble
+	Chat          string
+	Hue           int
+	Class         string
+	Initial       string
+	Time, Machine string
+	Status        statusMark
+	Blocks        []block
+	Files         []fileView
+	Buttons       [][]buttonView
+	Menu          *menuView
+	// React is where a reaction is sent; empty for what still grows. Form is the
+	// composer whose choice of speaker goes with it.
+	React, Form string
+}
+
+// statusMark is how the way of a message is shown.
+type statusMark struct{ Sign, Words, Class string }
+
+// statusMarks are the signs for Bubble.Status.
+var statusMarks = map[string]statusMark{
+	"sent":      {"✓", "sent", "one"},
+	"delivered": {"✓✓", "delivered", "two"},
+	"read":      {"✓✓", "read", "read"},
+	"failed":    {"!", "failed", "failed"},
 }
 
 // block is a stretch of runs with one frame: a paragraph, code or a quotation.
@@ -28,8 +46,21 @@ type block struct {
 	Runs     []Run
 }
 
+type fileView struct {
+	File
+	URL string
+	// Shown is what the size is for people.
+	Shown string
+}
+
+type menuView struct {
+	ID, Label string
+	Rows      []buttonView
+}
+
 type buttonView struct {
 	Label string
+	About string
 	URL   string
 	// Press is where the press is sent; empty for a link.
 	Press string
@@ -37,34 +68,61 @@ type buttonView struct {
 	Form string
 }
 
-func (c *Console) viewBubble(chat string, b Bubble) bubbleView {
+func (c *Console) viewBubble(phone, chat string, b Bubble) bubbleView {
+	form := "composer-" + phone
 	v := bubbleView{
-		Chat: chat, ID: b.ID, From: b.From, Class: "them", Time: clock(b.At), Machine: machine(b.At),
-		Edited: b.Edited, Draft: b.Draft, ReplyTo: b.ReplyTo, Blocks: blocks(b.Runs),
+		Bubble: b, Chat: chat, Class: "them", Initial: initial(b.From), Time: clock(b.At), Machine: machine(b.At),
+		Status: statusMarks[b.Status], Blocks: blocks(b.Runs), Form: form,
 	}
 	switch {
 	case b.Bot:
 		v.Class = "bot"
 	case b.User != "":
-		v.Class = "me"
 		v.Hue = c.hues[b.User]
+		v.Class = "me p" + strconv.Itoa(v.Hue)
+	}
+	if !b.Draft {
+		v.React = "/react?" + url.Values{"bubble": {b.ID}}.Encode()
+	}
+	for _, f := range b.Files {
+		v.Files = append(v.Files, fileView{f, "/files/" + url.PathEscape(phone) + "/" + url.PathEscape(f.ID), bytesFor(f.Size)})
 	}
 	for _, row := range b.Buttons {
-		views := make([]buttonView, 0, len(row))
-		for _, button := range row {
-			views = append(views, viewButton(chat, b.ID, button))
-		}
-		v.Buttons = append(v.Buttons, views)
+		v.Buttons = append(v.Buttons, viewButtons(form, b.ID, row))
+	}
+	if b.Menu != nil {
+		v.Menu = &menuView{"menu-" + chat + "-" + b.ID, b.Menu.Label, viewButtons(form, b.ID, b.Menu.Rows)}
 	}
 	return v
 }
 
-func viewButton(chat, bubble string, b Button) buttonView {
-	if b.URL != "" {
-		return buttonView{Label: b.Label, URL: safeLink(b.URL)}
+func viewButtons(form, bubble string, row []Button) []buttonView {
+	views := make([]buttonView, 0, len(row))
+	for _, b := range row {
+		v := buttonView{Label: b.Label, About: b.About}
+		if b.URL != "" {
+			v.URL = safeLink(b.URL)
+		} else {
+			v.Press = "/press?" + url.Values{"bubble": {bubble}, "data": {b.Data}}.Encode()
+			v.Form = form
+		}
+		views = append(views, v)
 	}
-	q := url.Values{"chat": {chat}, "bubble": {bubble}, "data": {b.Data}}
-	return buttonView{Label: b.Label, Press: "/press?" + q.Encode(), Form: "composer-" + chat}
+	return views
+}
+
+// bytesFor is a size for people; empty when it is not known.
+func bytesFor(n int) string {
+	switch {
+	case n <= 0:
+		return ""
+	case n < 1000:
+		return strconv.Itoa(n) + " bytes"
+	case n < 1000_000:
+		return strconv.Itoa((n+500)/1000) + " kB"
+	default:
+		return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) + " MB"
+	}
 }
 
 // blocks joins neighbouring runs of one kind.

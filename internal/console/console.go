@@ -40,6 +40,7 @@ type Console struct {
 	mux     *http.ServeMux
 	streams chan struct{} // one place for each open event stream
 	hues    map[string]int
+	phones  []Phone
 }
 
 // asset is one file that pages refer to.
@@ -74,8 +75,9 @@ func New(o Options) (*Console, error) {
 	}
 	c.pages = pages
 	if o.Playground != nil {
-		for _, chat := range o.Playground.Chats() {
-			for _, p := range chat.Speakers {
+		c.phones = o.Playground.Phones()
+		for _, phone := range c.phones {
+			for _, p := range phone.People {
 				if _, known := c.hues[p.ID]; !known {
 					c.hues[p.ID] = len(c.hues) % hueCount
 				}
@@ -99,8 +101,12 @@ func (c *Console) routes() *http.ServeMux {
 		return mux
 	}
 	mux.HandleFunc("GET /{$}", c.playgroundPage)
+	mux.HandleFunc("GET /files/{phone}/{file}", c.file)
 	mux.HandleFunc("POST /say", c.say)
 	mux.HandleFunc("POST /press", c.press)
+	mux.HandleFunc("POST /react", c.react)
+	mux.HandleFunc("POST /fail", c.fail)
+	mux.HandleFunc("POST /trouble", c.trouble)
 	return mux
 }
 

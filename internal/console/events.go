@@ -25,9 +25,10 @@ const (
 
 // fragment is the payload of most events: a piece of the page and where it belongs.
 type fragment struct {
-	Chat string `json:"chat,omitempty"`
-	ID   string `json:"id,omitempty"`
-	HTML string `json:"html,omitempty"`
+	Chat  string `json:"chat,omitempty"`
+	ID    string `json:"id,omitempty"`
+	After string `json:"after,omitempty"`
+	HTML  string `json:"html,omitempty"`
 }
 
 // synced is the payload of the event that names what a chat holds.
@@ -121,21 +122,19 @@ func (s *stream) begin() error {
 	if err := s.write([]byte("retry: 1000\n\n")); err != nil {
 		return err
 	}
-	if p := s.c.o.Playground; p != nil {
-		for _, chat := range p.Chats() {
-			bubbles := p.Transcript(chat.ID)
-			ids := make([]string, 0, len(bubbles))
-			for _, b := range bubbles {
-				ids = append(ids, b.ID)
-			}
-			if err := s.send("sync", synced{Chat: chat.ID, IDs: ids}); err != nil {
+	for _, phone := range s.c.phones {
+		for _, chat := range chatsOf(phone) {
+			if err := s.chat(chat); err != nil {
 				return err
 			}
-			for _, b := range bubbles {
-				if err := s.update(Update{Chat: chat.ID, Bubble: &b}); err != nil {
-					return err
-				}
-			}
+		}
+		if err := s.notes(phone.ID); err != nil {
+			return err
+		}
+	}
+	if s.c.o.Playground != nil {
+		if err := s.notes(TheHub); err != nil {
+			return err
 		}
 	}
 	if s.c.o.Journeys != nil {
@@ -149,10 +148,38 @@ func (s *stream) begin() error {
 	return s.status()
 }
 
+// chat sends all of a chat.
+func (s *stream) chat(chat string) error {
+	bubbles := s.c.o.Playground.Transcript(chat)
+	ids := make([]string, 0, len(bubbles))
+	for _, b := range bubbles {
+		ids = append(ids, b.ID)
+	}
+	if err := s.send("sync", synced{Chat: chat, IDs: ids}); err != nil {
+		return err
+	}
+	after := ""
+	for _, b := range bubbles {
+		if err := s.update(Update{Chat: chat, Bubble: &b, After: after}); err != nil {
+			return err
+		}
+		after = b.ID
+	}
+	return nil
+}
+
+func (s *stream) notes(phone string) error {
+	return s.changed("notes", phone, s.c.viewNotes(phone))
+}
+
 func (s *stream) update(u Update) error {
 	switch {
+	case u.Phone != "":
+		return s.notes(u.Phone)
 	case u.Bubble != nil:
-		return s.fragment("bubble", fragment{Chat: u.Chat, ID: u.Bubble.ID}, "bubble", s.c.viewBubble(u.Chat, *u.Bubble))
+		phone, _, _ := s.c.findChat(u.Chat)
+		view := s.c.viewBubble(phone.ID, u.Chat, *u.Bubble)
+		return s.fragment("bubble", fragment{Chat: u.Chat, ID: u.Bubble.ID, After: u.After}, "bubble", view)
 	case u.Removed != "":
 		return s.send("removed", fragment{Chat: u.Chat, ID: u.Removed})
 	case u.Typing != nil && u.Typing.On:
@@ -174,20 +201,28 @@ func (s *stream) paths(grown []Journey) error {
 }
 
 func (s *stream) status() error {
-	if err := s.changed("status", viewStatus(s.c.o.Status())); err != nil {
+	o := s.c.o.Status()
+	if err := s.changed("status", "", viewStatus(o)); err != nil {
 		return err
 	}
-	return s.changed("hub", s.c.viewHub())
+	health := healthOf(o)
+	for _, phone := range s.c.phones {
+		if err := s.changed("health", phone.ID, health(phone)); err != nil {
+			return err
+		}
+	}
+	return s.changed("hub", "", s.c.viewHub(o))
 }
 
 // changed sends a fragment when it is not what was sent last.
-func (s *stream) changed(name string, view any) error {
+func (s *stream) changed(name, id string, view any) error {
 	html, err := s.c.render(name, view)
-	if err != nil || bytes.Equal(html, s.last[name]) {
+	key := name + " " + id
+	if err != nil || bytes.Equal(html, s.last[key]) {
 		return err
 	}
-	s.last[name] = html
-	return s.send(name, fragment{HTML: string(html)})
+	s.last[key] = html
+	return s.send(name, fragment{ID: id, HTML: string(html)})
 }
 
 func (s *stream) fragment(event string, f fragment, template string, view any) error {

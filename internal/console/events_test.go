@@ -16,8 +16,8 @@ import (
 type event struct {
 	name string
 	data struct {
-		Chat, ID, HTML string
-		IDs            []string
+		Chat, ID, After, HTML string
+		IDs                   []string
 	}
 }
 
@@ -82,11 +82,11 @@ func follow(t *testing.T, h http.Handler) (next func(name string) event, ended f
 
 func TestEvents(t *testing.T) {
 	p, j := newPlayground(), newJourneys()
-	first := p.put("ada", console.Bubble{User: "ada", From: "Ada", Runs: plain("before")})
+	first := p.put("telegram-ada", console.Bubble{User: "ada", From: "Ada", Runs: plain("before")})
 	j.put(answered("t0", morning))
 	next, _, _ := follow(t, newConsole(t, console.Options{Playground: p, Journeys: j}))
 
-	if e := next("sync"); e.data.Chat != "ada" || strings.Join(e.data.IDs, ",") != first {
+	if e := next("sync"); e.data.Chat != "telegram-ada" || strings.Join(e.data.IDs, ",") != first {
 		t.Errorf("sync %+v", e)
 	}
 	if e := next("bubble"); e.data.ID != first || !strings.Contains(e.data.HTML, "before") {
@@ -98,23 +98,33 @@ func TestEvents(t *testing.T) {
 	if e := next("status"); !strings.Contains(e.data.HTML, "No model connected") {
 		t.Errorf("status %+v", e)
 	}
+	if e := next("health"); e.data.ID != "telegram" || !strings.Contains(e.data.HTML, "up") {
+		t.Errorf("health %+v", e)
+	}
+	if e := next("health"); e.data.ID != "slack" || !strings.Contains(e.data.HTML, "needs human") || !strings.Contains(e.data.HTML, "refused") {
+		t.Errorf("health %+v", e)
+	}
 	next("hub")
 
-	id := p.put("ben", console.Bubble{Bot: true, Draft: true, Runs: plain("<grows>")})
-	if e := next("bubble"); e.data.Chat != "ben" || e.data.ID != id || !strings.Contains(e.data.HTML, "&lt;grows&gt;") || !strings.Contains(e.data.HTML, "draft") {
+	id := p.put("telegram-ben", console.Bubble{Bot: true, Draft: true, Runs: plain("<grows>")})
+	if e := next("bubble"); e.data.Chat != "telegram-ben" || e.data.ID != id || !strings.Contains(e.data.HTML, "&lt;grows&gt;") || !strings.Contains(e.data.HTML, "draft") {
 		t.Errorf("draft %+v", e)
 	}
-	p.typing("ben", true)
+	p.typing("telegram-ben", true)
 	if e := next("typing"); !strings.Contains(e.data.HTML, "Parley is typing") {
 		t.Errorf("typing %+v", e)
 	}
-	p.typing("ben", false)
+	p.typing("telegram-ben", false)
 	if e := next("typing"); e.data.HTML != "" {
 		t.Errorf("typing %+v", e)
 	}
-	p.remove("ben", id)
-	if e := next("removed"); e.data.Chat != "ben" || e.data.ID != id {
+	p.remove("telegram-ben", id)
+	if e := next("removed"); e.data.Chat != "telegram-ben" || e.data.ID != id {
 		t.Errorf("removed %+v", e)
+	}
+	p.note("slack", console.Note{Text: "it failed"})
+	if e := next("notes"); e.data.ID != "slack" || !strings.Contains(e.data.HTML, "it failed") {
+		t.Errorf("notes %+v", e)
 	}
 	j.put(answered("t1", morning))
 	if e := next("path"); e.data.ID != "t1" || !strings.Contains(e.data.HTML, "answered") {

@@ -19,31 +19,46 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var morning = time.Date(2026, 3, 9, 9, 41, 7, 0, time.UTC)
 
-// playground is a Playground whose bot says what the test makes it say.
+// playground is a Playground whose bots say what the test makes them say.
 type playground struct {
 	mu      sync.Mutex
-	chats   []console.Chat
 	bubbles map[string][]console.Bubble
+	lines   map[string][]console.Note
 	subs    map[chan console.Update]bool
-	presses []string
+	files   map[string][]byte
+	deeds   []string
 	fail    error
 	next    int
 }
 
 func newPlayground() *playground {
-	ada, ben := console.Person{ID: "ada", Name: "Ada"}, console.Person{ID: "ben", Name: "Ben"}
 	return &playground{
-		chats: []console.Chat{
-			{ID: "ada", Title: "Ada", About: "private chat with the bot", Hint: "Say hello, or try /help.", Speakers: []console.Person{ada}},
-			{ID: "ben", Title: "Ben", About: "private chat with the bot", Hint: "Ben has a memory of his own.", Speakers: []console.Person{ben}},
-			{ID: "team", Title: "Tea kitchen", About: "group of Ada, Ben and the bot", Hint: "In a group the bot answers when it is meant: mention it.", Speakers: []console.Person{ada, ben}},
-		},
-		bubbles: map[string][]console.Bubble{},
-		subs:    map[chan console.Update]bool{},
+		bubbles: map[string][]console.Bubble{}, lines: map[string][]console.Note{}, subs: map[chan console.Update]bool{},
+		files: map[string][]byte{},
 	}
 }
 
-func (p *playground) Chats() []console.Chat { return p.chats }
+func (p *playground) Phones() []console.Phone {
+	var out []console.Phone
+	for _, name := range []string{"Telegram", "Slack", "WhatsApp", "Discord"} {
+		id := strings.ToLower(name)
+		phone := console.Phone{
+			ID: id, Name: name, Account: id, People: []console.Person{{ID: "ada", Name: "Ada"}, {ID: "ben", Name: "Ben"}},
+			Places: []console.Place{{
+				ID: "private", Title: "Parley", About: "private chat", Hint: "Say hello, or try /help.", Try: []string{"/tour"},
+				Chats: map[string]string{"ada": id + "-ada", "ben": id + "-ben"},
+			}},
+			Faults: []console.Fault{{ID: "busy", Label: "Too busy", About: "The next answer meets a 429."}, {ID: "gone", Label: "Unplug", About: "It cannot be reached for a while."}},
+		}
+		if id != "whatsapp" {
+			phone.Places = append(phone.Places, console.Place{
+				ID: "group", Title: "Tea kitchen", About: "group", Hint: "Mention the bot.", Chats: map[string]string{"ada": id + "-group", "ben": id + "-group"},
+			})
+		}
+		out = append(out, phone)
+	}
+	return out
+}
 
 func (p *playground) Transcript(chat string) []console.Bubble {
 	p.mu.Lock()
@@ -51,22 +66,74 @@ func (p *playground) Transcript(chat string) []console.Bubble {
 	return slices.Clone(p.bubbles[chat])
 }
 
-func (p *playground) Say(_ context.Context, chat, as, text string) error {
+func (p *playground) Notes(phone string) []console.Note {
 	p.mu.Lock()
-	fail := p.fail
-	p.mu.Unlock()
-	if fail != nil {
-		return fail
+	defer p.mu.Unlock()
+	return slices.Clone(p.lines[phone])
+}
+
+// do notes what somebody did.
+func (p *playground) do(words ...string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		return p.fail
 	}
-	p.put(chat, console.Bubble{From: strings.ToUpper(as[:1]) + as[1:], User: as, Runs: plain(text)})
+	p.deeds = append(p.deeds, strings.Join(words, " "))
+	return nil
+}
+
+func (p *playground) Say(_ context.Context, u console.Utterance) error {
+	words := []string{"say", u.Chat, u.As, u.Text}
+	b := console.Bubble{From: strings.ToUpper(u.As[:1]) + u.As[1:], User: u.As}
+	if u.Text != "" {
+		b.Runs = plain(u.Text)
+	}
+	if u.ReplyTo != "" {
+		words = append(words, "re", u.ReplyTo)
+	}
+	if f := u.File; f != nil {
+		words = append(words, f.MIME)
+		kind, _, _ := strings.Cut(f.MIME, "/")
+		b.Files = []console.File{{ID: f.Name, Name: f.Name, Kind: kind, Size: len(f.Data)}}
+		p.mu.Lock()
+		p.files[f.Name] = f.Data
+		p.mu.Unlock()
+	}
+	if err := p.do(words...); err != nil {
+		return err
+	}
+	p.put(u.Chat, b)
 	return nil
 }
 
 func (p *playground) Press(_ context.Context, chat, bubble, as, data string) error {
+	return p.do("press", chat, bubble, as, data)
+}
+
+func (p *playground) React(_ context.Context, chat, bubble, as, emoji string) error {
+	return p.do("react", chat, bubble, as, emoji)
+}
+
+func (p *playground) Fail(_ context.Context, phone, kind string) error {
+	if err := p.do("fail", phone, kind); err != nil {
+		return err
+	}
+	if phone != console.TheHub {
+		p.note(phone, console.Note{At: morning, Text: "Slack said 429, wait 4 s. The answer waits."})
+	}
+	return nil
+}
+
+func (p *playground) Troubles() []console.Fault {
+	return []console.Fault{{ID: "restart", Label: "Restart the hub", About: "It stops and starts again."}, {ID: "out", Label: "Model out", About: "No model answers."}}
+}
+
+func (p *playground) File(_, id string) ([]byte, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.presses = append(p.presses, strings.Join([]string{chat, bubble, as, data}, "|"))
-	return p.fail
+	data, ok := p.files[id]
+	return data, ok
 }
 
 func (p *playground) Subscribe(ctx context.Context) <-chan console.Update {
@@ -85,8 +152,19 @@ func (p *playground) Subscribe(ctx context.Context) <-chan console.Update {
 	return ch
 }
 
-// put adds a bubble, or changes the one of its id, and tells everybody.
+// put adds a bubble at the end, or changes the one of its id, and tells everybody.
 func (p *playground) put(chat string, b console.Bubble) string {
+	after := ""
+	for _, other := range p.Transcript(chat) {
+		if other.ID != b.ID {
+			after = other.ID
+		}
+	}
+	return p.putAfter(chat, after, b)
+}
+
+// putAfter adds a bubble behind another.
+func (p *playground) putAfter(chat, after string, b console.Bubble) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if b.ID == "" {
@@ -96,13 +174,22 @@ func (p *playground) put(chat string, b console.Bubble) string {
 	if b.At.IsZero() {
 		b.At = morning.Add(time.Duration(p.next) * 7 * time.Second)
 	}
-	if i := slices.IndexFunc(p.bubbles[chat], func(o console.Bubble) bool { return o.ID == b.ID }); i >= 0 {
-		p.bubbles[chat][i] = b
+	all := p.bubbles[chat]
+	if i := slices.IndexFunc(all, func(o console.Bubble) bool { return o.ID == b.ID }); i >= 0 {
+		all[i] = b
 	} else {
-		p.bubbles[chat] = append(p.bubbles[chat], b)
+		at := slices.IndexFunc(all, func(o console.Bubble) bool { return o.ID == after })
+		p.bubbles[chat] = slices.Insert(all, at+1, b)
 	}
-	p.tell(console.Update{Chat: chat, Bubble: &b})
+	p.tell(console.Update{Chat: chat, Bubble: &b, After: after})
 	return b.ID
+}
+
+func (p *playground) note(phone string, n console.Note) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines[phone] = append(p.lines[phone], n)
+	p.tell(console.Update{Phone: phone})
 }
 
 func (p *playground) remove(chat, id string) {
@@ -134,10 +221,17 @@ func (p *playground) cutAll() {
 	}
 }
 
-func (p *playground) pressed() []string {
+// did lists what was done.
+func (p *playground) did() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.presses)
+	return slices.Clone(p.deeds)
+}
+
+func (p *playground) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deeds = nil
 }
 
 func plain(text string) []console.Run { return []console.Run{{Text: text}} }
@@ -203,7 +297,11 @@ func answered(trace string, at time.Time) console.Journey {
 const connect = "models:\n  pools:\n    - name: default\n      workers:\n        - url: http://localhost:11434/v1"
 
 func noModel() console.Overview {
-	return console.Overview{Version: "0.1.0", Started: morning, Connect: connect}
+	return console.Overview{Version: "0.1.0", Started: morning, Connect: connect, Accounts: []console.Account{
+		{Name: "telegram", Platform: "telegram", Up: true, State: "healthy"},
+		{Name: "slack", Platform: "slack", State: "needs_human", Detail: "dial tcp: connection refused"},
+		{Name: "discord", Platform: "discord", Up: true, State: "healthy"},
+	}}
 }
 
 func hub() console.Overview {

@@ -12,90 +12,192 @@ import (
 )
 
 const (
-	// maxForm bounds a form in bytes; the longest text fits, percent-encoded.
+	// maxForm bounds a form without a file in bytes; the longest text fits,
+	// percent-encoded.
 	maxForm = 64 << 10
 	// maxText bounds what is said, in characters.
 	maxText = 4096
+	// maxEmoji bounds a reaction, in bytes: a family of four with skins.
+	maxEmoji = 64
 )
 
-// say takes what somebody wrote.
+// sent is a form that was understood.
+type sent struct {
+	playgroundState
+	values url.Values
+	target Phone
+	chat   string
+	file   *Upload
+}
+
+// say takes what somebody wrote, or the file they chose.
 func (c *Console) say(w http.ResponseWriter, r *http.Request) {
-	form, chat, ok := c.form(w, r)
+	s, ok := c.form(w, r)
 	if !ok {
 		return
 	}
-	text := strings.ReplaceAll(form.Get("text"), "\r\n", "\n")
-	s := playgroundState{chat: chat.ID, as: form.Get("as"), typed: text}
 	switch {
-	case strings.TrimSpace(text) == "":
-		c.refuse(w, r, http.StatusUnprocessableEntity, s, "Write something first.")
+	case strings.TrimSpace(s.typed) == "" && s.file == nil:
+		c.refuse(w, r, http.StatusUnprocessableEntity, s.playgroundState, "Write something first.")
 		return
-	case utf8.RuneCountInString(text) > maxText:
-		c.refuse(w, r, http.StatusUnprocessableEntity, s, "That is too long: 4096 characters at most.")
-		return
-	}
-	if err := c.o.Playground.Say(r.Context(), chat.ID, s.as, text); err != nil {
-		c.failed(w, r, s, err)
+	case utf8.RuneCountInString(s.typed) > maxText:
+		c.refuse(w, r, http.StatusUnprocessableEntity, s.playgroundState, "That is too long: 4096 characters at most.")
 		return
 	}
-	c.done(w, r, s)
+	err := c.o.Playground.Say(r.Context(), Utterance{
+		Chat: s.chat, As: s.as, Text: s.typed, ReplyTo: s.values.Get("reply"), File: s.file,
+	})
+	c.answer(w, r, s.playgroundState, err)
 }
 
 // press takes the press of a button.
 func (c *Console) press(w http.ResponseWriter, r *http.Request) {
-	form, chat, ok := c.form(w, r)
+	s, ok := c.form(w, r)
 	if !ok {
 		return
 	}
-	s := playgroundState{chat: chat.ID, as: form.Get("as")}
-	if err := c.o.Playground.Press(r.Context(), chat.ID, form.Get("bubble"), s.as, form.Get("data")); err != nil {
-		c.failed(w, r, s, err)
-		return
-	}
-	c.done(w, r, s)
+	err := c.o.Playground.Press(r.Context(), s.chat, s.values.Get("bubble"), s.as, s.values.Get("data"))
+	c.answer(w, r, s.playgroundState, err)
 }
 
-// form reads the form and finds its chat and speaker; when it cannot it answers
-// the request itself. Values in the query stand before those in the body.
-func (c *Console) form(w http.ResponseWriter, r *http.Request) (url.Values, Chat, bool) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			c.refuse(w, r, http.StatusRequestEntityTooLarge, playgroundState{}, "That is too long.")
-		} else {
-			c.refuse(w, r, http.StatusBadRequest, playgroundState{}, "This form cannot be read.")
-		}
-		return nil, Chat{}, false
+// react takes an emoji for a bubble.
+func (c *Console) react(w http.ResponseWriter, r *http.Request) {
+	s, ok := c.form(w, r)
+	if !ok {
+		return
 	}
-	form := r.PostForm
-	for _, key := range []string{"chat", "bubble", "data"} {
-		if v := r.URL.Query().Get(key); v != "" {
-			form.Set(key, v)
-		}
+	emoji := s.values.Get("emoji")
+	if emoji == "" || len(emoji) > maxEmoji || !utf8.ValidString(emoji) {
+		c.refuse(w, r, http.StatusUnprocessableEntity, s.playgroundState, "That is no reaction.")
+		return
 	}
-	chats := c.o.Playground.Chats()
-	i := slices.IndexFunc(chats, func(ch Chat) bool { return ch.ID == form.Get("chat") })
+	c.answer(w, r, s.playgroundState, c.o.Playground.React(r.Context(), s.chat, s.values.Get("bubble"), s.as, emoji))
+}
+
+// fail makes a platform fail.
+func (c *Console) fail(w http.ResponseWriter, r *http.Request) {
+	s, ok := c.form(w, r)
+	if !ok {
+		return
+	}
+	known := slices.ContainsFunc(s.target.Faults, func(f Fault) bool { return f.ID == s.values.Get("fault") })
+	if !known {
+		c.refuse(w, r, http.StatusNotFound, s.playgroundState, "This platform does not fail that way.")
+		return
+	}
+	c.answer(w, r, s.playgroundState, c.o.Playground.Fail(r.Context(), s.target.ID, s.values.Get("fault")))
+}
+
+// trouble troubles the hub itself.
+func (c *Console) trouble(w http.ResponseWriter, r *http.Request) {
+	var s sent
+	if status, words := c.read(w, r, &s); status != 0 {
+		c.refuse(w, r, status, s.playgroundState, words)
+		return
+	}
+	id := s.values.Get("fault")
+	if !slices.ContainsFunc(c.o.Playground.Troubles(), func(f Fault) bool { return f.ID == id }) {
+		c.refuse(w, r, http.StatusNotFound, s.playgroundState, "The hub cannot be troubled that way.")
+		return
+	}
+	if err := c.o.Playground.Fail(r.Context(), TheHub, id); err != nil {
+		c.failed(w, r, s.playgroundState, err)
+		return
+	}
+	if byScript(r) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	// The page asks again by itself: it may be the hub's last for a moment.
+	w.Header().Set("Refresh", "3; url=/")
+	c.showPlayground(w, http.StatusOK, playgroundState{})
+}
+
+// form reads the form and finds its phone, chat and speaker; when it cannot it
+// answers the request itself. Values in the query stand before those in the body.
+func (c *Console) form(w http.ResponseWriter, r *http.Request) (sent, bool) {
+	var s sent
+	if status, words := c.read(w, r, &s); status != 0 {
+		c.refuse(w, r, status, s.playgroundState, words)
+		return s, false
+	}
+	s.phone, s.place, s.as = s.values.Get("phone"), s.values.Get("place"), s.values.Get("as")
+	s.typed = strings.ReplaceAll(s.values.Get("text"), "\r\n", "\n")
+	i := slices.IndexFunc(c.phones, func(p Phone) bool { return p.ID == s.phone })
 	if i < 0 {
-		c.refuse(w, r, http.StatusNotFound, playgroundState{}, "There is no such chat.")
-		return nil, Chat{}, false
+		c.refuse(w, r, http.StatusNotFound, s.playgroundState, "There is no such phone.")
+		return s, false
 	}
-	if !slices.ContainsFunc(chats[i].Speakers, func(p Person) bool { return p.ID == form.Get("as") }) {
-		c.refuse(w, r, http.StatusUnprocessableEntity, playgroundState{chat: chats[i].ID}, "Nobody of that name writes here.")
-		return nil, Chat{}, false
+	s.target = c.phones[i]
+	if !slices.ContainsFunc(s.target.People, func(p Person) bool { return p.ID == s.as }) {
+		c.refuse(w, r, http.StatusUnprocessableEntity, s.playgroundState, "Nobody of that name has this phone.")
+		return s, false
 	}
-	return form, chats[i], true
+	at := slices.IndexFunc(s.target.Places, func(p Place) bool { return p.ID == s.place })
+	if at < 0 {
+		c.refuse(w, r, http.StatusNotFound, s.playgroundState, "There is no such chat.")
+		return s, false
+	}
+	s.chat = s.target.Places[at].Chats[s.as]
+	return s, true
+}
+
+// read reads the body of a form; a status other than 0 refuses it.
+func (c *Console) read(w http.ResponseWriter, r *http.Request, s *sent) (status int, words string) {
+	limit := int64(maxForm)
+	multipart := strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data")
+	if multipart {
+		limit += maxUpload
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	var err error
+	if multipart {
+		err = r.ParseMultipartForm(limit) //nolint:gosec // the body is bounded above; all of it is kept in memory
+	} else {
+		err = r.ParseForm()
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge, "That is too long."
+	case err != nil:
+		return http.StatusBadRequest, "This form cannot be read."
+	}
+	s.values = r.PostForm
+	for key, v := range r.URL.Query() {
+		if v[0] != "" {
+			s.values.Set(key, v[0])
+		}
+	}
+	if kind := s.values.Get("sample"); kind != "" {
+		if s.file = sample(kind); s.file == nil {
+			return http.StatusNotFound, "There is no such sample."
+		}
+		return 0, ""
+	}
+	if multipart {
+		s.file, words = upload(r)
+	}
+	if words != "" {
+		return http.StatusUnprocessableEntity, words
+	}
+	return 0, ""
 }
 
 // byScript tells whether console.js sent the form and wants no page.
 func byScript(r *http.Request) bool { return r.Header.Get("Accept") == "text/plain" }
 
-func (c *Console) done(w http.ResponseWriter, r *http.Request, s playgroundState) {
-	if byScript(r) {
+// answer tells how it went.
+func (c *Console) answer(w http.ResponseWriter, r *http.Request, s playgroundState, err error) {
+	switch {
+	case err != nil:
+		c.failed(w, r, s, err)
+	case byScript(r):
 		w.WriteHeader(http.StatusNoContent)
-		return
+	default:
+		q := url.Values{"phone": {s.phone}, "place": {s.place}, "as": {s.as}}
+		http.Redirect(w, r, "/?"+q.Encode()+"#phone-"+url.PathEscape(s.phone), http.StatusSeeOther)
 	}
-	http.Redirect(w, r, "/?as="+url.QueryEscape(s.as)+"#chat-"+url.PathEscape(s.chat), http.StatusSeeOther)
 }
 
 func (c *Console) failed(w http.ResponseWriter, r *http.Request, s playgroundState, err error) {

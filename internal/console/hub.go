@@ -56,8 +56,7 @@ func viewStatus(o Overview) statusView {
 	return v
 }
 
-func (c *Console) viewHub() hubView {
-	o := c.o.Status()
+func (c *Console) viewHub(o Overview) hubView {
 	v := hubView{Overview: o}
 	now := c.o.Now()
 	if !o.Started.IsZero() {

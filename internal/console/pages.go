@@ -21,8 +21,12 @@ type frame struct {
 
 type playgroundView struct {
 	frame
-	Chats []chatView
-	Paths []pathView
+	Phones []phoneView
+	People []personView
+	Paths  []pathView
+	Notes  notesView
+	// Troubles are those of the hub.
+	Troubles []Fault
 	// Notice is what went wrong with the form that was sent.
 	Notice string
 }
@@ -33,21 +37,44 @@ type overviewView struct {
 	Paths    []pathView
 }
 
-// chatView is one pane.
-type chatView struct {
-	Chat
-	Speakers []speakerView
-	Bubbles  []bubbleView
+// phoneView is one phone ready for the template.
+type phoneView struct {
+	ID, Name string
+	People   []personView
+	Places   []placeView
+	Panes    []paneView
+	Faults   []Fault
+	Notes    notesView
+	Health   healthView
 	// Typed is a text that could not be sent and is kept in the composer.
 	Typed string
 	First bool
 }
 
-type speakerView struct {
+type personView struct {
 	Person
-	Hue     int
-	Initial string
+	Index, Hue int
+	Initial    string
+	Checked    bool
+}
+
+type placeView struct {
+	Place
+	Index   int
 	Checked bool
+}
+
+// paneView is one chat of a phone: of one person, or of all.
+type paneView struct {
+	Chat, Phone  string
+	Place        Place
+	PlaceIndex   int
+	Owner        string
+	OwnerIndex   int
+	Shared       bool
+	Form         string
+	Bubbles      []bubbleView
+	Title, Label string
 }
 
 func (c *Console) frame(title, here string) frame {
@@ -56,41 +83,91 @@ func (c *Console) frame(title, here string) frame {
 
 // playgroundState is what a form that was sent leaves in the page.
 type playgroundState struct {
-	chat, as, typed, notice string
+	phone, place, as, typed, notice string
 }
 
 func (c *Console) playgroundPage(w http.ResponseWriter, r *http.Request) {
-	c.showPlayground(w, http.StatusOK, playgroundState{as: r.URL.Query().Get("as")})
+	q := r.URL.Query()
+	c.showPlayground(w, http.StatusOK, playgroundState{phone: q.Get("phone"), place: q.Get("place"), as: q.Get("as")})
 }
 
 func (c *Console) showPlayground(w http.ResponseWriter, status int, s playgroundState) {
-	view := playgroundView{frame: c.frame("Playground", "playground"), Paths: c.paths(), Notice: s.notice}
-	for i, chat := range c.o.Playground.Chats() {
-		v := chatView{Chat: chat, First: i == 0}
-		if chat.ID == s.chat {
+	view := playgroundView{frame: c.frame("Playground", "playground"), Paths: c.paths(), Notes: c.viewNotes(TheHub), Troubles: c.o.Playground.Troubles(), Notice: s.notice}
+	health := healthOf(c.o.Status())
+	shown := max(0, slices.IndexFunc(c.phones, func(p Phone) bool { return p.ID == s.phone }))
+	for i, phone := range c.phones {
+		v := phoneView{
+			ID: phone.ID, Name: phone.Name, Faults: phone.Faults, Health: health(phone), First: i == shown,
+			Notes: c.viewNotes(phone.ID), People: c.people(phone, s.as),
+		}
+		if phone.ID == s.phone {
 			v.Typed = s.typed
 		}
-		v.Speakers = c.speakers(chat, s.as)
-		for _, b := range c.o.Playground.Transcript(chat.ID) {
-			v.Bubbles = append(v.Bubbles, c.viewBubble(chat.ID, b))
-		}
-		view.Chats = append(view.Chats, v)
+		v.Places, v.Panes = c.places(phone, s)
+		view.Phones = append(view.Phones, v)
+	}
+	if len(c.phones) > 0 {
+		view.People = c.people(c.phones[0], s.as)
 	}
 	c.page(w, status, "playground", view)
 }
 
-// speakers marks the one who speaks: who spoke last, else the first.
-func (c *Console) speakers(chat Chat, as string) []speakerView {
-	chosen := max(0, slices.IndexFunc(chat.Speakers, func(p Person) bool { return p.ID == as }))
-	out := make([]speakerView, 0, len(chat.Speakers))
-	for i, p := range chat.Speakers {
-		out = append(out, speakerView{Person: p, Hue: c.hues[p.ID], Initial: initial(p.Name), Checked: i == chosen})
+// people marks the one who speaks: who spoke last, else the first.
+func (c *Console) people(phone Phone, as string) []personView {
+	chosen := max(0, slices.IndexFunc(phone.People, func(p Person) bool { return p.ID == as }))
+	out := make([]personView, 0, len(phone.People))
+	for i, p := range phone.People {
+		out = append(out, personView{Person: p, Index: i, Hue: c.hues[p.ID], Initial: initial(p.Name), Checked: i == chosen})
 	}
 	return out
 }
 
+// places are the entries of the list of chats and the chats behind them.
+func (c *Console) places(phone Phone, s playgroundState) ([]placeView, []paneView) {
+	chosen := 0
+	if phone.ID == s.phone {
+		chosen = max(0, slices.IndexFunc(phone.Places, func(p Place) bool { return p.ID == s.place }))
+	}
+	var places []placeView
+	var panes []paneView
+	for i, place := range phone.Places {
+		places = append(places, placeView{Place: place, Index: i, Checked: i == chosen})
+		for j, person := range phone.People {
+			chat := place.Chats[person.ID]
+			if slices.ContainsFunc(panes, func(p paneView) bool { return p.Chat == chat }) {
+				continue
+			}
+			pane := paneView{
+				Chat: chat, Phone: phone.ID, Place: place, PlaceIndex: i, Owner: person.Name, OwnerIndex: j,
+				Shared: place.shared(), Form: "composer-" + phone.ID,
+			}
+			pane.Label = phone.Name + ", " + place.Title
+			if !pane.Shared {
+				pane.Label += ", as " + person.Name
+			}
+			for _, b := range c.o.Playground.Transcript(chat) {
+				pane.Bubbles = append(pane.Bubbles, c.viewBubble(phone.ID, chat, b))
+			}
+			panes = append(panes, pane)
+		}
+	}
+	return places, panes
+}
+
+// shared tells whether all people have one chat in this place.
+func (p Place) shared() bool {
+	first := ""
+	for _, chat := range p.Chats {
+		if first != "" && chat != first {
+			return false
+		}
+		first = chat
+	}
+	return len(p.Chats) > 1
+}
+
 func (c *Console) overviewPage(w http.ResponseWriter, _ *http.Request) {
-	view := overviewView{frame: c.frame("Overview", "overview"), Overview: c.viewHub(), Paths: c.paths()}
+	view := overviewView{frame: c.frame("Overview", "overview"), Overview: c.viewHub(c.o.Status()), Paths: c.paths()}
 	c.page(w, http.StatusOK, "overview", view)
 }
 

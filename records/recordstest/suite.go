@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) records.Store) {
 		{"ExportStreams", exportStreams},
 		{"ExportStops", exportStops},
 		{"ExportSeesItsBeginning", exportSeesItsBeginning},
+		{"FindByMessage", findByMessage},
 		{"EraseLeavesOthers", eraseLeavesOthers},
 		{"EraseHoldsForStragglers", eraseHoldsForStragglers},
 		{"EndOfContext", endOfContext},
@@ -255,6 +256,36 @@ func exportSeesItsBeginning(t *testing.T, s records.Store) {
 	wantExport(t, s, "p", said("p", 1), said("p", 2), said("p", 101), said("p", 102))
 }
 
+func findByMessage(t *testing.T, s records.Store) {
+	one, two := answered("p", 1, 0), answered("p", 2, 0)
+	two.Messages = []core.MessageID{"21"}
+	other := answered("q", 1, 0)
+	other.Messages = []core.MessageID{"11"} // in another chat a message of the same id is another one
+	write(t, s, one, two, said("p", 3), other)
+	write(t, s, one) // again
+	find := func(account core.Account, chat core.ChatID, message core.MessageID, want *records.Entry) {
+		t.Helper()
+		got, ok, err := s.Find(t.Context(), account, chat, message)
+		switch {
+		case err != nil, ok != (want != nil):
+			t.Errorf("Find of %s in %s = %v, %v", message, chat, ok, err)
+		case ok:
+			if diff := cmp.Diff(*want, got); diff != "" {
+				t.Errorf("Find of %s in %s (-want +got):\n%s", message, chat, diff)
+			}
+		}
+	}
+	find("a", "p", "11", &one)
+	find("a", "p", "12", &one)
+	find("a", "p", "21", &two)
+	find("a", "q", "11", &other)
+	find("b", "p", "11", nil)
+	find("a", "p", "1", nil) // what a person said is no message of the bot
+	erase(t, s, "p", 3)
+	find("a", "p", "11", nil)
+	find("a", "q", "11", &other)
+}
+
 func eraseLeavesOthers(t *testing.T, s records.Store) {
 	inGroup := func(e records.Entry) records.Entry {
 		e.ID = "group/" + e.ID
@@ -292,7 +323,9 @@ func endOfContext(t *testing.T, s records.Store) {
 	}
 	retryable("Write", s.Write(ctx, []records.Entry{said("p", 2)}))
 	retryable("Export", s.Export(ctx, "p", func(records.Entry) error { return nil }))
-	_, err := s.Erase(ctx, "p")
+	_, _, err := s.Find(ctx, "a", "p", "1")
+	retryable("Find", err)
+	_, err = s.Erase(ctx, "p")
 	retryable("Erase", err)
 	wantExport(t, s, "p", said("p", 1))
 }
@@ -312,6 +345,8 @@ func closed(t *testing.T, s records.Store) {
 	}
 	over("Write", s.Write(t.Context(), []records.Entry{said("p", 2)}))
 	over("Export", s.Export(t.Context(), "p", func(records.Entry) error { return nil }))
-	_, err := s.Erase(t.Context(), "p")
+	_, _, err := s.Find(t.Context(), "a", "p", "1")
+	over("Find", err)
+	_, err = s.Erase(t.Context(), "p")
 	over("Erase", err)
 }

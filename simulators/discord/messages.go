@@ -110,7 +110,9 @@ func (s *Server) attach(host, channel string, f file) Attachment {
 	id := s.id()
 	s.files[id] = f.data
 	s.fileIDs = append(s.fileIDs, id)
-	if len(s.fileIDs) > maxFiles {
+	s.fileBytes += len(f.data)
+	for len(s.fileIDs) > 1 && (len(s.fileIDs) > maxFiles || s.fileBytes > s.opts.MaxFileBytes) {
+		s.fileBytes -= len(s.files[s.fileIDs[0]])
 		delete(s.files, s.fileIDs[0])
 		s.fileIDs = s.fileIDs[1:]
 	}

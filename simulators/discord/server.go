@@ -49,6 +49,9 @@ type Options struct {
 	// MaxEvents bounds the gateway events kept for a resume, and the events kept for Events. Zero
 	// means 10,000.
 	MaxEvents int
+	// MaxFileBytes bounds the bytes of all files together; the oldest are forgotten first. Zero
+	// means 64 MiB.
+	MaxFileBytes int
 }
 
 func (o Options) withDefaults() Options {
@@ -75,6 +78,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxCalls <= 0 {
 		o.MaxCalls = 10000
 	}
+	if o.MaxFileBytes <= 0 {
+		o.MaxFileBytes = 64 << 20
+	}
 	if o.MaxEvents <= 0 {
 		o.MaxEvents = 10000
 	}
@@ -99,12 +105,14 @@ type Server struct {
 	nonces   map[string]nonce
 	files    map[string][]byte
 	fileIDs  []string
-	endpoint string
-	asked    map[string]*interaction // by token
-	askedBy  []string
-	lanes    map[string][]*interaction
-	gate     gateway
-	limits   limiter
+	// fileBytes counts the bytes of all files.
+	fileBytes int
+	endpoint  string
+	asked     map[string]*interaction // by token
+	askedBy   []string
+	lanes     map[string][]*interaction
+	gate      gateway
+	limits    limiter
 
 	feed   *simulators.Feed[Event, Call]
 	faults *simulators.Script[Fault]

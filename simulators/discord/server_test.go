@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -277,6 +278,51 @@ func TestPlain(t *testing.T) {
 	} {
 		if got := discord.Plain(in); got != want {
 			t.Errorf("%q reads %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestReactionsStandUnderTheirMessage(t *testing.T) {
+	r := start(t, discord.Options{})
+	ben := r.AddUser("Ben")
+	m, err := r.Say(r.dm, r.ann, "hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		from, emoji string
+		away        bool
+		want        string
+	}{
+		{r.ann, "👍", false, "👍1"}, {ben, "👍", false, "👍2"}, {ben, "👍", false, "👍2"}, {ben, "❤️", false, "👍2 ❤️1"},
+		{r.ann, "👍", true, "👍1 ❤️1"}, {ben, "👍", true, "❤️1"}, {ben, "👍", true, "❤️1"},
+	} {
+		if err := r.React(r.dm, m.ID, step.from, step.emoji, step.away); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, x := range r.Shown(r.dm)[0].Reactions {
+			got = append(got, x.Emoji.Name+strconv.Itoa(x.Count))
+		}
+		if strings.Join(got, " ") != step.want {
+			t.Errorf("%+v: %q", step, got)
+		}
+	}
+}
+
+func TestFilesAreBounded(t *testing.T) {
+	r := start(t, discord.Options{MaxFileBytes: 10})
+	var ids []string
+	for _, text := range []string{"123456", "1234", "1"} {
+		m, err := r.Speak(discord.Utterance{Channel: r.dm, From: r.ann, Files: []discord.File{{Name: "a", Type: "text/plain", Data: []byte(text)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, m.Attachments[0].ID)
+	}
+	for i, want := range []string{"", "1234", "1"} {
+		if got, ok := r.FileBytes(ids[i]); string(got) != want || ok != (want != "") {
+			t.Errorf("file %d: %q, %t", i, got, ok)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -221,6 +222,7 @@ func (s *Server) react(channel, message, from, emoji string, away bool) error {
 	if m == nil {
 		return errUnknownMessage
 	}
+	m.Reactions = reacted(m.Reactions, from, emoji, from == s.bot.ID, away)
 	event := "MESSAGE_REACTION_ADD"
 	if away {
 		event = "MESSAGE_REACTION_REMOVE"
@@ -238,6 +240,36 @@ func (s *Server) react(channel, message, from, emoji string, away bool) error {
 	s.publish(Event{Kind: EventReaction, At: s.opts.Now(), Channel: channel, MessageID: message})
 	s.dispatch(event, r, payload)
 	return nil
+}
+
+// reacted gives the reactions of a message after one was put there or taken away. The old ones
+// are not changed: they were handed out.
+func reacted(old []Reaction, from, emoji string, me, away bool) []Reaction {
+	var out []Reaction
+	found := false
+	for _, r := range old {
+		if r.Emoji.Name == emoji {
+			found = true
+			r.users = slices.DeleteFunc(slices.Clone(r.users), func(u string) bool { return u == from })
+			if !away {
+				r.users = append(r.users, from)
+			}
+			r.Me = r.Me && !me || me && !away
+			if r.Count = len(r.users); r.Count == 0 {
+				continue
+			}
+		}
+		out = append(out, r)
+	}
+	if !found && !away {
+		out = append(out, Reaction{Count: 1, Me: me, Emoji: Emoji{Name: emoji}, users: []string{from}})
+	}
+	return out
+}
+
+// ReactedBy tells whether a person's emoji stands under the message.
+func (m *Message) ReactedBy(user, emoji string) bool {
+	return slices.ContainsFunc(m.Reactions, func(r Reaction) bool { return r.Emoji.Name == emoji && slices.Contains(r.users, user) })
 }
 
 // RawEvent dispatches an event that nothing else here can make.

@@ -113,6 +113,23 @@ type Message struct {
 	Reference       *Reference           `json:"message_reference,omitempty"`
 	Referenced      *Message             `json:"referenced_message,omitempty"`
 	Interaction     *InteractionMetadata `json:"interaction_metadata,omitempty"`
+	Reactions       []Reaction           `json:"reactions,omitempty"`
+}
+
+// Reaction is an emoji under a message with the number of those who put it there
+// (https://docs.discord.com/developers/resources/message#reaction-object).
+type Reaction struct {
+	Count int   `json:"count"`
+	Me    bool  `json:"me"`
+	Emoji Emoji `json:"emoji"`
+
+	users []string
+}
+
+// Emoji is one of Unicode's, which has no id.
+type Emoji struct {
+	ID   *string `json:"id"`
+	Name string  `json:"name"`
 }
 
 // flagLoading marks the message that says "thinking…".

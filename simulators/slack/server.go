@@ -68,6 +68,9 @@ type Options struct {
 	// that wait (100,000), MaxFileBytes the bytes of all files together (64 MiB).
 	MaxMessages, MaxCalls, MaxEvents, MaxQueued int
 	MaxFileBytes                                int
+	// FirstID is what the numbers in ids begin behind: of files, events, presses and
+	// commands. A server that forgot what it gave out sets it so that none comes again.
+	FirstID int64
 }
 
 func (o Options) withDefaults() Options {
@@ -156,7 +159,7 @@ func New(opts Options) *Server {
 		Transcript: feed.Transcript,
 		opts:       opts, methods: methodTable(), users: map[string]User{}, channels: map[string]*channel{},
 		responses: map[string]*responseURL{}, uploads: map[string]*uploadURL{}, tiers: map[string]*bucket{}, files: fileStore{max: opts.MaxFileBytes, byID: map[string]*storedFile{}},
-		feed: feed, faults: simulators.NewScript[Fault](feed), ctx: ctx, stop: stop,
+		feed: feed, faults: simulators.NewScript[Fault](feed), ctx: ctx, stop: stop, serial: opts.FirstID,
 		hooks: simulators.HookClient(opts.Transport, maxHookCalls, 0), // a delivery has its own limit
 	}
 	s.outbox = outbox{lanes: map[string]*lane{}, room: make(chan struct{}, maxHookCalls), changed: make(chan struct{})}

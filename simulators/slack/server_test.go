@@ -310,3 +310,17 @@ func TestPeopleCannotDoTheImpossible(t *testing.T) {
 		}
 	}
 }
+
+// Two servers behind different numbers give no id twice.
+func TestFirstID(t *testing.T) {
+	ids := map[string]bool{}
+	for _, first := range []int64{0, 1000} {
+		r := start(t, slack.Options{FirstID: first})
+		p, err := r.Speak(slack.Utterance{Channel: general, User: ann, Files: []slack.Upload{{Name: "a.png", MIME: "image/png", Bytes: []byte("x")}}})
+		r.must(err)
+		if id := p.Files[0].ID; ids[id] {
+			t.Errorf("the file %s came before", id)
+		}
+		ids[p.Files[0].ID] = true
+	}
+}

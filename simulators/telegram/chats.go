@@ -58,7 +58,7 @@ func (s *Server) AddBot(token string, id int64, username, name string) {
 		old.dropHook()
 		old.mu.Unlock()
 	}
-	b := newBot(token, User{ID: id, IsBot: true, FirstName: name, Username: username})
+	b := newBot(token, User{ID: id, IsBot: true, FirstName: name, Username: username}, s.opts.FirstMessageID)
 	s.bots[id], s.tokens[token] = b, b
 	s.order = append(slices.Clone(s.order), b)
 }

@@ -55,8 +55,9 @@ type Options struct {
 	// MaxFileBytes bounds the bytes of all files together; the oldest are forgotten first. Zero
 	// means 128 MiB.
 	MaxFileBytes int64
-	// FirstMessageID is what message ids in every chat begin behind; zero means 1 is the first.
-	// A server that forgot its chats sets it so that no id is given out a second time.
+	// FirstMessageID is what message ids in every chat, and the ids of button presses, begin
+	// behind; zero means 1 is the first. A server that forgot its chats sets it so that no id is
+	// given out a second time.
 	FirstMessageID int64
 }
 

@@ -78,10 +78,10 @@ type bot struct {
 	limiter limiter
 }
 
-func newBot(token string, u User) *bot {
+func newBot(token string, u User, lastQuery int64) *bot {
 	return &bot{
 		user: u, token: token, nextID: firstUpdate,
-		commands: map[string][]Command{}, queries: map[string]*query{},
+		commands: map[string][]Command{}, queries: map[string]*query{}, lastQuery: lastQuery,
 	}
 }
 

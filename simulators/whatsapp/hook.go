@@ -54,10 +54,11 @@ type lane struct {
 	timer  *time.Timer
 }
 
-// note is one change to tell.
+// note is one change to tell. of is the person's message that it tells; nil for others.
 type note struct {
 	change json.RawMessage
 	at     time.Time
+	of     *Posted
 }
 
 // SetWebhook registers the webhook of a number. It is asked to prove that it knows the
@@ -104,7 +105,7 @@ func (s *Server) Pending(numberID string) int {
 }
 
 // add queues a change and sees that somebody tells it. Server.mu is held.
-func (h *hook) add(key, person string, change json.RawMessage) {
+func (h *hook) add(key, person string, change json.RawMessage, of *Posted) {
 	times := 1
 	if h.server.takeDuplicate(h.number.ID, person) {
 		times = 2
@@ -120,7 +121,7 @@ func (h *hook) add(key, person string, change json.RawMessage) {
 			h.lanes[key] = l
 			h.ready = append(h.ready, l)
 		}
-		l.notes = append(l.notes, note{change, h.server.opts.Now()})
+		l.notes = append(l.notes, note{change, h.server.opts.Now(), of})
 		h.pending++
 	}
 	h.spawn()
@@ -181,6 +182,10 @@ func (h *hook) settle(batch []*lane, err error) {
 			l.failed++
 			l.timer = time.AfterFunc(pause, func() { h.again(l) })
 			continue
+		}
+		if of := l.notes[0].of; of != nil && of.Status == "" && err == nil {
+			of.Status = "delivered"
+			h.server.publish(Event{Kind: EventStatus, At: now, Number: h.number.ID, Person: of.Person, MessageID: of.ID, Status: of.Status})
 		}
 		l.failed = 0
 		l.notes = l.notes[1:]

@@ -152,3 +152,27 @@ func TestPeopleDoWhatTheyCan(t *testing.T) {
 		t.Error("spoke to no number")
 	}
 }
+
+// A person's message is delivered once the webhook took it, and read when the business says so.
+func TestMessagesOfPeopleHaveAStatus(t *testing.T) {
+	r, h := start(t, whatsapp.Options{FirstID: 1000}), hook(t)
+	id, err := r.Speak(whatsapp.Utterance{Person: ann, Kind: "image", MIME: "image/png", File: []byte("x")})
+	r.must(err)
+	said := func() whatsapp.Posted { return r.Shown("", ann)[0] }
+	if got := said().Status; got != "" {
+		t.Errorf("before the webhook is there: %q", got)
+	}
+	if got, ok := r.FileBytes(said().Media.ID); !ok || string(got) != "x" {
+		t.Errorf("its file: %q, %t", got, ok)
+	}
+	if _, ok := r.FileBytes("7"); ok {
+		t.Error("a file that nobody sent")
+	}
+	r.must(r.SetWebhook(t.Context(), "", h.server.URL, verify))
+	r.wait(func() bool { return said().Status == "delivered" })
+
+	other := start(t, whatsapp.Options{})
+	if again, err := other.Say("", ann, "x"); err != nil || again == id {
+		t.Errorf("a server that begins behind another id gave %q, %v", again, err)
+	}
+}

@@ -12,7 +12,7 @@ type EventKind string
 // The kinds of events.
 const (
 	EventMessage EventKind = "message" // a new message, of the business or of a person
-	EventStatus  EventKind = "status"  // how far a message of the business came, in Status
+	EventStatus  EventKind = "status"  // how far a message came, in Status
 	EventRead    EventKind = "read"    // the business read a message
 	EventTyping  EventKind = "typing"  // the business read a message and shows that it types
 )

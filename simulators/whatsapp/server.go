@@ -53,6 +53,9 @@ type Options struct {
 	MaxPending int
 	// MaxFileBytes bounds the bytes of all files together. Zero means 128 MiB.
 	MaxFileBytes int64
+	// FirstID is what the numbers in ids of messages and files begin behind. A server that
+	// forgot what it gave out sets it so that none comes again.
+	FirstID int64
 }
 
 func (o Options) withDefaults() Options {
@@ -113,9 +116,10 @@ func New(opts Options) *Server {
 		hooks:      simulators.HookClient(opts.HookTransport, hookConnections, hookTimeout),
 		numbers:    map[string]*number{},
 		people:     map[string]Person{},
+		serial:     opts.FirstID,
 		feed:       feed,
 		faults:     simulators.NewScript[Fault](feed),
-		files:      fileStore{max: opts.MaxFileBytes, byID: map[string]*file{}, links: map[string]link{}},
+		files:      fileStore{max: opts.MaxFileBytes, last: opts.FirstID, byID: map[string]*file{}, links: map[string]link{}},
 		ctx:        ctx,
 		stop:       stop,
 	}

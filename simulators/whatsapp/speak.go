@@ -85,7 +85,7 @@ func (s *Server) say(u Utterance, p Posted, content any) (string, error) {
 	now := s.opts.Now()
 	c.heard = now
 	p.ID, p.Number, p.Person, p.At = s.newID(u.Person), n.ID, u.Person, now
-	s.store(n, p)
+	kept := s.store(n, p)
 	message := map[string]any{
 		"from": u.Person, "id": p.ID, "timestamp": strconv.FormatInt(now.Unix(), 10), "type": p.Type, p.Type: content,
 	}
@@ -99,7 +99,7 @@ func (s *Server) say(u Utterance, p Posted, content any) (string, error) {
 	n.hook.add("m/"+u.Person, u.Person, n.change(map[string]any{
 		"contacts": []any{map[string]any{"profile": map[string]any{"name": who.Name}, "wa_id": who.ID}},
 		"messages": []any{message},
-	}))
+	}), kept)
 	return p.ID, nil
 }
 
@@ -183,7 +183,7 @@ func (s *Server) report(n *number, p *Posted, status string, code int) {
 		}}
 	}
 	s.publish(Event{Kind: EventStatus, At: now, Number: n.ID, Person: p.Person, MessageID: p.ID, Status: status})
-	n.hook.add("s/"+p.ID, p.Person, n.change(map[string]any{"statuses": []any{body}}))
+	n.hook.add("s/"+p.ID, p.Person, n.change(map[string]any{"statuses": []any{body}}), nil)
 }
 
 // Raw queues a change as it is: {"field": …, "value": …}.
@@ -195,7 +195,7 @@ func (s *Server) Raw(numberID string, change json.RawMessage) error {
 		return err
 	}
 	s.serial++
-	n.hook.add("r/"+strconv.FormatInt(s.serial, 10), "", change)
+	n.hook.add("r/"+strconv.FormatInt(s.serial, 10), "", change, nil)
 	return nil
 }
 

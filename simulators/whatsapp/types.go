@@ -43,7 +43,8 @@ type Posted struct {
 	Template string
 	// ReplyTo is the message it quotes.
 	ReplyTo string
-	// Status is how far a message of the business came: accepted, sent, delivered, read, failed.
+	// Status is how far a message came. One of the business: accepted, sent, delivered, read,
+	// failed. One of a person: empty, delivered once the webhook took it, read.
 	Status string
 	// Opaque is biz_opaque_callback_data.
 	Opaque string

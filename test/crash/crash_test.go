@@ -52,6 +52,11 @@ type platform interface {
 	exact() bool
 }
 
+// preparer is a platform that needs something done with the hub's data before it runs.
+type preparer interface {
+	prepare(hub *hubtest.Hub)
+}
+
 // platforms are those the test is run on, each made for so many people.
 var platforms = map[string]func(t *testing.T, people, messagesEach int) platform{
 	"discord gateway":      newDiscord,
@@ -117,6 +122,9 @@ func newParty(t *testing.T, open func(*testing.T, int, int) platform) *party {
 	sim.serve(t, "http://"+address)
 	hub := hubtest.New(t, fmt.Sprintf(strings.ReplaceAll(config, "ADDRESS", address), sim.channels(), worker))
 	hub.Address = address
+	if p, ok := sim.(preparer); ok {
+		p.prepare(hub)
+	}
 	return &party{t: t, sim: sim, rng: rand.New(rand.NewPCG(s, s)), seed: s, per: per, hub: hub}
 }
 

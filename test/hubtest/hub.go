@@ -147,6 +147,36 @@ func New(tb testing.TB, config string, env ...string) *Hub {
 	return h
 }
 
+// Pair links an account of the hub with the command that operators use. scan is what the
+// account's phone does with a code.
+func (h *Hub) Pair(account string, scan func(ctx context.Context, code string) error) {
+	h.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, Binary(h.tb), append([]string{"pair", "--text", account}, h.args[1:]...)...)
+	cmd.Dir, cmd.Env = h.Dir, append(os.Environ(), h.env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	if err := cmd.Start(); err != nil {
+		h.tb.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		h.tb.Errorf("no code is shown")
+	} else if err := scan(ctx, lines.Text()); err != nil {
+		h.tb.Errorf("the code does not link: %v", err)
+	}
+	for lines.Scan() { // what it says when it is done
+	}
+	if err := cmd.Wait(); err != nil {
+		h.tb.Fatalf("parley pair: %v\n%s", err, &errOut)
+	}
+}
+
 // SetEnv sets what the next process has in its environment besides the test's own.
 func (h *Hub) SetEnv(env ...string) { h.env = env }
 

@@ -1,4 +1,4 @@
-package app
+package playground
 
 import (
 	"slices"
@@ -8,9 +8,9 @@ import (
 	simulator "github.com/parley-hub/parley/simulators/telegram"
 )
 
-// runs cuts a text with entities into stretches of one style. Entities count in
+// telegramRuns cuts a text with entities into stretches of one style. Entities count in
 // UTF-16 units (https://core.telegram.org/bots/api#messageentity) and may overlap.
-func runs(text string, entities []simulator.Entity) []console.Run {
+func telegramRuns(text string, entities []simulator.Entity) []console.Run {
 	units := utf16.Encode([]rune(text))
 	cuts := []int{0, len(units)}
 	for _, e := range entities {
@@ -26,7 +26,7 @@ func runs(text string, entities []simulator.Entity) []console.Run {
 		r := console.Run{Text: string(utf16.Decode(units[from:to]))}
 		for _, e := range entities {
 			if e.Offset <= from && to <= e.Offset+e.Length {
-				style(&r, e, units)
+				telegramStyle(&r, e, units)
 			}
 		}
 		out = append(out, r)
@@ -34,7 +34,7 @@ func runs(text string, entities []simulator.Entity) []console.Run {
 	return out
 }
 
-func style(r *console.Run, e simulator.Entity, units []uint16) {
+func telegramStyle(r *console.Run, e simulator.Entity, units []uint16) {
 	switch e.Type {
 	case "bold":
 		r.Bold = true
@@ -52,6 +52,8 @@ func style(r *console.Run, e simulator.Entity, units []uint16) {
 		r.Pre, r.Language = true, e.Language
 	case "blockquote", "expandable_blockquote":
 		r.Quote = true
+	case "mention", "text_mention":
+		r.Mention = true
 	case "text_link":
 		r.Link = e.URL
 	case "url":

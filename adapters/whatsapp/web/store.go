@@ -1,0 +1,107 @@
+//go:build !nowhatsmeow
+
+package web
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/parley-hub/parley/core/fault"
+)
+
+var errNoDir = errors.New("there is no data directory to keep the linked device in; set data_dir to one that is there and writable")
+
+// file is where the device's keys and sessions are.
+func (d *Device) file() string { return filepath.Join(d.o.Dir, "whatsapp-"+d.o.Account+".db") }
+
+// load opens the store and gives the device in it, or a new one that is not linked.
+// Without create a store that is not there is not made.
+func (d *Device) load(ctx context.Context, create bool) (*sqlstore.Container, *store.Device, error) {
+	if info, err := os.Stat(d.o.Dir); d.o.Dir == "" || err != nil || !info.IsDir() {
+		return nil, nil, fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: %w", d.o.Account, errNoDir))
+	}
+	_, err := os.Stat(d.file())
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !create:
+		return nil, nil, d.notPaired()
+	case errors.Is(err, fs.ErrNotExist):
+		// So that it and the files SQLite puts beside it are readable by their owner only.
+		f, err := os.OpenFile(d.file(), os.O_RDWR|os.O_CREATE, 0o600)
+		if err = errors.Join(err, closeFile(f)); err != nil {
+			return nil, nil, fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: %w", d.o.Account, err))
+		}
+	}
+	// A session that steps back after a loss of power would spoil what was encrypted
+	// since, so a commit survives it.
+	dsn := "file:" + (&url.URL{Path: d.file()}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, nil, d.storeFault(ctx, err)
+	}
+	container := sqlstore.NewWithDB(db, "sqlite", d.log)
+	if err := container.Upgrade(ctx); err != nil {
+		return nil, nil, errors.Join(d.storeFault(ctx, err), container.Close())
+	}
+	device, err := container.GetFirstDevice(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(d.storeFault(ctx, err), container.Close())
+	}
+	return container, device, nil
+}
+
+func closeFile(f *os.File) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+func (d *Device) storeFault(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fault.New(fault.Retryable, "open device", ctx.Err())
+	}
+	return fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: the store of the linked device cannot be opened: %w", d.o.Account, err))
+}
+
+func (d *Device) notPaired() error {
+	return fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s is %w: run `parley pair %s` and scan the code with the account's phone",
+		d.o.Account, ErrNotPaired, d.o.Account))
+}
+
+// Paired tells whether the device is linked to an account.
+func (d *Device) Paired(ctx context.Context) (bool, error) {
+	container, device, err := d.load(ctx, false)
+	if errors.Is(err, ErrNotPaired) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return device.ID != nil, container.Close()
+}
+
+// forget deletes a device that WhatsApp does not know any more. whatsmeow does so too,
+// and may not come to it before the store is closed.
+func (d *Device) forget(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, closeWithin)
+	defer stop()
+	container, device, err := d.load(ctx, false)
+	if err != nil {
+		return err
+	}
+	if device.ID != nil {
+		err = device.Delete(ctx)
+	}
+	return errors.Join(err, container.Close())
+}

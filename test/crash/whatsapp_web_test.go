@@ -1,0 +1,83 @@
+//go:build !nowhatsmeow
+
+package crash
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"testing"
+
+	simulator "github.com/parley-hub/parley/simulators/whatsapp/web"
+	"github.com/parley-hub/parley/test/hubtest"
+)
+
+func init() { platforms["whatsapp web"] = newWhatsAppWeb }
+
+const webNumber = "4915551000"
+
+// whatsAppWeb is a linked device.
+type whatsAppWeb struct {
+	sim *simulator.Server
+	api string
+}
+
+func newWhatsAppWeb(t *testing.T, people, each int) platform {
+	sim := simulator.New(simulator.Options{MaxMessages: 4*each + 100, MaxCalls: 100})
+	t.Cleanup(sim.Close)
+	sim.AddNumber(simulator.Number{Phone: webNumber, Name: "Crash"})
+	p := &whatsAppWeb{sim: sim}
+	for c := range people {
+		sim.AddPerson(simulator.Person{Phone: p.person(c), Name: fmt.Sprint("P", c), ByLID: c%2 == 1})
+	}
+	return p
+}
+
+func (p *whatsAppWeb) person(c int) string { return fmt.Sprint(16_505_550_000 + c) }
+
+func (p *whatsAppWeb) serve(t *testing.T, _ string) { p.api = hubtest.Serve(t, p.sim) }
+
+func (p *whatsAppWeb) connect(*testing.T) {}
+
+// prepare links the hub's device, with the command that an operator uses.
+func (p *whatsAppWeb) prepare(hub *hubtest.Hub) {
+	hub.Pair("wa-web", func(ctx context.Context, code string) error { return p.sim.Scan(ctx, webNumber, code) })
+}
+
+func (p *whatsAppWeb) channels() string {
+	key := simulator.RootKey()
+	return fmt.Sprintf(`{wa-web: {platform: whatsapp, mode: web, api_url: %q, root_key: %q, limits: {account: {count: 0}, chat: {count: 0}, group: {count: 0}}}}`,
+		p.api, hex.EncodeToString(key[:]))
+}
+
+func (p *whatsAppWeb) say(c int, text string) error {
+	_, err := p.sim.Say(webNumber, p.person(c), text)
+	return err
+}
+
+func (p *whatsAppWeb) answers(c int) []string {
+	var out []string
+	for _, m := range p.sim.Shown(webNumber, p.person(c)) {
+		if m.ByBot && !m.Deleted {
+			out = append(out, m.Text)
+		}
+	}
+	return out
+}
+
+func (p *whatsAppWeb) wait(ctx context.Context, cond func() bool) error { return p.sim.Wait(ctx, cond) }
+
+func (p *whatsAppWeb) follow() (<-chan struct{}, func()) {
+	sub := p.sim.Subscribe(1 << 16)
+	out := make(chan struct{}, 1<<16)
+	go func() {
+		for e := range sub.C {
+			if e.Kind == simulator.EventMessage && e.Message != nil && e.Message.ByBot {
+				out <- struct{}{}
+			}
+		}
+	}()
+	return out, sub.Close
+}
+
+func (p *whatsAppWeb) exact() bool { return true }
