@@ -64,13 +64,16 @@ func (p *persons) account(ctx context.Context, of configs.Person) (a records.Acc
 			return l.Account, person, nil
 		}
 	}
-	addresses, err := p.records.Addresses(ctx, person)
-	for _, at := range addresses {
-		if at.Base == a.Base() {
-			a.Home = at.In
-			break
+	// Its name, and where it is, is what it last came with.
+	err = p.records.Export(ctx, person, func(e records.Entry) error {
+		if e.Direction == records.In && e.Person == a.Base() {
+			a.Who.Name, a.Who.Handle = e.Sender.Name, e.Sender.Handle
+			if e.Conversation.Place == core.Private {
+				a.Home = e.Conversation
+			}
 		}
-	}
+		return nil
+	})
 	return a, person, err
 }
 
@@ -86,7 +89,7 @@ func (o Person) Link(ctx context.Context, to, joining configs.Person) error {
 			return err
 		}
 		why := operator()
-		list, err := p.places(ctx, was)
+		list, err := p.places(ctx, was, second.Who)
 		if err != nil {
 			return err
 		}
@@ -97,7 +100,7 @@ func (o Person) Link(ctx context.Context, to, joining configs.Person) error {
 		err = p.change(ctx, func(ctx context.Context) (_ records.Delta, err error) {
 			// Woken before it is linked: the hub is not running, and a mailbox that is woken
 			// for nothing goes on as it was.
-			if err := p.wakeFrom(ctx, was, list, string(why.Turn)); err != nil {
+			if err := p.wake(ctx, was, list, string(why.Turn)); err != nil {
 				return records.Delta{}, err
 			}
 			out, err = p.records.Join(ctx, why, first, second)
@@ -180,7 +183,7 @@ func (o Person) Erase(ctx context.Context, of configs.Person, links bool) error 
 		if err != nil {
 			return err
 		}
-		list, err := p.places(ctx, person)
+		list, err := p.places(ctx, person, a.Who)
 		if err != nil {
 			return err
 		}

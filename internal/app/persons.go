@@ -96,7 +96,11 @@ func (p *persons) Redeem(ctx context.Context, t *skills.Turn, code string) (sess
 		return session.Linking{}, err
 	}
 	if r.Outcome == records.Done {
-		if err := p.wake(ctx, r.Was, r.Person, string(t.ID)); err != nil {
+		list, err := p.places(ctx, r.Person, t.Envelope.From)
+		if err != nil {
+			return session.Linking{}, err
+		}
+		if err := p.wake(ctx, r.Was, list, string(t.ID)); err != nil {
 			return session.Linking{}, err
 		}
 	}
@@ -111,8 +115,9 @@ type place struct {
 	in  core.Conversation
 }
 
-// places are the private chats of a person as far as they are known.
-func (p *persons) places(ctx context.Context, person core.PersonID) ([]place, error) {
+// places are the private chats of a person as far as they are known; self is one of
+// their accounts, which may be the only one and without a link.
+func (p *persons) places(ctx context.Context, person core.PersonID, self core.Sender) ([]place, error) {
 	accounts, err := p.records.Accounts(ctx, person)
 	if err != nil {
 		return nil, err
@@ -121,33 +126,26 @@ func (p *persons) places(ctx context.Context, person core.PersonID) ([]place, er
 	if err != nil {
 		return nil, err
 	}
+	who := map[core.PersonID]core.Sender{self.Person(): self}
 	var out []place
 	for _, a := range accounts {
+		who[a.Base()] = a.Who
 		if a.Home.Account != "" {
 			out = append(out, place{a.Who, a.Home})
 		}
 	}
 	for _, a := range addresses {
-		i := slices.IndexFunc(accounts, func(l records.Link) bool { return l.Base() == a.Base })
-		if i >= 0 && a.In != accounts[i].Home {
-			out = append(out, place{accounts[i].Who, a.In})
+		if from, known := who[a.Base]; known {
+			out = append(out, place{from, a.In})
 		}
 	}
 	return out, nil
 }
 
-// wake has the mailbox of a person look whether its memory belongs elsewhere. now is
-// whose accounts they are; without a chat in which their memory is the person's, there
-// is none to move.
-func (p *persons) wake(ctx context.Context, was, now core.PersonID, reason string) error {
-	list, err := p.places(ctx, now)
-	if err != nil {
-		return err
-	}
-	return p.wakeFrom(ctx, was, list, reason)
-}
-
-func (p *persons) wakeFrom(ctx context.Context, was core.PersonID, list []place, reason string) error {
+// wake has the mailbox of a person look whether its memory belongs elsewhere. It asks
+// in the name of one of their chats in which the memory is the person's; without such a
+// chat, there is none to move.
+func (p *persons) wake(ctx context.Context, was core.PersonID, list []place, reason string) error {
 	for _, at := range list {
 		if p.policy.KeyOf(at.in, at.who, was).Scope != session.OfPerson {
 			continue
@@ -199,7 +197,7 @@ func (p *persons) SetReach(ctx context.Context, t *skills.Turn, r session.Reach)
 
 // Forget erases what is kept of the person who speaks.
 func (p *persons) Forget(ctx context.Context, t *skills.Turn, links bool) (session.Forgetting, error) {
-	list, err := p.places(ctx, t.Person)
+	list, err := p.places(ctx, t.Person, t.Envelope.From)
 	if err != nil {
 		return session.Forgetting{}, err
 	}

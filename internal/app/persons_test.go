@@ -293,6 +293,41 @@ func TestScopesKeepMemoriesApart(t *testing.T) {
 	b.want(2, "f", "")
 }
 
+// Somebody who linked nothing is forgotten on each of the bot's accounts, too.
+func TestForgettingWithoutLinks(t *testing.T) {
+	b := newBench(t, session.Policy{Private: session.OfAccount})
+	who := core.Sender{Realm: "r", ID: "1"}
+	say := func(account core.Account, parts ...core.Part) string {
+		t.Helper()
+		b.n++
+		in := core.Conversation{Account: account, Place: core.Private, Chat: "1"}
+		e := core.Envelope{
+			ID: core.NewEnvelopeID(account, core.KindMessage, fmt.Sprint(b.n)), Kind: core.KindMessage, Addressed: true,
+			In: in, From: who, Parts: parts, SentAt: time.Now(),
+		}
+		if err := b.intake.Accept(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.persons.records.Seen(t.Context(), []records.Address{{Base: who.Person(), In: in, At: time.Now()}}); err != nil {
+			t.Fatal(err)
+		}
+		return core.JoinText(b.next().Parts)
+	}
+	for _, account := range []core.Account{"bot1", "bot2"} {
+		say(account, core.Text{Text: "a"})
+		if got := say(account, core.Text{Text: "b"}); got != "b: a" {
+			t.Fatalf("%q", got)
+		}
+	}
+	say("bot1", core.Command{Name: "forget", Args: "yes"})
+	b.quiet()
+	for _, account := range []core.Account{"bot1", "bot2"} {
+		if got := say(account, core.Text{Text: "c"}); got != "c: " {
+			t.Errorf("%s: %q", account, got)
+		}
+	}
+}
+
 // What failed and was kept goes with its person, and nobody else's does.
 func TestForgettingDropsLetters(t *testing.T) {
 	who := func(n int) core.Sender { return core.Sender{Realm: "r", ID: core.UserID(fmt.Sprint(n))} }

@@ -290,7 +290,7 @@ func TestOperatorsLinkPeople(t *testing.T) {
 		t.Errorf("with itself: %+v", got)
 	}
 	linked := d.person("link", "telegram:7", there)
-	if linked.Code != 0 || !strings.HasPrefix(linked.Out, "linked\n  telegram:7  p") || !strings.Contains(linked.Out, there) {
+	if linked.Code != 0 || !strings.HasPrefix(linked.Out, "linked\n  telegram:7  p") || !strings.Contains(linked.Out, `"Ann"`) || !strings.Contains(linked.Out, there) {
 		t.Errorf("link: %+v", linked)
 	}
 	if got := d.person("link", there, "telegram:7"); got.Code != 0 || !strings.HasPrefix(got.Out, "linked already\n") {
