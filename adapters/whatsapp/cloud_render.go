@@ -6,11 +6,10 @@ import "github.com/parley-hub/parley/core"
 var cloudDialect = dialect{
 	buttons: true,
 	file: func(m core.Media) error {
-		if m.Blob != "" {
-			return nil
+		if _, err := parseFile(m.File); err != nil && m.Blob == "" {
+			return err
 		}
-		_, err := parseFile(m.File)
-		return err
+		return nil
 	},
 }
 
@@ -45,11 +44,13 @@ var mediaTypes = map[core.MediaKind]string{
 // pending stands in a message for the id of a file that is still to be uploaded.
 type pending struct{ core.Media }
 
+// mediaFields sends a file the platform already has by its id; any other is uploaded
+// first.
 func mediaFields(m core.Media) fields {
 	name := mediaTypes[m.Kind]
-	body := fields{"id": string(m.File)}
-	if _, err := parseFile(m.File); err != nil {
-		body["id"] = pending{m}
+	body := fields{"id": pending{m}}
+	if id, err := parseFile(m.File); err == nil {
+		body["id"] = id
 	}
 	if m.Kind == core.Document && m.Name != "" {
 		body["filename"] = m.Name

@@ -160,8 +160,8 @@ var captioned = map[core.MediaKind]bool{
 	core.Image: true, core.Voice: false, core.Audio: false, core.Video: true, core.Document: true, core.Sticker: false,
 }
 
-// mediaMessages sends a file. A caption that is too long, or
-// that the kind cannot carry, follows as text.
+// mediaMessages sends a file. A caption that is too long, or that the kind cannot carry,
+// follows as text.
 func mediaMessages(m core.Media, d dialect) ([]outgoing, error) {
 	carries, known := captioned[m.Kind]
 	if !known {

@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
+	"slices"
 
+	"github.com/parley-hub/parley/adapters/transport"
 	"github.com/parley-hub/parley/adapters/whatsapp/web"
-	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
@@ -30,11 +30,11 @@ func (a *Web) fetch(ctx context.Context, ref core.FileRef, limit int64) (io.Read
 // on as it is, one of the hub is uploaded, once while that is remembered.
 func (a *Web) file(ctx context.Context, m core.Media) (web.File, error) {
 	f, err := a.stored(ctx, m)
-	f.Kind, f.Caption, f.Name = m.Kind, m.Caption, m.Name
-	if m.MIME != "" {
-		f.MIME = m.MIME
+	f.Caption = m.Caption
+	if m.Blob == "" {
+		f.Kind, f.Name = m.Kind, m.Name
 	}
-	if m.Kind == core.Voice && f.MIME == "audio/ogg" {
+	if f.Kind == core.Voice && f.MIME == "audio/ogg" {
 		f.MIME = "audio/ogg; codecs=opus" // phones play nothing else as a voice message
 	}
 	return f, err
@@ -54,15 +54,22 @@ func (a *Web) stored(ctx context.Context, m core.Media) (web.File, error) {
 	if ok {
 		return f, nil
 	}
-	data, err := a.read(ctx, m.Blob)
+	source, err := transport.OpenFile(ctx, a.blobs, m, maxDownload)
 	if err != nil {
 		return web.File{}, err
+	}
+	data, err := io.ReadAll(source)
+	if err = errors.Join(err, source.Close()); err != nil {
+		return web.File{}, readFault(err)
+	}
+	if shown, limited := shownTypes[mediaTypes[m.Kind]]; limited && !slices.Contains(shown, mediaType(source.MIME)) {
+		m.Kind = core.Document // what is not shown can still be had
 	}
 	f, err = a.device.Upload(ctx, m.Kind, data)
 	if err != nil {
 		return web.File{}, err
 	}
-	f.MIME = http.DetectContentType(data)
+	f.MIME, f.Name = source.MIME, source.Name
 	f.Width, f.Height, f.Seconds = uint32(max(m.Width, 0)), uint32(max(m.Height, 0)), uint32(max(m.Seconds, 0))
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -70,20 +77,10 @@ func (a *Web) stored(ctx context.Context, m core.Media) (web.File, error) {
 	return f, nil
 }
 
-var errNoBlobs = errors.New("nothing keeps files here")
-
-// read reads a file of the hub.
-func (a *Web) read(ctx context.Context, ref core.BlobRef) ([]byte, error) {
-	if a.blobs == nil {
-		return nil, fault.New(fault.Permanent, "upload", errNoBlobs)
+// readFault keeps the class of what reading a file failed with.
+func readFault(err error) error {
+	if fault.ClassOf(err) == fault.Bug {
+		return fault.New(fault.Retryable, "upload", err)
 	}
-	r, _, err := a.blobs.Open(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(blobs.Limit(r, maxDownload))
-	if err = errors.Join(err, r.Close()); err != nil && fault.ClassOf(err) == fault.Bug {
-		err = fault.New(fault.Retryable, "upload", err)
-	}
-	return data, err
+	return err
 }

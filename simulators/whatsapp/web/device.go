@@ -52,8 +52,10 @@ type device struct {
 	told         bool        // that few are left
 	// proof is the identity as the phone and the device signed it: what device-identity
 	// must hold.
-	proof   deviceProof
-	conn    *conn // nil while it is away
+	proof deviceProof
+	conn  *conn // nil while it is away
+	// keyed are the accounts whose phones were sent the device's sender key, by group.
+	keyed   map[string]map[*account]bool
 	waiting queue
 }
 

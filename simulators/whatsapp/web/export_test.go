@@ -10,3 +10,15 @@ func (s *Server) SpendPreKeys(number string, left int) error {
 		}
 	})
 }
+
+// Quiet tells whether nothing waits for any device that is here.
+func (s *Server) Quiet() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.device != nil && c.device.waiting.order.Len() > 0 {
+			return false
+		}
+	}
+	return true
+}

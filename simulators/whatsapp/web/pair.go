@@ -176,7 +176,7 @@ func (s *Server) onPairing(c *conn, n *node) bool {
 		return false
 	}
 	d := p.device
-	d.waiting = newQueue()
+	d.waiting, d.keyed = newQueue(), map[string]map[*account]bool{}
 	d.owner.devices[d.id] = &d
 	s.record(call)
 	s.publish(Event{Kind: EventLinked, Number: call.Number, Device: d.id})

@@ -206,8 +206,8 @@ func (s *Server) missing(d *device, m outbound) string {
 		if got[stanzaKey{id: a.phoneNumber, kind: strconv.Itoa(int(j.Device))}] {
 			continue
 		}
-		if m.place.group != nil && j.Device == 0 && a.phone.has(m.place.group.jid(), d) {
-			continue // it got the sender key with an earlier message
+		if m.place.group != nil && j.Device == 0 && d.keyed[m.place.group.ID][a] {
+			continue // it was sent the sender key with an earlier message
 		}
 		if m.place.group != nil && j.Device != 0 {
 			continue // only the device itself knows
@@ -246,6 +246,7 @@ func (s *Server) relay(r *request, m outbound) {
 		a := s.account(part.to)
 		if part.to.Device == 0 {
 			byPhone[a] = part
+			r.device.sentKey(m.place.group, a)
 		} else if d := a.devices[part.to.Device]; d != nil {
 			s.forward(r, m, d, part)
 		}
@@ -256,7 +257,7 @@ func (s *Server) relay(r *request, m outbound) {
 	for _, a := range m.place.audience(r.device.owner) {
 		part := byPhone[a]
 		switch {
-		case m.place.group != nil && (part != nil || m.group != nil && a.phone.has(m.place.group.jid(), r.device)):
+		case m.place.group != nil && (part != nil || m.group != nil && r.device.keyed[m.place.group.ID][a]):
 			s.groupPhone(r, m, a, part)
 		case m.place.group == nil && part != nil:
 			s.phone(r, m, a, part)
@@ -264,9 +265,15 @@ func (s *Server) relay(r *request, m outbound) {
 	}
 }
 
-// has tells whether a phone got the sender key of a device.
-func (p *phone) has(group types.JID, d *device) bool {
-	return p.senderKeys[group.String()+" "+d.address().String()] != nil
+// sentKey notes that a device sent a phone its sender key, whether the phone can read it or not.
+func (d *device) sentKey(g *group, a *account) {
+	if g == nil {
+		return
+	}
+	if d.keyed[g.ID] == nil {
+		d.keyed[g.ID] = map[*account]bool{}
+	}
+	d.keyed[g.ID][a] = true
 }
 
 // phone lets somebody's phone open what is for it in a chat of two.

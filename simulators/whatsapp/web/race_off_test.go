@@ -1,0 +1,5 @@
+//go:build !race && !nowhatsmeow
+
+package web_test
+
+const raced = false
