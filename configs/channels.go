@@ -11,13 +11,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// platformKey names a channel's platform where that is not the channel's own name.
-const platformKey = "platform"
+// The keys of a channel that are not its platform's.
+const (
+	// platformKey names a channel's platform where that is not the channel's own name.
+	platformKey = "platform"
+	// scopeKey says whose memory its private chats are.
+	scopeKey = "scope"
+)
 
 var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 
-// decodeChannel reads a channel: the key platform here, the rest by the defaults
-// of that platform.
+// decodeChannel reads a channel: the keys platform and scope here, the rest by the
+// defaults of that platform.
 func (l *loader) decodeChannel(e entry, v reflect.Value) {
 	if !accountName.MatchString(e.name) {
 		l.problem(e.path, "is no name for a channel; use 1 to 32 of a-z, 0-9, _ and -, with a letter or digit first")
@@ -32,9 +37,13 @@ func (l *loader) decodeChannel(e entry, v reflect.Value) {
 	channel := Channel{Platform: e.name}
 	at := e.path
 	for _, k := range keys {
-		if k.name == platformKey && !isNull(follow(k.value)) {
+		switch {
+		case isNull(follow(k.value)):
+		case k.name == platformKey:
 			at = k.path
 			l.decode(k.path, k.value, reflect.ValueOf(&channel.Platform).Elem())
+		case k.name == scopeKey:
+			l.decode(k.path, k.value, reflect.ValueOf(&channel.Scope).Elem())
 		}
 	}
 	factory, ok := l.factories[channel.Platform]
@@ -52,7 +61,7 @@ func (l *loader) decodeChannel(e entry, v reflect.Value) {
 	for _, k := range keys {
 		f, known := fields[k.name]
 		switch {
-		case k.name == platformKey:
+		case k.name == platformKey, k.name == scopeKey:
 		case !known:
 			l.problem(k.path, unknownKey(k.name, fields))
 		default:
@@ -85,6 +94,10 @@ func (c Channel) MarshalYAML() (any, error) {
 		{Kind: yaml.ScalarNode, Tag: "!!str", Value: platformKey},
 		{Kind: yaml.ScalarNode, Tag: "!!str", Value: c.Platform},
 	}}
+	if c.Scope != "" {
+		out.Content = append(out.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: scopeKey},
+			&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(c.Scope)})
+	}
 	out.Content = append(out.Content, section.Content...)
 	return &out, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/session"
 )
 
 // Config is the whole configuration, valid when it came from Load.
@@ -48,6 +49,9 @@ type HTTP struct {
 type Channel struct {
 	// Platform names the adapter; the account's name when the file leaves it out.
 	Platform string
+	// Scope says whose memory a private chat of this account is; empty for what
+	// Session.Scope says.
+	Scope session.Scope
 	// Config is the platform's own section, filled and valid. Its type is what the
 	// platform's factory gives as Defaults.
 	Config adapters.Config
@@ -122,6 +126,9 @@ type Target struct {
 
 // Session says what a conversation remembers.
 type Session struct {
+	// Scope says whose memory a private chat is: the person's over all their linked
+	// accounts, one account's, or the chat's.
+	Scope session.Scope `yaml:"scope"`
 	// HistoryTokens bounds the history that goes into a prompt.
 	HistoryTokens int `yaml:"history_tokens"`
 	// Ambient is how many messages of a group that were not meant for the bot it
@@ -194,13 +201,24 @@ type Log struct {
 	Format string `yaml:"format"`
 }
 
+// Memories is the policy by which private chats are remembered.
+func (c *Config) Memories() session.Policy {
+	p := session.Policy{Private: c.Session.Scope, Accounts: map[core.Account]session.Scope{}}
+	for name, channel := range c.Channels {
+		if channel.Scope != "" {
+			p.Accounts[name] = channel.Scope
+		}
+	}
+	return p
+}
+
 // Default gives the configuration of an empty file.
 func Default() *Config {
 	return &Config{
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * MiB},
 		DataDir:  "./data",
 		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
-		Session:  Session{HistoryTokens: 6000},
+		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000},
 		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Media:    Media{MaxSize: 20 * MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},

@@ -55,7 +55,7 @@ func TestOverridesMakeChannels(t *testing.T) {
 	c := mustLoad(t, "channels:\n  my-bot: {platform: pigeon, token: old}\n",
 		"PARLEY_CHANNELS_TELEGRAM_TOKEN=env:REAL", "REAL=real", "PARLEY_CHANNELS_TELEGRAM_WEBHOOK_SECRET=s",
 		"PARLEY_CHANNELS_HELP_DESK_TOKEN=desk", "PARLEY_CHANNELS_HELP_DESK_PLATFORM=telegram",
-		"PARLEY_CHANNELS_MY_BOT_TOKEN=new", "PARLEY_CHANNELS_MY_BOT_LIMITS_CHAT_COUNT=4")
+		"PARLEY_CHANNELS_MY_BOT_TOKEN=new", "PARLEY_CHANNELS_MY_BOT_LIMITS_CHAT_COUNT=4", "PARLEY_CHANNELS_MY_BOT_SCOPE=place")
 	if diff := cmp.Diff([]core.Account{"help_desk", "my-bot", "telegram"}, c.Accounts()); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
 	}
@@ -66,8 +66,8 @@ func TestOverridesMakeChannels(t *testing.T) {
 	if desk := c.Channels["help_desk"]; desk.Platform != "telegram" || sectionOf(t, c, "help_desk").Token.Reveal() != "desk" {
 		t.Errorf("help_desk = %+v", desk)
 	}
-	if bot := sectionOf(t, c, "my-bot"); bot.Token.Reveal() != "new" || bot.Limits.Chat.Count != 4 {
-		t.Errorf("my-bot: token %q, limits %+v", bot.Token.Reveal(), bot.Limits)
+	if bot := sectionOf(t, c, "my-bot"); bot.Token.Reveal() != "new" || bot.Limits.Chat.Count != 4 || c.Channels["my-bot"].Scope != "place" {
+		t.Errorf("my-bot: token %q, limits %+v, scope %q", bot.Token.Reveal(), bot.Limits, c.Channels["my-bot"].Scope)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/session"
 )
 
 // secrets compares secrets by their values, which nothing else may do.
@@ -72,8 +73,10 @@ channels:
   support:
     platform: pigeon
     token: 123456
+    scope: place
     limits: {chat: {count: 3, per: 1m30s, burst: 2}}
-access: {dm: listed, allow: [telegram:123, "slack:U:1"]}
+access: {dm: listed, allow: [telegram:123, "slack:T1:U1"]}
+session: {scope: account}
 models:
   pools:
     chat: {model: m, workers: [{url: "http://a.test", slots: 4, api_key: k}]}
@@ -91,10 +94,11 @@ queue: {max_bytes: 2GB}
 	pg := &section{Mode: "poll", APIURL: "https://api.test", Token: secret.New("123456")}
 	pg.Limits.Chat.Count, pg.Limits.Chat.Per, pg.Limits.Chat.Burst = 3, 90*time.Second, 2
 	want.Channels = map[core.Account]configs.Channel{
-		"telegram": {Platform: "telegram", Config: tg}, "support": {Platform: "pigeon", Config: pg},
+		"telegram": {Platform: "telegram", Config: tg}, "support": {Platform: "pigeon", Scope: session.OfPlace, Config: pg},
 	}
+	want.Session.Scope = session.OfAccount
 	want.Access.DM = configs.DMListed
-	want.Access.Allow = []configs.Person{{Realm: "telegram", User: "123"}, {Realm: "slack", User: "U:1"}}
+	want.Access.Allow = []configs.Person{{Realm: "telegram", User: "123"}, {Realm: "slack:T1", User: "U1"}}
 	want.Models = models.Config{Pools: map[string]models.PoolConfig{
 		"chat": {Model: "m", Workers: []models.WorkerConfig{{URL: "http://a.test", Slots: 4, APIKey: secret.New("k")}}},
 	}}.WithDefaults()
@@ -107,6 +111,10 @@ queue: {max_bytes: 2GB}
 	want.Queue.MaxBytes = 2_000_000_000
 	if diff := cmp.Diff(want, got, secrets); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	policy := session.Policy{Private: session.OfAccount, Accounts: map[core.Account]session.Scope{"support": session.OfPlace}}
+	if diff := cmp.Diff(policy, got.Memories()); diff != "" {
+		t.Errorf("memories (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]core.Account{"support", "telegram"}, got.Accounts()); diff != "" {
 		t.Errorf("accounts (-want +got):\n%s", diff)
@@ -167,6 +175,9 @@ func TestProblems(t *testing.T) {
 		{"policies", "access: {dm: some, groups: no}\n", []string{
 			`access.dm (line 1): must be one of: open, closed, listed`,
 			`access.groups (line 1): must be one of: addressed, all, off`}},
+		{"scopes", "session: {scope: bot}\nchannels: {telegram: {token: x, scope: chat}}\n", []string{
+			`session.scope (line 1): must be one of: person, account, place`,
+			`channels.telegram.scope (line 2): must be one of: person, account, place`}},
 		{"merge key", "log: &a {level: info}\nqueue: {<<: *a}\n", []string{`queue (line 2): "<<" is not supported; write the keys out`}},
 		{"key that is none", "? [a]\n: b\n", []string{`(line 1): has something that is not a key; a key is a plain word`}},
 		{"unknown platform by name", "channels: {telegrm: {token: x}}\n", []string{
@@ -320,7 +331,7 @@ func TestRedacted(t *testing.T) {
 	const text = `http: {public_url: "https://a.test", max_body: 16MiB}
 channels:
   telegram: {token: hunter2, mode: webhook}
-  other: {platform: pigeon, token: hunter2}
+  other: {platform: pigeon, token: hunter2, scope: place}
 access: {allow: ["telegram:1"]}
 models: {pools: {chat: {model: m, workers: [{url: "http://u:hunter2@a.test", api_key: hunter2}]}}}
 routes: [{to: {skill: chat}}]
@@ -333,7 +344,7 @@ routes: [{to: {skill: chat}}]
 	if strings.Contains(string(out), "hunter2") {
 		t.Errorf("a secret stands in:\n%s", out)
 	}
-	for _, want := range []string{"max_body: 16MiB", "- telegram:1", "platform: pigeon", "name: route-1", "timeout: 5m0s"} {
+	for _, want := range []string{"max_body: 16MiB", "- telegram:1", "platform: pigeon", "scope: place", "name: route-1", "timeout: 5m0s"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}

@@ -94,7 +94,7 @@ func pathsOfNode(path string, n *yaml.Node, into map[string]bool) {
 func pathsOfType(path string, t reflect.Type) []string {
 	switch {
 	case t == reflect.TypeFor[configs.Channel]():
-		return append(pathsOfType(path, reflect.TypeFor[section]()), path+".platform")
+		return append(pathsOfType(path, reflect.TypeFor[section]()), path+".platform", path+".scope")
 	case t == reflect.TypeFor[configs.Person](), t == reflect.TypeFor[secret.String](), t == reflect.TypeFor[time.Duration]():
 		return []string{path}
 	case t.Kind() == reflect.Pointer:

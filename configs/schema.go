@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/parley-hub/parley/session"
 )
 
 // fieldsOf gives the fields of a section by their keys, those of embedded and
@@ -121,7 +123,7 @@ func (l *loader) invalid(path, text string) {
 	l.problem(path, text)
 }
 
-// sectionOf gives the keys of a channel: those of its platform, and platform.
+// sectionOf gives the keys of a channel: those of its platform, platform and scope.
 func (l *loader) sectionOf(platform string) map[string]reflect.StructField {
 	fields := map[string]reflect.StructField{}
 	if f, ok := l.factories[platform]; ok {
@@ -130,5 +132,6 @@ func (l *loader) sectionOf(platform string) map[string]reflect.StructField {
 		}
 	}
 	fields[platformKey] = reflect.StructField{Name: "Platform", Type: reflect.TypeFor[string]()}
+	fields[scopeKey] = reflect.StructField{Name: "Scope", Type: reflect.TypeFor[session.Scope]()}
 	return fields
 }

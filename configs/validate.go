@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/session"
 	"github.com/parley-hub/parley/skills"
 )
 
@@ -28,6 +29,7 @@ func (l *loader) validate(c *Config) {
 		l.invalid(within("models", p.Key), p.Text)
 	}
 	l.validateRoutes(c)
+	l.oneOf("session.scope", string(c.Session.Scope), scopes...)
 	l.require("session.history_tokens", c.Session.HistoryTokens > 0, "must be a number of tokens above 0")
 	l.require("session.ambient", c.Session.Ambient >= 0, "must be a number of messages, 0 for none")
 	l.validateSkills(c.Skills)
@@ -41,6 +43,9 @@ func (l *loader) validate(c *Config) {
 	l.oneOf("log.format", c.Log.Format, "json", "text")
 	l.positive("shutdown", c.Shutdown)
 }
+
+// scopes are the words for whose memory a private chat is.
+var scopes = []string{string(session.OfPerson), string(session.OfAccount), string(session.OfPlace)}
 
 const aboveZero = "must be a number above 0"
 
@@ -94,10 +99,13 @@ func (l *loader) validateChannels(c *Config) {
 	var needing []string
 	for _, name := range c.Accounts() {
 		section := c.Channels[name].Config
+		path := join("channels", string(name))
+		if scope := c.Channels[name].Scope; scope != "" {
+			l.oneOf(path+"."+scopeKey, string(scope), scopes...)
+		}
 		if section == nil {
 			continue // its platform is unknown, and that is said
 		}
-		path := join("channels", string(name))
 		for _, p := range section.Validate() {
 			l.invalid(within(path, p.Key), p.Text)
 		}

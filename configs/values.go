@@ -60,7 +60,8 @@ func (b Bytes) String() string {
 // MarshalText spells the size as String does.
 func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
-// Person names somebody by a platform's user id, spelled realm:id.
+// Person names somebody by a platform's user id, spelled realm:id. A realm may hold
+// colons itself, a user id holds none.
 type Person struct {
 	Realm core.Realm
 	User  core.UserID
@@ -70,11 +71,11 @@ var errPerson = errors.New("must be a realm and a user id, such as telegram:1234
 
 // UnmarshalText reads realm:id.
 func (p *Person) UnmarshalText(text []byte) error {
-	realm, user, ok := strings.Cut(string(text), ":")
-	if !ok || realm == "" || user == "" || strings.ContainsFunc(string(text), isSpace) {
+	at := strings.LastIndexByte(string(text), ':')
+	if at < 1 || at == len(text)-1 || strings.ContainsFunc(string(text), isSpace) {
 		return errPerson
 	}
-	*p = Person{Realm: core.Realm(realm), User: core.UserID(user)}
+	*p = Person{Realm: core.Realm(text[:at]), User: core.UserID(text[at+1:])}
 	return nil
 }
 

@@ -26,9 +26,13 @@ const (
 	KindMembership Kind = "membership"
 	// KindMoved tells that the place has a new id (its Parts hold one Moved).
 	KindMoved Kind = "moved"
-	// KindAdopt hands a conversation's memory to this one (one Adoption). Only the
-	// hub itself sends it.
+	// KindAdopt hands a conversation's memory to this one (one Adoption); without one
+	// it only wakes the mailbox, so that it looks whether its memory belongs elsewhere.
+	// Only the hub itself sends it.
 	KindAdopt Kind = "adopt"
+	// KindForget has a conversation forget all that it remembers. Only the hub itself
+	// sends it.
+	KindForget Kind = "forget"
 	// KindOther is an event this version has no use for; kept, counted, ignored.
 	KindOther Kind = "other"
 )

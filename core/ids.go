@@ -94,6 +94,14 @@ func PersonOf(realm Realm, user UserID) PersonID {
 	return PersonID("p" + digest(string(realm), string(user)))
 }
 
+// NewPersonID draws the person of an account that can no longer be the one PersonOf
+// derives, because others are that person now.
+func NewPersonID() PersonID {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return PersonID("p" + idEncoding.EncodeToString(b[:]))
+}
+
 // NewTraceID draws a trace id: 16 random bytes in hexadecimal, the form W3C Trace
 // Context uses.
 func NewTraceID() TraceID {

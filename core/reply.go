@@ -15,7 +15,8 @@ type Reply struct {
 	Rev   int
 	Final bool
 	To    Conversation
-	// Person is who is answered; it is kept with the transcript.
+	// Person is who is answered, as PersonOf derives it from their account; it is kept
+	// with the transcript, which a later link does not rewrite.
 	Person PersonID
 	// InReplyTo is the message this one quotes on the platform; empty for none.
 	InReplyTo MessageID

@@ -1,12 +1,14 @@
-// Package records keeps transcripts: what people said to the bot and what it
-// answered, one Entry each, in SQL.
+// Package records keeps transcripts, what people said to the bot and what it
+// answered, one Entry each, and who is who: which accounts are one person, where they
+// were heard, and who changed that (People). All of it is in SQL.
 //
 // Nothing on the way of a message waits for the records. Entries travel through
 // the queue's ledger mailbox and are written behind it by a Recorder, in batches;
 // since a batch may come again after a crash, writing is idempotent by entry id.
 //
-// An entry belongs to one person: who said it, or who was answered. That holds in
-// groups too, so exporting or erasing a person covers what they said there and
+// An entry belongs to one account: whose said it, or was answered. A link says that
+// several accounts are one person, and rewrites no entry. That holds in groups too, so
+// exporting or erasing a person covers what any of their accounts said there and
 // what the bot answered them, and nothing of anybody else. An erasure is
 // remembered: entries from before it that are still on their way through the
 // ledger are dropped when they arrive.

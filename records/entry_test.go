@@ -158,7 +158,7 @@ func FuzzDecode(f *testing.F) {
 
 func TestRecorder(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "records.db"))
-	r := records.NewRecorder(s)
+	r := records.NewRecorder(s, s)
 	encode := func(id string) []byte {
 		data, err := records.Encode(entry(id, "x"))
 		if err != nil {

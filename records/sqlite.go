@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,21 +27,27 @@ const readers = 4
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-type sqliteStore struct {
+// SQLite keeps the records in one file.
+type SQLite struct {
 	write  *sql.DB // one connection: SQLite has one writer
 	read   *sql.DB
 	closed atomic.Bool
 }
 
+var (
+	_ Store  = (*SQLite)(nil)
+	_ People = (*SQLite)(nil)
+)
+
 // OpenSQLite opens the store in the file at path and brings its tables up to this
 // build. The file and its folder are made when they are not there, readable by
 // their owner only. A file made by a newer build, or one that is damaged or not
 // writable, needs a human.
-func OpenSQLite(ctx context.Context, path string) (Store, error) {
+func OpenSQLite(ctx context.Context, path string) (*SQLite, error) {
 	if err := prepare(path); err != nil {
 		return nil, fault.New(fault.NeedsHuman, "open records", err)
 	}
-	s := &sqliteStore{}
+	s := &SQLite{}
 	var err error
 	if s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=journal_mode(WAL)",
 		"_pragma=secure_delete(ON)")); err != nil {
@@ -110,6 +117,14 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
+// placeholder stands for further values of a list.
+const placeholder = "/*more*/"
+
+// forList spells a statement for a list of n values, at least one.
+func forList(statement string, n int) string {
+	return strings.Replace(statement, placeholder, strings.Repeat(", ?", n-1), 1)
+}
+
 const (
 	insertEntry = `INSERT INTO transcripts (id, direction, person, account, place, chat, thread,
 		sender_realm, sender_id, sender_name, sender_handle, sender_language, sender_bot,
@@ -118,10 +133,11 @@ const (
 		ON CONFLICT (id) DO NOTHING`
 	// The bot's replies follow what they answer; reply ids count up, so the shorter
 	// one is the earlier.
+	// With one account the index gives the order, with several they are sorted.
 	exportEntries = `SELECT id, direction, person, account, place, chat, thread,
 		sender_realm, sender_id, sender_name, sender_handle, sender_language, sender_bot,
 		envelope, native, messages, kind, skill, rule, at, body
-		FROM transcripts WHERE person = ?
+		FROM transcripts WHERE person IN (?` + placeholder + `)
 		ORDER BY at, envelope, direction, length(id), id`
 	// Replies that stood in one message, one after the other, cannot be: the first counts.
 	insertMessage = `INSERT INTO messages (account, chat, message, entry) VALUES (?, ?, ?, ?)
@@ -139,7 +155,7 @@ const (
 )
 
 // Write implements Store.
-func (s *sqliteStore) Write(ctx context.Context, entries []Entry) error {
+func (s *SQLite) Write(ctx context.Context, entries []Entry) error {
 	const op = "write records"
 	for _, e := range entries {
 		if err := e.Check(); err != nil {
@@ -220,9 +236,35 @@ func messageList(ids []core.MessageID) string {
 }
 
 // Export implements Store.
-func (s *sqliteStore) Export(ctx context.Context, person core.PersonID, fn func(Entry) error) (err error) {
+func (s *SQLite) Export(ctx context.Context, person core.PersonID, fn func(Entry) error) error {
 	const op = "export records"
-	rows, err := s.read.QueryContext(ctx, exportEntries, string(person))
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return s.fail(op, err)
+	}
+	defer func() { _ = tx.Rollback() }() // only read
+	list, err := bases(ctx, tx, person)
+	if err != nil || len(list) == 0 {
+		return s.fail(op, err)
+	}
+	return s.each(ctx, op, tx, forList(exportEntries, len(list)), anys(list), func(rows *sql.Rows) error {
+		e, err := scan(rows)
+		if err != nil {
+			return s.fail(op, err)
+		}
+		return fn(e)
+	})
+}
+
+// queryer is a connection or a transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// each hands the rows of a query to fn, whose error it returns as it is.
+func (s *SQLite) each(ctx context.Context, op string, from queryer, query string, args []any, fn func(*sql.Rows) error) (err error) {
+	rows, err := from.QueryContext(ctx, query, args...)
 	if err != nil {
 		return s.fail(op, err)
 	}
@@ -232,11 +274,7 @@ func (s *sqliteStore) Export(ctx context.Context, person core.PersonID, fn func(
 		}
 	}()
 	for rows.Next() {
-		e, err := scan(rows)
-		if err != nil {
-			return s.fail(op, err)
-		}
-		if err := fn(e); err != nil {
+		if err := fn(rows); err != nil {
 			return err
 		}
 	}
@@ -244,7 +282,7 @@ func (s *sqliteStore) Export(ctx context.Context, person core.PersonID, fn func(
 }
 
 // Find implements Store.
-func (s *sqliteStore) Find(ctx context.Context, account core.Account, chat core.ChatID, message core.MessageID) (Entry, bool, error) {
+func (s *SQLite) Find(ctx context.Context, account core.Account, chat core.ChatID, message core.MessageID) (Entry, bool, error) {
 	const op = "find record"
 	rows, err := s.read.QueryContext(ctx, findEntry, string(account), string(chat), string(message))
 	if err != nil {
@@ -277,32 +315,52 @@ func scan(rows *sql.Rows) (Entry, error) {
 }
 
 // Erase implements Store.
-func (s *sqliteStore) Erase(ctx context.Context, person core.PersonID) (int64, error) {
+func (s *SQLite) Erase(ctx context.Context, person core.PersonID) (int64, error) {
 	const op = "erase records"
 	var n int64
 	err := s.change(ctx, op, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, eraseEntries, string(person))
+		list, err := bases(ctx, tx, person)
 		if err != nil {
 			return err
 		}
-		if n, err = res.RowsAffected(); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, rememberErasure, string(person), time.Now().UnixMilli())
+		n, err = eraseBases(ctx, tx, list)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	// What was erased still stands in the write-ahead log until that is emptied. This
-	// waits for exports under way as for any lock; if one takes longer, the log is
-	// emptied when the store is closed.
-	_, err = s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
-	return n, s.fail(op, err)
+	return n, s.empty(ctx, op)
+}
+
+// eraseBases removes the entries of accounts, and remembers that it did.
+func eraseBases(ctx context.Context, tx *sql.Tx, list []core.PersonID) (n int64, err error) {
+	for _, base := range list {
+		res, err := tx.ExecContext(ctx, eraseEntries, string(base))
+		if err != nil {
+			return 0, err
+		}
+		gone, err := res.RowsAffected()
+		if err != nil {
+			return 0, err
+		}
+		n += gone
+		if _, err := tx.ExecContext(ctx, rememberErasure, string(base), time.Now().UnixMilli()); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// empty takes what was erased out of the write-ahead log too. It waits for exports
+// under way as for any lock; if one takes longer, the log is emptied when the store
+// is closed.
+func (s *SQLite) empty(ctx context.Context, op string) error {
+	_, err := s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return s.fail(op, err)
 }
 
 // change runs fn in one write transaction.
-func (s *sqliteStore) change(ctx context.Context, op string, fn func(*sql.Tx) error) error {
+func (s *SQLite) change(ctx context.Context, op string, fn func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return s.fail(op, err)
@@ -315,7 +373,7 @@ func (s *sqliteStore) change(ctx context.Context, op string, fn func(*sql.Tx) er
 }
 
 // fail makes a fault of an error, nil of nil.
-func (s *sqliteStore) fail(op string, err error) error {
+func (s *SQLite) fail(op string, err error) error {
 	if err != nil && s.closed.Load() {
 		err = errors.Join(ErrClosed, err)
 	}
@@ -323,7 +381,7 @@ func (s *sqliteStore) fail(op string, err error) error {
 }
 
 // Close implements Store.
-func (s *sqliteStore) Close() error {
+func (s *SQLite) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}

@@ -13,6 +13,9 @@ var ErrClosed = errors.New("records are closed")
 
 // Store keeps entries. All methods are safe for concurrent use, and their errors
 // are faults. recordstest.Run proves an implementation.
+//
+// An entry is stored under its account's own person (Entry.Person is a base, see
+// People). Who asks for a person means all accounts that are this person now.
 type Store interface {
 	// Write stores the entries in one transaction: all or none. An entry whose id
 	// is there already, and one from before its person's erasure, is passed over.

@@ -32,16 +32,16 @@ type Drafts interface {
 
 // Ledger makes the ledger's item of an envelope that was dealt with.
 type Ledger interface {
-	Heard(e core.Envelope, person core.PersonID, r Route) (queue.Outgoing, error)
+	Heard(e core.Envelope, r Route) (queue.Outgoing, error)
 }
 
 // DispatcherOptions make a dispatcher. All but Collect are required.
 type DispatcherOptions struct {
-	Queue     queue.Queue
-	Table     *Table
-	Skills    *skills.Set
-	Directory session.Directory
-	Drafts    Drafts
+	Queue    queue.Queue
+	Table    *Table
+	Skills   *skills.Set
+	Memories Memories
+	Drafts   Drafts
 	// Files gives the files of an envelope's turn.
 	Files    func(core.Envelope) skills.Files
 	Ledger   Ledger
@@ -95,49 +95,50 @@ func (d *Dispatcher) handle(ctx context.Context, del queue.Delivery) (queue.Comm
 		return queue.Commit{}, fault.New(fault.NeedsHuman, "read session", err)
 	}
 	head := envelopes[0]
+	person, key, err := d.o.Memories.of(ctx, head)
+	if err != nil {
+		return queue.Commit{}, err
+	}
 	switch {
+	case head.Kind == core.KindForget:
+		return forget(s), nil // of this mailbox, whoever writes here now
 	case s.Absorbed(head.ID):
-		return d.absorbed(ctx, head)
+		return d.absorbed(head)
+	case Mailbox(key) != del.Key:
+		return d.handOver(ctx, del, envelopes, s)
 	case head.Kind == core.KindMoved:
 		return d.move(head, del)
 	case head.Kind == core.KindAdopt:
-		return adopt(head, del)
+		return adopt(head, del), nil
 	}
 	g := gather(envelopes, s, d.o.Collect)
-	return d.turn(ctx, del, g, s)
+	g.rest = envelopes[g.done:]
+	return d.turn(ctx, del, g, person, s)
 }
 
 // absorbed drops an envelope that an earlier turn answered already.
-func (d *Dispatcher) absorbed(ctx context.Context, e core.Envelope) (queue.Commit, error) {
-	person, err := d.o.Directory.PersonOf(ctx, e.From)
-	if err != nil {
-		return queue.Commit{}, fault.New(fault.Retryable, "look up person", err)
-	}
-	out, err := d.ledger([]core.Envelope{e}, person, Route{Rule: "(merged)"})
+func (d *Dispatcher) absorbed(e core.Envelope) (queue.Commit, error) {
+	out, err := d.ledger([]core.Envelope{e}, Route{Rule: "(merged)"})
 	d.observe(core.Event{Stage: core.StageIgnored, Rule: "(merged)"}, e)
 	return queue.Commit{Done: 1, Out: out}, err
 }
 
 // turn routes what was gathered, runs the skill and makes the commit.
-func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, s *session.Session) (queue.Commit, error) {
+func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, person core.PersonID, s *session.Session) (queue.Commit, error) {
 	e := g.envelope
-	person, err := d.o.Directory.PersonOf(ctx, e.From)
-	if err != nil {
-		return queue.Commit{}, fault.New(fault.Retryable, "look up person", err)
-	}
 	began := d.o.Now()
 	d.observe(core.Event{Stage: core.StageTaken, Took: began.Sub(del.Since)}, e)
 	route := d.o.Table.Route(e, s)
-	out, err := d.ledger(g.all, person, route)
+	out, err := d.ledger(g.all, route)
 	if err != nil {
 		return queue.Commit{}, err
 	}
-	w := &writer{reply: core.Reply{To: e.In, Person: person, Trace: e.Trace}, envelope: e, drafts: d.o.Drafts}
+	w := &writer{reply: core.Reply{To: e.In, Person: e.From.Person(), Trace: e.Trace}, envelope: e, drafts: d.o.Drafts}
 	if err := d.answer(ctx, del, e, person, route, s, w); err != nil {
 		w.abandon()
 		return d.failed(ctx, del, g, out, w, route, err)
 	}
-	return d.commit(g, s, out, w)
+	return d.commit(ctx, del, g, s, out, w)
 }
 
 // answer runs what the route names.
@@ -165,16 +166,18 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 		return fault.New(fault.Bug, "route", errors.New("no skill "+route.Skill))
 	}
 	return handler.Handle(ctx, &skills.Turn{
-		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Role: route.Role, Session: s, Model: route.Model,
-		Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
+		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Key: memoryOf(del.Key), Role: route.Role, Session: s,
+		Model: route.Model, Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
 		Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
 	}, w)
 }
 
 const refusal = "Sorry, this bot is not open to everybody. Its operator can let you in."
 
-// commit makes the one step that ends a turn.
-func (d *Dispatcher) commit(g gathered, s *session.Session, out []queue.Outgoing, w *writer) (queue.Commit, error) {
+// commit makes the one step that ends a turn. Where the turn itself moved the
+// conversation to another memory, because it linked two accounts, the same step
+// sends along what is remembered and what waits.
+func (d *Dispatcher) commit(ctx context.Context, del queue.Delivery, g gathered, s *session.Session, out []queue.Outgoing, w *writer) (queue.Commit, error) {
 	for _, id := range g.absorbed {
 		s.Absorb(id)
 	}
@@ -183,12 +186,26 @@ func (d *Dispatcher) commit(g gathered, s *session.Session, out []queue.Outgoing
 		return queue.Commit{}, err
 	}
 	c := s.Changes()
-	return queue.Commit{
+	commit := queue.Commit{
 		Done: g.done, Set: c.Set, Trim: c.Trim, Append: c.Append, Memo: c.Memo, Out: append(out, replies...),
 		Then: func(took time.Duration) {
 			d.observe(core.Event{Stage: core.StageCommitted, Took: took}, g.envelope)
 		},
-	}, nil
+	}
+	fields, log := c.Apply(del.Memory.Fields, del.Memory.Log)
+	box, err := d.legacy(ctx, del.Key, g.envelope, fields, log)
+	if err != nil || box == nil {
+		return commit, err
+	}
+	waiting, done, err := d.strangers(ctx, del.Key, g.rest, s)
+	if err != nil {
+		return queue.Commit{}, err
+	}
+	commit.Set, commit.Trim = forgotten(del.Memory)
+	commit.Append, commit.Memo = nil, nil
+	commit.Done += done
+	commit.Out = append(append(commit.Out, *box), waiting...)
+	return commit, nil
 }
 
 // failed decides what becomes of a turn whose skill failed: tried again while
@@ -232,10 +249,10 @@ func (d *Dispatcher) failed(ctx context.Context, del queue.Delivery, g gathered,
 // for: past it the person is told instead.
 const maxTurnWait = 15 * time.Second
 
-func (d *Dispatcher) ledger(envelopes []core.Envelope, person core.PersonID, r Route) ([]queue.Outgoing, error) {
+func (d *Dispatcher) ledger(envelopes []core.Envelope, r Route) ([]queue.Outgoing, error) {
 	out := make([]queue.Outgoing, 0, len(envelopes)+1)
 	for _, e := range envelopes {
-		item, err := d.o.Ledger.Heard(e, person, r)
+		item, err := d.o.Ledger.Heard(e, r)
 		if err != nil {
 			return nil, fault.New(fault.Bug, "encode record", err)
 		}

@@ -40,6 +40,8 @@ type rig struct {
 	n       int
 }
 
+var unlinked = router.Memories{Directory: session.Unlinked{}}
+
 type script struct {
 	name string
 	do   func(ctx context.Context, t *skills.Turn, w skills.Writer) error
@@ -71,14 +73,14 @@ func newRig(t *testing.T, do func(context.Context, *skills.Turn, skills.Writer) 
 	r := &rig{t: t, queue: q, replies: make(chan core.Reply, 1000), watch: make(chan struct{}, 10_000)}
 	r.opts = router.DispatcherOptions{
 		Files: func(core.Envelope) skills.Files { return nil },
-		Queue: q, Table: table(t, nil), Skills: set, Directory: session.Unlinked{}, Drafts: r, Ledger: r, Observer: r,
+		Queue: q, Table: table(t, nil), Skills: set, Memories: unlinked, Drafts: r, Ledger: r, Observer: r,
 		Log: zerolog.Nop(), Now: time.Now, Slots: 8, Grace: patience,
 		Wrap: func(s skills.Skill) skills.Handler { return skills.Chain(s, skills.Recover()) },
 	}
 	if change != nil {
 		change(&r.opts)
 	}
-	r.intake = router.NewIntake(q, session.Unlinked{}, r, time.Now)
+	r.intake = router.NewIntake(q, r.opts.Memories, r, time.Now)
 	t.Cleanup(func() {
 		if err := q.Close(); err != nil {
 			t.Error(err)
@@ -99,7 +101,7 @@ func (r *rig) Observe(e core.Event) {
 	r.mu.Unlock()
 	r.watch <- struct{}{}
 }
-func (r *rig) Heard(e core.Envelope, _ core.PersonID, _ router.Route) (queue.Outgoing, error) {
+func (r *rig) Heard(e core.Envelope, _ router.Route) (queue.Outgoing, error) {
 	return queue.Outgoing{Key: queue.Key{Box: queue.Ledger, Owner: "x"}, Item: queue.Item{ID: string(e.ID)}}, nil
 }
 
@@ -487,6 +489,8 @@ func (writerFunc) Draft(...core.Part)     {}
 func (writerFunc) Drafted() bool          { return false }
 func (f writerFunc) Reply(p ...core.Part) { f(p[0]) }
 
+func (writerFunc) ReplyIn(core.Conversation, core.PersonID, ...core.Part) {}
+
 func TestStopHandsUnfinishedTurnsBack(t *testing.T) {
 	began := make(chan struct{}, 10)
 	var attempts []int
@@ -512,8 +516,7 @@ func TestStopHandsUnfinishedTurnsBack(t *testing.T) {
 func TestUnreadableItemIsBuriedAndTheNextIsAnswered(t *testing.T) {
 	r := newRig(t, echo, nil)
 	e := says(private, "1", "x")
-	k := session.KeyOf(e.In, e.From.Person())
-	key := queue.Key{Box: queue.Inbox, Scope: string(k.Scope), Owner: k.Owner}
+	key := router.Mailbox(session.Policy{}.KeyOf(e.In, e.From, e.From.Person()))
 	if _, err := r.queue.Publish(t.Context(), key, queue.Item{ID: "bad", Body: []byte("{")}); err != nil {
 		t.Fatal(err)
 	}

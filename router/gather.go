@@ -20,6 +20,8 @@ type gathered struct {
 	done int
 	// absorbed are envelopes that wait further back and are answered with this one.
 	absorbed []core.EnvelopeID
+	// rest waits behind the done ones.
+	rest []core.Envelope
 }
 
 // gather takes the first envelope, the rest of its album, with collect what the

@@ -18,15 +18,15 @@ const AlbumSettle = 600 * time.Millisecond
 // Intake stores envelopes in the inbox, in the mailbox of the conversation whose
 // memory they meet. It is the Inbox that adapters write to.
 type Intake struct {
-	queue     queue.Queue
-	directory session.Directory
-	observer  core.Observer
-	now       func() time.Time
+	queue    queue.Queue
+	memories Memories
+	observer core.Observer
+	now      func() time.Time
 }
 
 // NewIntake makes an intake; now is the clock for the events' times.
-func NewIntake(q queue.Queue, d session.Directory, o core.Observer, now func() time.Time) *Intake {
-	return &Intake{queue: q, directory: d, observer: o, now: now}
+func NewIntake(q queue.Queue, m Memories, o core.Observer, now func() time.Time) *Intake {
+	return &Intake{queue: q, memories: m, observer: o, now: now}
 }
 
 // Accept stores the envelope; it is durable on nil, and nil also when it was
@@ -54,19 +54,19 @@ func (i *Intake) publish(ctx context.Context, e core.Envelope) (queue.Outcome, e
 	if e.ID == "" || e.In.Account == "" || e.In.Chat == "" {
 		return 0, fault.New(fault.Bug, "accept", errors.New("envelope without id, account or chat"))
 	}
-	person, err := i.directory.PersonOf(ctx, e.From)
+	_, key, err := i.memories.of(ctx, e)
 	if err != nil {
-		return 0, fault.New(fault.Retryable, "look up person", err)
+		return 0, err
 	}
-	out, err := envelopeItem(e, person)
+	out, err := envelopeItem(e, key)
 	if err != nil {
 		return 0, err
 	}
 	return i.queue.Publish(ctx, out.Key, out.Item)
 }
 
-// envelopeItem is an envelope on its way into its conversation's inbox.
-func envelopeItem(e core.Envelope, person core.PersonID) (queue.Outgoing, error) {
+// envelopeItem is an envelope on its way into the inbox of a memory.
+func envelopeItem(e core.Envelope, k session.Key) (queue.Outgoing, error) {
 	body, err := core.EncodeEnvelope(e)
 	if err != nil {
 		return queue.Outgoing{}, fault.New(fault.Bug, "encode envelope", err)
@@ -75,11 +75,5 @@ func envelopeItem(e core.Envelope, person core.PersonID) (queue.Outgoing, error)
 	if e.Album != "" {
 		item.Settle = AlbumSettle
 	}
-	k := session.KeyOf(e.In, person)
-	return queue.Outgoing{
-		Key: queue.Key{
-			Box: queue.Inbox, Scope: string(k.Scope), Account: k.Account, Owner: k.Owner, Thread: string(k.Thread),
-		},
-		Item: item,
-	}, nil
+	return queue.Outgoing{Key: Mailbox(k), Item: item}, nil
 }

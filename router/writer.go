@@ -1,6 +1,9 @@
 package router
 
 import (
+	"errors"
+	"slices"
+
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/queue"
@@ -12,10 +15,15 @@ type writer struct {
 	envelope core.Envelope
 	drafts   Drafts
 	replies  []core.Reply
-	rev      int
-	begun    bool // a draft or typing was handed on for the next reply
-	drafted  bool // a draft with words was
+	// elsewhere are replies to other conversations; their ids come behind those here.
+	elsewhere []core.Reply
+	rev       int
+	begun     bool // a draft or typing was handed on for the next reply
+	drafted   bool // a draft with words was
 }
+
+// errNotPrivate: what nobody asked for somewhere is said in private chats only.
+var errNotPrivate = errors.New("the other conversation is no private chat")
 
 // Draft hands on the reply as it stands so far.
 func (w *writer) Draft(parts ...core.Part) {
@@ -41,6 +49,14 @@ func (w *writer) Reply(parts ...core.Part) {
 	w.begun, w.drafted, w.rev = false, false, 0
 }
 
+// ReplyIn adds a final reply to another private conversation.
+func (w *writer) ReplyIn(to core.Conversation, person core.PersonID, parts ...core.Part) {
+	if len(parts) == 0 {
+		return
+	}
+	w.elsewhere = append(w.elsewhere, core.Reply{To: to, Person: person, Trace: w.reply.Trace, Final: true, Parts: parts})
+}
+
 // next is the reply that comes next. In a group the first one quotes the message
 // it answers, so that people see who is meant.
 func (w *writer) next() core.Reply {
@@ -57,7 +73,7 @@ func (w *writer) abandon() {
 	if w.begun {
 		w.drafts.StopDraft(w.next().ID)
 	}
-	w.replies = nil
+	w.replies, w.elsewhere = nil, nil
 }
 
 // apologise says in the name of a turn that failed for good. The reply has an id
@@ -74,8 +90,14 @@ func (w *writer) outgoing() ([]queue.Outgoing, error) {
 	if w.begun {
 		w.drafts.StopDraft(w.next().ID) // begun and never finished
 	}
-	out := make([]queue.Outgoing, 0, len(w.replies))
-	for _, r := range w.replies {
+	for i, r := range w.elsewhere {
+		if r.To.Place != core.Private || r.To.Account == "" || r.To.Chat == "" {
+			return nil, fault.New(fault.Bug, "reply elsewhere", errNotPrivate)
+		}
+		w.elsewhere[i].ID = core.ReplyTo(w.envelope.ID, len(w.replies)+i)
+	}
+	out := make([]queue.Outgoing, 0, len(w.replies)+len(w.elsewhere))
+	for _, r := range slices.Concat(w.replies, w.elsewhere) {
 		body, err := core.EncodeReply(r)
 		if err != nil {
 			return nil, fault.New(fault.Bug, "encode reply", err)

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"context"
-
 	"github.com/parley-hub/parley/core"
 )
 
@@ -13,7 +11,11 @@ type Scope string
 const (
 	// OfPerson is one person's private memory, the same on every account.
 	OfPerson Scope = "person"
-	// OfPlace is the memory of a group or of one thread in it.
+	// OfAccount is what one account of a person and one account of the bot have said
+	// to each other in private. A link of accounts leaves it alone.
+	OfAccount Scope = "account"
+	// OfPlace is the memory of one chat: of a group, of one thread in it, or of a
+	// private chat where the policy says so.
 	OfPlace Scope = "place"
 )
 
@@ -27,25 +29,53 @@ type Key struct {
 	Thread core.ThreadID
 }
 
-// KeyOf decides whose memory a conversation uses.
-func KeyOf(in core.Conversation, person core.PersonID) Key {
-	if in.Place == core.Private {
+// Policy is how private chats are remembered. The zero Policy is OfPerson
+// everywhere.
+type Policy struct {
+	// Private is the scope of private chats; empty means OfPerson.
+	Private Scope
+	// Accounts are the bot's accounts that differ from it.
+	Accounts map[core.Account]Scope
+}
+
+// KeyOf decides whose memory a conversation uses: that of the person whom the
+// Directory knows the sender as, of the sender's account alone, or of the place.
+// Groups are always their own, whatever the policy.
+func (p Policy) KeyOf(in core.Conversation, from core.Sender, person core.PersonID) Key {
+	if in.Place != core.Private {
+		return Key{Scope: OfPlace, Account: in.Account, Owner: string(in.Chat), Thread: in.Thread}
+	}
+	return privateKey(p.scope(in.Account), in, from.Person(), person)
+}
+
+func (p Policy) scope(account core.Account) Scope {
+	if s := p.Accounts[account]; s != "" {
+		return s
+	}
+	if p.Private != "" {
+		return p.Private
+	}
+	return OfPerson
+}
+
+func privateKey(s Scope, in core.Conversation, base, person core.PersonID) Key {
+	switch s {
+	case OfAccount:
+		return Key{Scope: OfAccount, Account: in.Account, Owner: string(base)}
+	case OfPlace:
+		return Key{Scope: OfPlace, Account: in.Account, Owner: string(in.Chat)}
+	default:
 		return Key{Scope: OfPerson, Owner: string(person)}
 	}
-	return Key{Scope: OfPlace, Account: in.Account, Owner: string(in.Chat), Thread: in.Thread}
 }
 
-// Directory knows which person an account is.
-type Directory interface {
-	// PersonOf names the person behind a sender. It is asked for every message, so
-	// an implementation answers from memory.
-	PersonOf(ctx context.Context, sender core.Sender) (core.PersonID, error)
-}
-
-// Unlinked is the Directory in which every account is a person of its own.
-type Unlinked struct{}
-
-// PersonOf derives the person from the sender's realm and id.
-func (Unlinked) PersonOf(_ context.Context, s core.Sender) (core.PersonID, error) {
-	return s.Person(), nil
+// PrivateKeys are all keys under which a private chat between the account known as
+// base and the bot may have been remembered, whatever the policy was at the time:
+// where to look when everything of a person is to be forgotten.
+func PrivateKeys(in core.Conversation, base, person core.PersonID) []Key {
+	keys := []Key{privateKey(OfPerson, in, base, person), privateKey(OfPerson, in, base, base)}
+	if in.Place == core.Private && in.Account != "" {
+		keys = append(keys, privateKey(OfAccount, in, base, person), privateKey(OfPlace, in, base, person))
+	}
+	return keys
 }

@@ -40,6 +40,9 @@ type Turn struct {
 	Answer string
 	// Tokens is what the turn costs in a prompt.
 	Tokens int
+	// Via is the bot's account through which it was said, in private, where one
+	// memory may be met through several; else empty.
+	Via core.Account
 }
 
 // Line is what one person said.
@@ -56,6 +59,7 @@ type wireTurn struct {
 	Said   []Line          `json:"said,omitempty"`
 	Answer string          `json:"answer,omitempty"`
 	Tokens int             `json:"tokens"`
+	Via    core.Account    `json:"via,omitempty"`
 }
 
 // Session is a conversation's memory while a turn holds it. It is used by one
@@ -123,7 +127,7 @@ func (s *Session) History() ([]Turn, error) {
 			if w.V < 1 || w.V > SchemaVersion {
 				return nil, fmt.Errorf("turn: %w: version %d", ErrSchema, w.V)
 			}
-			turns = append(turns, Turn{ID: w.ID, At: w.At, Said: w.Said, Answer: w.Answer, Tokens: w.Tokens})
+			turns = append(turns, Turn{ID: w.ID, At: w.At, Said: w.Said, Answer: w.Answer, Tokens: w.Tokens, Via: w.Via})
 		}
 		s.turns, s.read = turns, true
 	}
@@ -162,6 +166,24 @@ func (s *Session) Clear() {
 	s.trimmed = len(s.log)
 	s.added = nil
 	s.TakeHeard()
+}
+
+// Forget forgets everything: the history, the pinned facts, the model choice. Only
+// which waiting envelopes were answered already is kept, so that none is answered
+// twice.
+func (s *Session) Forget() {
+	s.Clear()
+	s.pinned, s.model = nil, ""
+	for name := range s.fields {
+		if name != fieldVersion && name != fieldAbsorbed {
+			s.put(name, nil)
+		}
+	}
+	for name := range s.set {
+		if name != fieldVersion && name != fieldAbsorbed {
+			s.set[name] = nil
+		}
+	}
 }
 
 func (s *Session) drop(n int) {
@@ -247,7 +269,7 @@ func (s *Session) Changes() Changes {
 	}
 	for _, t := range s.added {
 		c.Append = append(c.Append, encode(wireTurn{
-			V: SchemaVersion, ID: t.ID, At: t.At.UTC(), Said: t.Said, Answer: t.Answer, Tokens: t.Tokens,
+			V: SchemaVersion, ID: t.ID, At: t.At.UTC(), Said: t.Said, Answer: t.Answer, Tokens: t.Tokens, Via: t.Via,
 		}))
 	}
 	if _, known := s.fields[fieldVersion]; !known && (len(c.Set) > 0 || len(c.Append) > 0) {

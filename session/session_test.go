@@ -198,30 +198,3 @@ func TestUnknownFormsAreRefused(t *testing.T) {
 		}
 	}
 }
-
-// The privacy rule: who shares a memory with whom.
-func TestKeyPolicy(t *testing.T) {
-	ada, ben := core.PersonOf("r", "1"), core.PersonOf("r", "2")
-	private := func(a core.Account) core.Conversation {
-		return core.Conversation{Account: a, Place: core.Private, Chat: "1"}
-	}
-	group := func(thread core.ThreadID) core.Conversation {
-		return core.Conversation{Account: "x", Place: core.Group, Chat: "1", Thread: thread}
-	}
-	if session.KeyOf(private("x"), ada) != session.KeyOf(private("y"), ada) {
-		t.Error("one person, two accounts: one memory")
-	}
-	if session.KeyOf(group(""), ada) != session.KeyOf(group(""), ben) {
-		t.Error("a group has one memory")
-	}
-	all := []session.Key{
-		session.KeyOf(private("x"), ada), session.KeyOf(private("x"), ben), session.KeyOf(group(""), ada), session.KeyOf(group("7"), ada),
-	}
-	for i := range all {
-		for j := range i {
-			if all[i] == all[j] {
-				t.Errorf("%v shares the memory of %v", all[i], all[j])
-			}
-		}
-	}
-}

@@ -28,8 +28,11 @@ type Turn struct {
 	// Envelope is what was said; messages merged into one turn are one envelope here.
 	Envelope core.Envelope
 	// Args is the text behind the command, or the whole text without one.
-	Args    string
-	Person  core.PersonID
+	Args string
+	// Person is who says it, whatever account they write from.
+	Person core.PersonID
+	// Key names the memory that Session is of.
+	Key     session.Key
 	Role    Role
 	Session *session.Session
 	// Model names the pool the route chose; empty for the default.
@@ -65,6 +68,10 @@ type Writer interface {
 	Drafted() bool
 	// Reply adds one reply to the turn. It is sent after the turn is stored.
 	Reply(parts ...core.Part)
+	// ReplyIn adds one reply to another private conversation of the same person, who
+	// asked for nothing there. person is the one behind that conversation's account,
+	// as core.PersonOf derives it. It is stored and sent as the others are.
+	ReplyIn(to core.Conversation, person core.PersonID, parts ...core.Part)
 }
 
 // Handler answers turns.

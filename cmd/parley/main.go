@@ -5,6 +5,7 @@
 //	parley explain   show which rule and skill an envelope would meet, and why
 //	parley pair      link an account by a code that its phone scans
 //	parley replay    list the dead letters, put some back or drop them
+//	parley person    link, unlink, show, export or erase people
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the
@@ -81,8 +82,8 @@ type commands struct {
 	env         []string
 	out, errOut io.Writer
 	file        string
-	// drop is replay's flag, text pair's.
-	drop, text bool
+	// drop is replay's flag, text pair's, unlink that of person erase.
+	drop, text, unlink bool
 }
 
 func (c *commands) root() *cobra.Command {
@@ -136,7 +137,7 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, explain, pair, replay, ver)
+	root.AddCommand(serve, check, explain, pair, replay, c.person(), ver)
 	return root
 }
 
@@ -215,13 +216,13 @@ func (c *commands) pair(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-func (c *commands) explain(_ *cobra.Command, args []string) error {
+func (c *commands) explain(cmd *cobra.Command, args []string) error {
 	cfg, _, err := c.load()
 	if err != nil {
 		return err
 	}
 	for _, file := range args {
-		if err := app.Explain(c.out, cfg, file); err != nil {
+		if err := app.Explain(cmd.Context(), c.out, cfg, file); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,6 @@ import (
 	"github.com/parley-hub/parley/queue/sqliteq"
 	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
-	"github.com/parley-hub/parley/session"
 	"github.com/parley-hub/parley/skills"
 )
 
@@ -55,7 +54,8 @@ type App struct {
 	observer core.Observer
 
 	queue   queue.Queue
-	records records.Store
+	records *records.SQLite
+	people  *persons
 	blobs   blobs.Store
 	// closeBlobs is nil where nothing is to be closed.
 	closeBlobs func() error
@@ -125,15 +125,25 @@ func (a *App) openStores(ctx context.Context) error {
 		return err
 	}
 	a.queue = q
-	if a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, "records.db")); err != nil {
+	if a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, recordsFile)); err != nil {
+		return err
+	}
+	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
 		return err
 	}
 	return a.openBlobs(ctx)
 }
 
+// recordsFile is the file of the records in the data folder.
+const recordsFile = "records.db"
+
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
-	set, err := newSet(parts{config: a.cfg, models: a.registry, status: a.report, playground: a.o.playground != nil})
+	p := parts{config: a.cfg, models: a.registry, status: a.report, people: a.people, playground: a.o.playground != nil}
+	if len(a.pools) > 0 {
+		p.real = a.registry
+	}
+	set, err := newSet(p)
 	if err != nil {
 		return err
 	}
@@ -146,11 +156,11 @@ func (a *App) makeBrain(context.Context) error {
 		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
 		MaxText: a.cfg.Skills.MaxText,
 	})
-	directory := session.Unlinked{}
+	memories := router.Memories{Directory: a.people.directory, Policy: a.people.policy}
 	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
-	a.intake = &gate{inbox: router.NewIntake(a.queue, directory, a.observer, time.Now)}
+	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.observer, time.Now)}
 	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
-		Queue: a.queue, Table: table, Skills: set, Directory: directory, Drafts: drafts{a}, Ledger: ledger{},
+		Queue: a.queue, Table: table, Skills: set, Memories: memories, Drafts: drafts{a}, Ledger: ledger{},
 		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
 		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
 		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,

@@ -9,12 +9,18 @@ import (
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/accounts"
 	"github.com/parley-hub/parley/skills/chat"
+	"github.com/parley-hub/parley/skills/forget"
 	"github.com/parley-hub/parley/skills/help"
+	"github.com/parley-hub/parley/skills/link"
 	"github.com/parley-hub/parley/skills/newchat"
+	"github.com/parley-hub/parley/skills/reach"
+	"github.com/parley-hub/parley/skills/recap"
 	"github.com/parley-hub/parley/skills/start"
 	"github.com/parley-hub/parley/skills/status"
 	"github.com/parley-hub/parley/skills/tour"
+	"github.com/parley-hub/parley/skills/unlink"
 	"github.com/parley-hub/parley/skills/whoami"
 )
 
@@ -32,7 +38,10 @@ func Factories() []adapters.Factory {
 type parts struct {
 	config *configs.Config
 	models chat.Models
+	// real is the models without the offline one; nil when there is no other.
+	real   recap.Models
 	status status.Source
+	people *persons
 	// list tells what somebody may use: the set that is being made.
 	list func(role skills.Role, place core.Place) []skills.Manifest
 	// playground is true for a hub that is tried out.
@@ -49,6 +58,12 @@ func builtin(p parts) []skills.Skill {
 		start.New(start.Options{List: p.list}),
 		help.New(p.list),
 		newchat.New(),
+		recap.New(p.real),
+		link.New(p.people),
+		unlink.New(p.people),
+		accounts.New(p.people),
+		reach.New(p.people),
+		forget.New(p.people),
 		whoami.New(),
 		status.New(p.status),
 	}

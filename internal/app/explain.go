@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
 )
@@ -19,9 +22,10 @@ import (
 // maxEnvelope bounds an envelope file.
 const maxEnvelope = 1 << 20
 
-// Explain prints which rule and skill the envelope in a file would meet, and what
-// each rule before it said. It touches nothing.
-func Explain(out io.Writer, cfg *configs.Config, file string) error {
+// Explain prints who says the envelope in a file, whose memory it would meet, which rule
+// and skill, and what each rule before it said. It touches nothing, and the hub may be
+// running.
+func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file string) error {
 	data, err := readBounded(file, maxEnvelope)
 	if err != nil {
 		return err
@@ -42,14 +46,50 @@ func Explain(out io.Writer, cfg *configs.Config, file string) error {
 	if err != nil {
 		return err
 	}
+	who, err := whose(ctx, cfg, e)
+	if err != nil {
+		return err
+	}
 	route, steps := table.Explain(e, s)
-	_, err = io.WriteString(out, explanation(file, e, route, steps))
+	_, err = io.WriteString(out, explanation(file, e, who, route, steps))
 	return err
 }
 
-func explanation(file string, e core.Envelope, route router.Route, steps []router.Step) string {
+// whose tells the person behind an envelope and the memory that it meets.
+func whose(ctx context.Context, cfg *configs.Config, e core.Envelope) (string, error) {
+	all, err := records.ReadLinks(ctx, filepath.Join(cfg.DataDir, recordsFile))
+	if err != nil {
+		return "", err
+	}
+	person, others := e.From.Person(), -1
+	for _, l := range all {
+		if l.Base() == e.From.Person() {
+			person = l.Person
+		}
+	}
+	for _, l := range all {
+		if l.Person == person {
+			others++
+		}
+	}
+	linked := "not linked"
+	if others > 0 {
+		linked = fmt.Sprintf("linked with %d more", others)
+	}
+	k := cfg.Memories().KeyOf(e.In, e.From, person)
+	memory := string(k.Scope) + " " + k.Owner
+	if k.Account != "" {
+		memory += " on " + string(k.Account)
+	}
+	if k.Thread != "" {
+		memory += ", thread " + string(k.Thread)
+	}
+	return fmt.Sprintf("  person %s (%s)\n  memory of %s\n", person, linked, memory), nil
+}
+
+func explanation(file string, e core.Envelope, who string, route router.Route, steps []router.Step) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s in %s, channel %s\n", file, e.Kind, e.In.Place, e.In.Account)
+	fmt.Fprintf(&b, "%s: %s in %s, channel %s\n%s", file, e.Kind, e.In.Place, e.In.Account, who)
 	width := 0
 	for _, step := range steps {
 		width = max(width, len(step.Rule))

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -21,8 +22,9 @@ type ledger struct{}
 var transcripts = queue.Key{Box: queue.Ledger, Scope: "records", Owner: "transcripts"}
 
 // Heard records what a person said.
-func (ledger) Heard(e core.Envelope, person core.PersonID, r router.Route) (queue.Outgoing, error) {
-	entry, err := records.Received(e, person, time.Now(), r.Skill, r.Rule)
+func (ledger) Heard(e core.Envelope, r router.Route) (queue.Outgoing, error) {
+	// The account's own person, whoever it is linked to: a link rewrites nothing.
+	entry, err := records.Received(e, e.From.Person(), time.Now(), r.Skill, r.Rule)
 	if err != nil {
 		return queue.Outgoing{}, err
 	}
@@ -75,10 +77,56 @@ const (
 	recordEvery = 250 * time.Millisecond
 )
 
+// catchUp writes what still waits in the ledger of a hub that was stopped.
+func catchUp(ctx context.Context, q queue.Queue, r *records.SQLite) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	recorder := records.NewRecorder(r, r)
+	done := make(chan error, 1)
+	go func() {
+		done <- q.Consume(ctx, queue.ConsumeOptions{Box: queue.Ledger, Slots: 1, Batch: recordBatch, MaxAttempts: 1 << 30},
+			func(ctx context.Context, d queue.Delivery) (queue.Commit, error) {
+				bodies := make([][]byte, len(d.Items))
+				for i, item := range d.Items {
+					bodies[i] = item.Body
+				}
+				done, err := recorder.Handle(ctx, bodies)
+				if err != nil && fault.ClassOf(err) != fault.Permanent {
+					cancel(err) // what cannot be written now is said, and waits
+				}
+				return queue.Commit{Done: done}, err
+			})
+	}()
+	look := time.NewTicker(outboxLook)
+	defer look.Stop()
+	for ctx.Err() == nil {
+		s, err := q.Stats(ctx, queue.Ledger)
+		if err != nil {
+			cancel(err)
+		} else if s.Items == 0 {
+			cancel(errCaughtUp)
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+		}
+	}
+	if err := <-done; err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); !errors.Is(err, errCaughtUp) {
+		return err
+	}
+	return nil
+}
+
+// errCaughtUp ends a catchUp that is through.
+var errCaughtUp = errors.New("nothing waits in the ledger")
+
 // keepRecords follows the ledger. Records that cannot be written wait; they are
 // never given up for a database that is down.
 func (a *App) keepRecords(ctx context.Context) error {
-	recorder := records.NewRecorder(a.records)
+	recorder := records.NewRecorder(a.records, a.records)
 	return a.queue.Consume(ctx, queue.ConsumeOptions{
 		Box: queue.Ledger, Slots: 1, Batch: recordBatch, MaxAttempts: 1 << 30, Grace: a.cfg.Shutdown / 10,
 	}, func(ctx context.Context, d queue.Delivery) (queue.Commit, error) {

@@ -178,9 +178,13 @@ func (s *Skill) finish(t *skills.Turn, w skills.Writer, lines []session.Line, a 
 		// A part of its own: inside the answer it could land in an open code fence.
 		parts = append(parts, core.Text{Text: note})
 	}
-	t.Session.Append(session.Turn{
+	turn := session.Turn{
 		ID: t.ID, At: t.Now, Said: lines, Answer: a.text, Tokens: cost(lines...) + messageTokens + core.EstimateTokens(a.text),
-	})
+	}
+	if t.Envelope.In.Place == core.Private {
+		turn.Via = t.Envelope.In.Account
+	}
+	t.Session.Append(turn)
 	if err := t.Session.Trim(s.options.HistoryTokens); err != nil {
 		return unreadable(err)
 	}
@@ -191,7 +195,7 @@ func (s *Skill) finish(t *skills.Turn, w skills.Writer, lines []session.Line, a 
 // affinity is the same for all turns of one memory, and tells nothing about whose
 // it is.
 func affinity(t *skills.Turn) string {
-	key, err := json.Marshal(session.KeyOf(t.Envelope.In, t.Person))
+	key, err := json.Marshal(t.Key)
 	if err != nil {
 		panic("chat: a session key is plain strings: " + err.Error())
 	}

@@ -122,7 +122,7 @@ func TestAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []session.Turn{{ID: turn.ID, At: turn.Now, Said: []session.Line{{Text: "hi"}}, Answer: "Hello **you**", Tokens: 4 + 1 + 4 + 4}}
+	want := []session.Turn{{ID: turn.ID, At: turn.Now, Said: []session.Line{{Text: "hi"}}, Answer: "Hello **you**", Tokens: 4 + 1 + 4 + 4, Via: "account"}}
 	if diff := cmp.Diff(want, history); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}

@@ -1,7 +1,9 @@
 package chat
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/models"
@@ -32,7 +34,7 @@ func (s *Skill) prompt(t *skills.Turn, lines []session.Line, sees bool) ([]model
 		}
 		from--
 	}
-	messages := s.system(t, sees)
+	messages := s.system(t, sees, continuity(t, history))
 	for _, turn := range history[from:] {
 		for _, said := range turn.Said {
 			messages = appendUser(messages, said)
@@ -47,9 +49,41 @@ func (s *Skill) prompt(t *skills.Turn, lines []session.Line, sees bool) ([]model
 	return messages, nil
 }
 
+// away is how long a person was silent when it is worth saying that they go on
+// through another account.
+const away = 30 * time.Minute
+
+// continuity tells from where and when the talk goes on; empty for the usual case
+// that it goes on where it was. It is said in private only, where one memory may be
+// met through several accounts.
+func continuity(t *skills.Turn, history []session.Turn) string {
+	if t.Envelope.In.Place != core.Private || len(history) == 0 {
+		return ""
+	}
+	last := history[len(history)-1]
+	silent := t.Now.Sub(last.At)
+	if last.Via == "" || last.Via == t.Envelope.In.Account || silent <= away {
+		return ""
+	}
+	return fmt.Sprintf(aboutContinuing, last.Via, ago(silent), t.Envelope.In.Account)
+}
+
+// ago writes a time that is longer than away, in words for a model.
+func ago(d time.Duration) string {
+	switch {
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours ago", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+	}
+}
+
 // system gives the message that comes first. It changes only when the operator or
-// a pinned fact does, so that workers can keep the prompt's head cached.
-func (s *Skill) system(t *skills.Turn, sees bool) []models.Message {
+// a pinned fact does, or the person goes on elsewhere, so that workers can keep the
+// prompt's head cached.
+func (s *Skill) system(t *skills.Turn, sees bool, goingOn string) []models.Message {
 	var paragraphs []string
 	if s.options.Prompt != "" {
 		paragraphs = append(paragraphs, s.options.Prompt)
@@ -64,6 +98,9 @@ func (s *Skill) system(t *skills.Turn, sees bool) []models.Message {
 	}
 	if pinned := t.Session.Pinned(); len(pinned) > 0 {
 		paragraphs = append(paragraphs, aboutPinned+"\n- "+strings.Join(pinned, "\n- "))
+	}
+	if goingOn != "" {
+		paragraphs = append(paragraphs, goingOn)
 	}
 	return []models.Message{{Role: models.System, Text: strings.Join(paragraphs, "\n\n")}}
 }

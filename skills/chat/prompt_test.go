@@ -3,6 +3,7 @@ package chat_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,6 +47,39 @@ func TestPromptInPrivate(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
+// Who comes back through another account after a while is met with where the talk
+// goes on from; nobody else is, and a group never.
+func TestWhereTheTalkGoesOn(t *testing.T) {
+	talk := func(via core.Account, before time.Duration) *session.Session {
+		return skilltest.NewSession(session.Turn{ID: "a", At: skilltest.Now.Add(-before), Said: []session.Line{{Text: "one"}}, Answer: "1", Via: via})
+	}
+	for name, c := range map[string]struct {
+		session *session.Session
+		place   core.Place
+		want    string
+	}{
+		"soon":              {talk("home", 30*time.Minute), core.Private, ""},
+		"minutes":           {talk("home", 31*time.Minute), core.Private, "31 minutes ago"},
+		"hours":             {talk("home", 5*time.Hour), core.Private, "5 hours ago"},
+		"days":              {talk("home", 73*time.Hour), core.Private, "3 days ago"},
+		"the same account":  {talk("account", 5*time.Hour), core.Private, ""},
+		"nobody knows":      {talk("", 5*time.Hour), core.Private, ""},
+		"in a group":        {talk("home", 5*time.Hour), core.Group, ""},
+		"nothing was said":  {skilltest.NewSession(), core.Private, ""},
+		"a name with quote": {talk("ho\"me", 5*time.Hour), core.Private, `"ho\"me", the last of it 5 hours ago; now they write through "account".`},
+	} {
+		got := asked(t, chat.Options{}, skilltest.TurnOptions{Text: "two", Session: c.session, Place: c.place})[0].Text
+		if has := strings.Contains(got, "another app"); has != (c.want != "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q in it", name, got, c.want)
+		}
+	}
+	s := talk("home", 5*time.Hour)
+	asked(t, chat.Options{}, skilltest.TurnOptions{Text: "two", Session: s})
+	if got := asked(t, chat.Options{}, skilltest.TurnOptions{Text: "three", Session: s})[0].Text; strings.Contains(got, "another app") {
+		t.Errorf("it is said twice: %q", got)
 	}
 }
 

@@ -11,6 +11,7 @@ const (
 	aboutPictures    = "What people send besides text is described in square brackets. Photos of the last message are shown to you; earlier ones, and everything else, you cannot see or hear."
 	aboutGroups      = "Several people speak in this conversation; each message begins with its speaker's name, and its further lines are indented. Do not begin your answers with a name."
 	aboutPinned      = "Keep in mind:"
+	aboutContinuing  = "The person goes on in another app: what was said so far was said through %q, the last of it %s; now they write through %q."
 )
 
 // What people are told.

@@ -73,7 +73,7 @@ func NewTurn(o TurnOptions) *skills.Turn {
 		o.Args = e.Text()
 	}
 	return &skills.Turn{
-		ID: e.ID, Envelope: e, Args: o.Args, Person: from.Person(), Role: o.Role, Session: o.Session, Model: o.Model,
+		ID: e.ID, Envelope: e, Args: o.Args, Person: from.Person(), Key: session.Policy{}.KeyOf(e.In, from, from.Person()), Role: o.Role, Session: o.Session, Model: o.Model,
 		Rule: "rule", Now: o.Now, Attempt: o.Attempt, Log: *o.Log, Files: o.Files,
 	}
 }

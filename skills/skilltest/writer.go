@@ -17,9 +17,18 @@ type RecordingWriter struct {
 	mu      sync.Mutex
 	drafts  [][]core.Part
 	replies [][]core.Part
-	drafted bool
-	closed  bool
-	late    int
+	// elsewhere are the replies to other conversations.
+	elsewhere []Elsewhere
+	drafted   bool
+	closed    bool
+	late      int
+}
+
+// Elsewhere is a reply to another conversation than the turn's.
+type Elsewhere struct {
+	To     core.Conversation
+	Person core.PersonID
+	Parts  []core.Part
 }
 
 var _ skills.Writer = (*RecordingWriter)(nil)
@@ -51,6 +60,21 @@ func (w *RecordingWriter) Reply(parts ...core.Part) {
 	w.call()
 	w.replies = append(w.replies, slices.Clone(parts))
 	w.drafted = false
+}
+
+// ReplyIn remembers a reply to another conversation.
+func (w *RecordingWriter) ReplyIn(to core.Conversation, person core.PersonID, parts ...core.Part) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.call()
+	w.elsewhere = append(w.elsewhere, Elsewhere{To: to, Person: person, Parts: slices.Clone(parts)})
+}
+
+// Elsewhere gives the replies to other conversations in their order.
+func (w *RecordingWriter) Elsewhere() []Elsewhere {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.elsewhere)
 }
 
 func (w *RecordingWriter) call() {

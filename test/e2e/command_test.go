@@ -12,9 +12,12 @@ func TestCommands(t *testing.T) {
 	w.told(w.ask(ann, "/start", 1), "Hello! I am a bot.\n"+
 		"Write to me as you would to a person; I answer with the help of a language model and can be wrong.\n\n"+
 		"A few commands:\n/help – Show what you can do here\n/new – Forget this conversation and begin anew\n"+
-		"/whoami – Show who you are to this bot\n/status – Show whether the bot and its models are well")
+		"/recap – Say what our conversation is about\n/link – Link your accounts: one conversation on every platform")
 	const help = "You can use:\n/start – Say hello and see what this bot is\n/help – Show what you can do here\n" +
-		"/new – Forget this conversation and begin anew\n/whoami – Show who you are to this bot\n" +
+		"/new – Forget this conversation and begin anew\n/recap – Say what our conversation is about\n" +
+		"/link [code] – Link your accounts: one conversation on every platform\n/unlink [number] – Take one of your linked accounts away\n" +
+		"/accounts – Show which of your accounts are linked\n/reach_me_on [number|last|all] – Say on which account I reach you when you did not ask\n" +
+		"/forget – Erase all that is kept of you here\n/whoami – Show who you are to this bot\n" +
 		"/status – Show whether the bot and its models are well\n\nAnything else you write is answered too."
 	w.told(w.ask(ann, "/help", 2), help)
 	w.told(w.ask(ann, "/nosuchcommand", 3), help)
@@ -40,6 +43,12 @@ func TestCommandMenu(t *testing.T) {
 		{Command: "start", Description: "Say hello and see what this bot is"},
 		{Command: "help", Description: "Show what you can do here"},
 		{Command: "new", Description: "Forget this conversation and begin anew"},
+		{Command: "recap", Description: "Say what our conversation is about"},
+		{Command: "link", Description: "Link your accounts: one conversation on every platform"},
+		{Command: "unlink", Description: "Take one of your linked accounts away"},
+		{Command: "accounts", Description: "Show which of your accounts are linked"},
+		{Command: "reach_me_on", Description: "Say on which account I reach you when you did not ask"},
+		{Command: "forget", Description: "Erase all that is kept of you here"},
 		{Command: "whoami", Description: "Show who you are to this bot"},
 		{Command: "status", Description: "Show whether the bot and its models are well"},
 	}
