@@ -12,6 +12,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/recent"
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -64,12 +65,12 @@ type Adapter struct {
 	now        func() time.Time
 	blobs      blobs.Opener
 	threads    threads
-	uploads    recent[pieceKey, uploaded]
-	askers     recent[address, asker]
+	uploads    recent.Map[pieceKey, uploaded]
+	askers     recent.Map[address, asker]
 	people     directory
-	responders recent[core.EnvelopeID, responder]
+	responders recent.Map[core.EnvelopeID, responder]
 	// streams has the words of drafts that are streams, by their messages.
-	streams recent[address, string]
+	streams recent.Map[address, string]
 	paces   *paces
 	// noStatus is set when the app may not show that it is typing.
 	noStatus atomic.Bool
@@ -151,7 +152,7 @@ func (a *Adapter) identify(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.people.set(who.UserID, person{name: who.User, handle: who.User})
+	a.people.Set(who.UserID, person{name: who.User, handle: who.User})
 	a.me = reader{team: who.TeamID, self: who.UserID, bot: who.BotID}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-hub/parley/adapters/recent"
 	"github.com/parley-hub/parley/core/fault"
 )
 
@@ -39,7 +40,7 @@ type person struct {
 
 // directory remembers persons by their ids.
 type directory struct {
-	recent[string, person]
+	recent.Map[string, person]
 
 	pausing sync.Mutex
 	until   time.Time
@@ -96,12 +97,12 @@ func (a *Adapter) named(ctx context.Context, in incoming) map[string]person {
 	self := a.whoami().self
 	out := map[string]person{}
 	for _, id := range in.people() {
-		p, known := a.people.get(id)
+		p, known := a.people.Get(id)
 		now := a.now()
 		if id != self && (!known || now.Sub(p.at) > namesKept) && !a.people.paused(now) {
 			if newer, err := a.lookUp(ctx, id); err == nil {
 				p, known = newer, true
-				a.people.set(id, p)
+				a.people.Set(id, p)
 			} else {
 				a.pauseNames(ctx, err)
 			}

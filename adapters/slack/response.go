@@ -57,7 +57,7 @@ func (a *Adapter) mayRespond(e core.Envelope, address string) {
 	if address == "" {
 		return
 	}
-	a.responders.change(e.ID, func(was responder) responder {
+	a.responders.Change(e.ID, func(was responder) responder {
 		if was.url == address { // it comes again
 			return was
 		}
@@ -68,11 +68,11 @@ func (a *Adapter) mayRespond(e core.Envelope, address string) {
 // fromOutside answers an interaction where the bot may not post; refusal is the error when
 // there is no way. Such a message cannot be looked for: whose outcome is unknown stays so.
 func (a *Adapter) fromOutside(ctx context.Context, r core.Reply, m outgoing, more bool, refusal error) (core.Receipt, error) {
-	to, known := a.responders.get(r.ID.Envelope())
+	to, known := a.responders.Get(r.ID.Envelope())
 	if !known || !r.Final || m.file != nil || to.uses == 0 || a.now().After(to.until) {
 		return core.Receipt{}, refusal
 	}
-	a.responders.change(r.ID.Envelope(), func(was responder) responder { was.uses--; return was })
+	a.responders.Change(r.ID.Envelope(), func(was responder) responder { was.uses--; return was })
 	payload := map[string]any{"response_type": slackgo.ResponseTypeInChannel, "replace_original": false, "text": m.text}
 	if len(m.blocks) > 0 {
 		payload["blocks"] = m.blocks

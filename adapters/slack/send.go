@@ -98,7 +98,7 @@ func (a *Adapter) post(ctx context.Context, r core.Reply, m outgoing, to address
 	if _, err := parseTS(ts); err != nil {
 		return "", fault.New(fault.Retryable, "chat.postMessage", errNoMessage, fault.Unsure())
 	}
-	a.uploads.take(pieceKey{r.ID, len(r.Sent)})
+	a.uploads.Take(pieceKey{r.ID, len(r.Sent)})
 	return ts, nil
 }
 
@@ -155,7 +155,7 @@ func (a *Adapter) Edit(ctx context.Context, id core.MessageID, r core.Reply) (co
 	if err != nil {
 		return core.Receipt{}, err
 	}
-	a.uploads.take(pieceKey{r.ID, len(r.Sent)})
+	a.uploads.Take(pieceKey{r.ID, len(r.Sent)})
 	return core.Receipt{Message: id, At: a.now().UTC(), More: more}, nil
 }
 

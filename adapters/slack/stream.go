@@ -39,7 +39,7 @@ func (a *Adapter) heardFrom(e core.Envelope) {
 		at.thread = string(e.Native)
 	}
 	if at.thread != "" {
-		a.askers.set(at, asker{user: string(e.From.ID), team: teamOf(e.From.Realm)})
+		a.askers.Set(at, asker{user: string(e.From.ID), team: teamOf(e.From.Realm)})
 	}
 }
 
@@ -50,7 +50,7 @@ func (a *Adapter) begin(ctx context.Context, r core.Reply, to address) (ts strin
 		return "", false, nil
 	}
 	options := []slackgo.MsgOption{slackgo.MsgOptionTS(to.thread), slackgo.MsgOptionMarkdownText(text)}
-	who, known := a.askers.get(to)
+	who, known := a.askers.Get(to)
 	switch {
 	case known:
 		options = append(options, slackgo.MsgOptionRecipientUserID(who.user), slackgo.MsgOptionRecipientTeamID(who.team))
@@ -82,7 +82,7 @@ func (a *Adapter) begin(ctx context.Context, r core.Reply, to address) (ts strin
 	if _, err := parseTS(ts); err != nil {
 		return "", false, fault.New(fault.Retryable, "chat.startStream", errNoMessage, fault.Unsure())
 	}
-	a.streams.set(address{to.channel, ts}, text)
+	a.streams.Set(address{to.channel, ts}, text)
 	return ts, true, nil
 }
 
@@ -95,7 +95,7 @@ var forGood = map[string]bool{
 // any more and the message may be replaced. Who grows a stream has taken it: after a call
 // of unknown outcome nobody knows its words, and nobody takes it again.
 func (a *Adapter) grow(ctx context.Context, at address, r core.Reply, m outgoing, more bool) (done bool, err error) {
-	sent, ok := a.streams.take(at)
+	sent, ok := a.streams.Take(at)
 	if !ok {
 		return false, nil
 	}
@@ -116,14 +116,14 @@ func (a *Adapter) grow(ctx context.Context, at address, r core.Reply, m outgoing
 	}
 	switch {
 	case err == nil && !r.Final:
-		a.streams.set(at, text)
+		a.streams.Set(at, text)
 		return true, nil
 	case err == nil:
 		return true, nil
 	case fault.ClassOf(err) == fault.Permanent:
 		return false, nil // it is over, or will not take this: replacing tells
 	case !fault.IsUnsure(err):
-		a.streams.set(at, sent)
+		a.streams.Set(at, sent)
 	}
 	return false, err
 }

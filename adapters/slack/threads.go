@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/parley-hub/parley/adapters/recent"
 	"github.com/parley-hub/parley/core"
 )
 
@@ -12,11 +13,11 @@ import (
 const lookTimeout = time.Second
 
 // threads remembers in which threads the bot has its say: who writes there talks to it.
-type threads struct{ recent[address, bool] }
+type threads struct{ recent.Map[address, bool] }
 
 // note remembers a thread. One that the bot once spoke in stays so.
 func (t *threads) note(at address, ours bool) {
-	t.change(at, func(was bool) bool { return was || ours })
+	t.Change(at, func(was bool) bool { return was || ours })
 }
 
 // joined completes an envelope: in a thread that the bot takes part in, its people
@@ -37,7 +38,7 @@ func (a *Adapter) joined(ctx context.Context, e core.Envelope) core.Envelope {
 		a.threads.note(at, true) // it is asked, so it takes part before it answers
 		return e
 	}
-	ours, known := a.threads.get(at)
+	ours, known := a.threads.Get(at)
 	if !known {
 		var err error
 		if ours, err = a.look(ctx, at); err != nil {

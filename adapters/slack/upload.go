@@ -48,13 +48,13 @@ func (a *Adapter) withFile(ctx context.Context, r core.Reply, m outgoing) (outgo
 		return m, nil
 	}
 	key := pieceKey{r.ID, len(r.Sent)}
-	file, known := a.uploads.get(key)
+	file, known := a.uploads.Get(key)
 	if !known {
 		var err error
 		if file, err = a.upload(ctx, *m.file); err != nil {
 			return outgoing{}, err
 		}
-		a.uploads.set(key, file)
+		a.uploads.Set(key, file)
 	}
 	return m.showing(file), nil
 }

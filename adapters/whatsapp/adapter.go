@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/recent"
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -75,11 +76,11 @@ type Cloud struct {
 
 	mu sync.Mutex
 	// last is the newest message of each chat: what can be marked as read.
-	last *recent[core.ChatID, core.MessageID]
+	last *recent.Map[core.ChatID, core.MessageID]
 	// templates tells when a chat was sent the template it has not answered yet.
-	templates *recent[core.ChatID, time.Time]
+	templates *recent.Map[core.ChatID, time.Time]
 	// uploads are the ids of files that were uploaded lately.
-	uploads *recent[uploaded, upload]
+	uploads *recent.Map[uploaded, upload]
 }
 
 func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
@@ -96,9 +97,9 @@ func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
 		now:       time.Now,
 		outcomes:  newOutcomes(c.StatusGrace, time.Now),
 		lookup:    resolve,
-		last:      newRecent[core.ChatID, core.MessageID](keptPeople),
-		templates: newRecent[core.ChatID, time.Time](keptPeople),
-		uploads:   newRecent[uploaded, upload](keptUploads),
+		last:      recent.Of[core.ChatID, core.MessageID](keptPeople),
+		templates: recent.Of[core.ChatID, time.Time](keptPeople),
+		uploads:   recent.Of[uploaded, upload](keptUploads),
 		blobs:     s.Blobs,
 	}, nil
 }
@@ -181,9 +182,9 @@ func (a *Cloud) seen(e arrival) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.templates.drop(e.In.Chat)
+	a.templates.Take(e.In.Chat)
 	if e.readable != "" {
-		a.last.set(e.In.Chat, e.readable)
+		a.last.Set(e.In.Chat, e.readable)
 	}
 }
 

@@ -83,10 +83,10 @@ func (a *Cloud) outside(ctx context.Context, to core.Conversation) error {
 		return fault.New(fault.Permanent, "send", errClosed)
 	}
 	a.mu.Lock()
-	at, asked := a.templates.get(to.Chat)
+	at, asked := a.templates.Get(to.Chat)
 	if !asked {
 		at = a.now()
-		a.templates.set(to.Chat, at)
+		a.templates.Set(to.Chat, at)
 	}
 	a.mu.Unlock()
 	if !asked {
@@ -113,7 +113,7 @@ func (a *Cloud) template(ctx context.Context, to core.Conversation) error {
 		return nil
 	}
 	a.mu.Lock()
-	a.templates.drop(to.Chat)
+	a.templates.Take(to.Chat)
 	a.mu.Unlock()
 	if fault.ClassOf(err) == fault.Permanent {
 		return permanent("send template", "needs template: the configured one was refused: %w", err)
@@ -144,7 +144,7 @@ func (a *Cloud) Reconcile(_ context.Context, r core.Reply) (core.Receipt, bool, 
 // person sees that something is being written. Without a message there is nothing to show.
 func (a *Cloud) Typing(ctx context.Context, to core.Conversation) error {
 	a.mu.Lock()
-	wamid, ok := a.last.get(to.Chat)
+	wamid, ok := a.last.Get(to.Chat)
 	a.mu.Unlock()
 	if !ok {
 		return nil

@@ -115,7 +115,7 @@ var errNoUpload = errors.New("the answer names no file")
 func (a *Cloud) upload(ctx context.Context, blob core.BlobRef, f *transport.OutFile) (string, error) {
 	key := uploaded{blob, f.Size, f.At}
 	a.mu.Lock()
-	known, ok := a.uploads.get(key)
+	known, ok := a.uploads.Get(key)
 	a.mu.Unlock()
 	if ok && a.now().Sub(known.at) < uploadLife {
 		return known.id, f.Close()
@@ -135,7 +135,7 @@ func (a *Cloud) upload(ctx context.Context, blob core.BlobRef, f *transport.OutF
 		return "", fault.New(fault.Retryable, "upload", errNoUpload)
 	}
 	a.mu.Lock()
-	a.uploads.set(key, upload{made.ID, a.now()})
+	a.uploads.Set(key, upload{made.ID, a.now()})
 	a.mu.Unlock()
 	return made.ID, nil
 }

@@ -155,16 +155,3 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
-
-func TestRecentForgetsTheOldest(t *testing.T) {
-	t.Parallel()
-	r := newRecent[int, string](2)
-	r.set(1, "a")
-	r.set(2, "b")
-	r.set(1, "c")
-	r.set(3, "d")
-	_, two := r.get(2)
-	if one, ok := r.get(1); two || !ok || one != "c" || len(r.items) != 2 || r.order.Len() != 2 {
-		t.Errorf("2 is there: %v; 1 is %q", two, one)
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-hub/parley/adapters/recent"
 	"github.com/parley-hub/parley/core"
 )
 
@@ -73,14 +74,14 @@ type outcomes struct {
 	started time.Time
 
 	mu       sync.Mutex
-	attempts *recent[string, *attempt]
-	messages *recent[string, delivery]
+	attempts *recent.Map[string, *attempt]
+	messages *recent.Map[string, delivery]
 }
 
 func newOutcomes(grace time.Duration, now func() time.Time) *outcomes {
 	return &outcomes{
 		now: now, grace: grace, started: now(),
-		attempts: newRecent[string, *attempt](keptOutcomes), messages: newRecent[string, delivery](keptOutcomes),
+		attempts: recent.Of[string, *attempt](keptOutcomes), messages: recent.Of[string, delivery](keptOutcomes),
 	}
 }
 
@@ -90,7 +91,7 @@ func (o *outcomes) begin(key string, trace core.TraceID) (end func(result outcom
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := &attempt{trace: trace, asked: true, ours: true, done: make(chan struct{})}
-	o.attempts.set(key, a)
+	o.attempts.Set(key, a)
 	return func(result outcome) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -100,7 +101,7 @@ func (o *outcomes) begin(key string, trace core.TraceID) (end func(result outcom
 		case settled:
 			a.settledAt = o.now()
 		case notSent:
-			o.attempts.drop(key)
+			o.attempts.Take(key)
 		}
 		close(a.done)
 	}
@@ -119,16 +120,16 @@ const (
 func (o *outcomes) take(s status, at time.Time) (trace core.TraceID, moved bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	was, _ := o.messages.get(s.ID)
+	was, _ := o.messages.Get(s.ID)
 	is, moved := was.advance(deliveries[s.Status])
-	o.messages.set(s.ID, is)
+	o.messages.Set(s.ID, is)
 	if s.Opaque == "" {
 		return "", moved
 	}
-	a, known := o.attempts.get(s.Opaque)
+	a, known := o.attempts.Get(s.Opaque)
 	if !known {
 		a = &attempt{doubtAt: o.now(), done: closed()}
-		o.attempts.set(s.Opaque, a)
+		o.attempts.Set(s.Opaque, a)
 	}
 	switch {
 	case is == deliveryFailed && a.proof == s.ID:
@@ -151,10 +152,10 @@ func (o *outcomes) look(key string) (message string, at time.Time, wait time.Dur
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
-	a, known := o.attempts.get(key)
+	a, known := o.attempts.Get(key)
 	if !known {
 		a = &attempt{doubtAt: now, done: closed()}
-		o.attempts.set(key, a)
+		o.attempts.Set(key, a)
 	}
 	a.asked = true
 	switch {
@@ -202,7 +203,7 @@ func (o *outcomes) state(key string) (wait time.Duration, done <-chan struct{}, 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
-	a, known := o.attempts.get(key)
+	a, known := o.attempts.Get(key)
 	switch {
 	case !known:
 		return 0, nil, true

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/recent"
 	"github.com/parley-hub/parley/adapters/whatsapp/web"
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
@@ -55,16 +56,16 @@ type Web struct {
 	mu sync.Mutex
 	// own are messages that went out; gone those that were taken back from another of
 	// the account's devices.
-	own  *recent[string, web.Outgoing]
-	gone *recent[string, struct{}]
+	own  *recent.Map[string, web.Outgoing]
+	gone *recent.Map[string, struct{}]
 	// drafts are messages that show a growing answer.
-	drafts *recent[core.MessageID, progress]
+	drafts *recent.Map[core.MessageID, progress]
 	// said are people's words, which answers quote.
-	said *recent[spoken, string]
+	said *recent.Map[spoken, string]
 	// offers are the choices that the last message of a chat offers.
-	offers *recent[core.ChatID, []core.Button]
+	offers *recent.Map[core.ChatID, []core.Button]
 	// files are those that were uploaded for a message that may have to be repeated.
-	files *recent[core.BlobRef, web.File]
+	files *recent.Map[core.BlobRef, web.File]
 }
 
 // spoken names a message in its chat.
@@ -85,12 +86,12 @@ func newWeb(s adapters.Settings, c *Config) (*Web, error) {
 	a := &Web{
 		account: s.Account, config: *c, sent: s.Sent, blobs: s.Blobs, observer: s.Observer, log: s.Log, now: time.Now,
 		reads:  make(chan web.Message, keptReads),
-		own:    newRecent[string, web.Outgoing](keptMessages),
-		gone:   newRecent[string, struct{}](keptMessages),
-		drafts: newRecent[core.MessageID, progress](keptMessages),
-		said:   newRecent[spoken, string](keptMessages),
-		offers: newRecent[core.ChatID, []core.Button](keptPeople),
-		files:  newRecent[core.BlobRef, web.File](keptUploads),
+		own:    recent.Of[string, web.Outgoing](keptMessages),
+		gone:   recent.Of[string, struct{}](keptMessages),
+		drafts: recent.Of[core.MessageID, progress](keptMessages),
+		said:   recent.Of[spoken, string](keptMessages),
+		offers: recent.Of[core.ChatID, []core.Button](keptPeople),
+		files:  recent.Of[core.BlobRef, web.File](keptUploads),
 	}
 	a.device = newDevice(web.Options{
 		Account: string(s.Account), Dir: s.StateDir, Endpoint: endpoint, RootKey: root,
@@ -176,12 +177,12 @@ func (a *Web) markAll(ctx context.Context) {
 func (a *Web) revoked(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.gone.set(id, struct{}{})
+	a.gone.Set(id, struct{}{})
 }
 
 func (a *Web) isGone(id string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, gone := a.gone.get(id)
+	_, gone := a.gone.Get(id)
 	return gone
 }

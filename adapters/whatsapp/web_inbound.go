@@ -63,7 +63,7 @@ func (a *Web) took(e core.Envelope, m web.Message) {
 		return
 	}
 	a.mu.Lock()
-	a.said.set(spoken{e.In.Chat, webMessage(m.Key, e.In.Place)}, clip(core.JoinText(m.Parts)))
+	a.said.Set(spoken{e.In.Chat, webMessage(m.Key, e.In.Place)}, clip(core.JoinText(m.Parts)))
 	a.mu.Unlock()
 	select {
 	case a.reads <- m:
@@ -177,7 +177,7 @@ func (a *Web) press(ctx context.Context, e *core.Envelope, m web.Message) {
 		native, choices = core.MessageID(m.Quote.ID), a.offered(ctx, e.In, m.Quote.ID)
 	case m.Quote == nil && e.In.Place == core.Private:
 		a.mu.Lock()
-		choices, _ = a.offers.get(e.In.Chat)
+		choices, _ = a.offers.Get(e.In.Chat)
 		a.mu.Unlock()
 	}
 	if c, ok := chosenOf(choices, said.Text); ok {

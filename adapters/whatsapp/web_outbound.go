@@ -98,7 +98,7 @@ func (a *Web) outgoing(ctx context.Context, m outgoing, r core.Reply) (web.Outgo
 		return o, permanent("send", "the message answered is %w", err)
 	}
 	a.mu.Lock()
-	text, _ := a.said.get(spoken{r.To.Chat, r.InReplyTo})
+	text, _ := a.said.Get(spoken{r.To.Chat, r.InReplyTo})
 	a.mu.Unlock()
 	o.Quote = &web.Quote{Key: k, Text: text}
 	return o, nil
@@ -126,16 +126,16 @@ func (a *Web) Send(ctx context.Context, r core.Reply) (core.Receipt, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !r.Final {
-		a.drafts.set(core.MessageID(id), progress{at: a.now(), text: o.Text})
+		a.drafts.Set(core.MessageID(id), progress{at: a.now(), text: o.Text})
 	}
-	a.offers.set(r.To.Chat, m.choices)
+	a.offers.Set(r.To.Chat, m.choices)
 	return core.Receipt{Message: core.MessageID(id), At: a.when(at), More: more}, nil
 }
 
 // leave sends a message and remembers it: a phone that cannot read it asks for it again.
 func (a *Web) leave(ctx context.Context, to web.Address, id string, o web.Outgoing) (time.Time, error) {
 	a.mu.Lock()
-	a.own.set(id, o)
+	a.own.Set(id, o)
 	a.mu.Unlock()
 	return a.device.Send(ctx, to, id, o)
 }
@@ -172,7 +172,7 @@ func (a *Web) Edit(ctx context.Context, id core.MessageID, r core.Reply) (core.R
 		return core.Receipt{}, permanent("edit", "a text cannot be made into something else")
 	}
 	a.mu.Lock()
-	p, known := a.drafts.get(id)
+	p, known := a.drafts.Get(id)
 	a.mu.Unlock()
 	receipt := core.Receipt{Message: id, At: a.now().UTC(), More: more}
 	switch {
@@ -195,8 +195,8 @@ func (a *Web) Edit(ctx context.Context, id core.MessageID, r core.Reply) (core.R
 	p.text = o.Text
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.drafts.set(id, p)
-	a.offers.set(r.To.Chat, m.choices)
+	a.drafts.Set(id, p)
+	a.offers.Set(r.To.Chat, m.choices)
 	return receipt, nil
 }
 
@@ -219,7 +219,7 @@ func (a *Web) Reconcile(_ context.Context, r core.Reply) (core.Receipt, bool, er
 // what the hub keeps. A reply that is not recorded yet is still in the outbox.
 func (a *Web) again(ctx context.Context, chat web.Address, id string) (web.Outgoing, bool) {
 	a.mu.Lock()
-	o, ok := a.own.get(id)
+	o, ok := a.own.Get(id)
 	a.mu.Unlock()
 	if ok || a.sent == nil {
 		return o, ok

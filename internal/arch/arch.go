@@ -37,10 +37,11 @@ func House() []Room {
 		{"adapters", on("queue", "blobs"), "adapters and router meet in two mailboxes and nowhere else"},
 		{"adapters/document", on(), "text is text, whatever platform shows it"},
 		{"adapters/transport", on("blobs"), "HTTP is HTTP, whoever is called"},
+		{"adapters/recent", nil, "a map is a map"},
 		{"adapters/adaptertest", on("adapters", "queue", "blobs"), "the suite knows the contract"},
-		{"adapters/whatsapp", on("adapters", "adapters/document", "adapters/transport", "blobs", "adapters/whatsapp/web"), "the adapter of both modes, and the linked device under it"},
+		{"adapters/whatsapp", on("adapters", "adapters/document", "adapters/recent", "adapters/transport", "blobs", "adapters/whatsapp/web"), "the adapter of both modes, and the linked device under it"},
 		{"adapters/whatsapp/web", on("adapters/transport"), "a linked device in plain terms knows no contract"},
-		{"adapters/*", on("adapters", "adapters/document", "adapters/transport", "blobs"), "a platform knows the contract, never another platform"},
+		{"adapters/*", on("adapters", "adapters/document", "adapters/recent", "adapters/transport", "blobs"), "a platform knows the contract, never another platform"},
 
 		{"skills", on("session"), "skills see sessions, not how they are stored"},
 		{"skills/skilltest", on("skills", "session", "models"), "the suite knows the contract"},
