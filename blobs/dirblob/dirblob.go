@@ -139,7 +139,7 @@ type file struct {
 
 func (f *file) Read(p []byte) (int, error) {
 	n, err := f.cancelled.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = failed("read file", err)
 	}
 	return n, err

@@ -92,7 +92,7 @@ func (s *Store) Put(ctx context.Context, ref core.BlobRef, r io.Reader, limit in
 	var body io.Reader = &head
 	if err == nil {
 		size, body = -1, io.MultiReader(&head, source)
-	} else if err != io.EOF {
+	} else if !errors.Is(err, io.EOF) {
 		return blobs.Info{}, failed("store file", err)
 	}
 	up, err := s.client.PutObject(ctx, s.bucket, s.key(ref), body, size, minio.PutObjectOptions{
@@ -122,7 +122,7 @@ type source struct {
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.read += int64(n)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
 	return n, err
@@ -146,7 +146,7 @@ type file struct{ *minio.Object }
 
 func (f *file) Read(p []byte) (int, error) {
 	n, err := f.Object.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = failed("read file", err)
 	}
 	return n, err
