@@ -1,0 +1,73 @@
+package redisq_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/parley-hub/parley/core/secret"
+	"github.com/parley-hub/parley/queue"
+	"github.com/parley-hub/parley/queue/queuetest"
+	"github.com/parley-hub/parley/queue/redisq"
+)
+
+var prefixes atomic.Int64
+
+// freshPrefix is a store that nobody used.
+func freshPrefix() string { return fmt.Sprint("t", prefixes.Add(1)) }
+
+// open opens an engine that is closed with the test at the latest.
+func open(t testing.TB, o redisq.Options) *redisq.Engine {
+	t.Helper()
+	e, err := redisq.Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return e
+}
+
+// contract runs the suite against engines made from base.
+func contract(t *testing.T, f queuetest.Features, base redisq.Options) {
+	t.Helper()
+	var mu sync.Mutex
+	opened := map[queue.Queue]redisq.Options{}
+	start := func(t *testing.T, o redisq.Options) queue.Queue {
+		t.Helper()
+		e := open(t, o)
+		mu.Lock()
+		defer mu.Unlock()
+		opened[e] = o
+		return e
+	}
+	queuetest.Run(t, queuetest.Harness{
+		Features: f,
+		Open: func(t *testing.T, b queuetest.Bounds) queue.Queue {
+			t.Helper()
+			o := base
+			o.Prefix, o.MaxItems, o.MaxPerKey = freshPrefix(), b.MaxItems, b.MaxPerKey
+			return start(t, o)
+		},
+		Reopen: func(t *testing.T, q queue.Queue) queue.Queue {
+			t.Helper()
+			if err := q.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+			mu.Lock()
+			o := opened[q]
+			delete(opened, q)
+			mu.Unlock()
+			return start(t, o)
+		},
+	})
+}
+
+func TestContract(t *testing.T) {
+	s := startServer(t)
+	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.url())})
+}

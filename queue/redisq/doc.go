@@ -1,0 +1,2 @@
+// Package redisq is the engine of package queue on Redis.
+package redisq
