@@ -25,6 +25,10 @@ type Features struct {
 	Durable bool
 	// ExactTotal: ErrBusy comes at exactly Bounds.MaxItems waiting items.
 	ExactTotal bool
+	// ManyLines: the mailboxes are spread over parts with a line of ready ones each,
+	// so that nobody knows which of two comes first. What needs one line is left out;
+	// such an engine must be proved a second time where it has one.
+	ManyLines bool
 }
 
 // Harness makes engines for the suite.

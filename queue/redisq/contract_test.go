@@ -71,3 +71,20 @@ func TestContract(t *testing.T) {
 	s := startServer(t)
 	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.url())})
 }
+
+// TestContractOnCluster runs the whole suite with every box in a shard, and on a
+// master, of its own: each commit goes across, and a box has one line. Then once more
+// as it is in life, where the lines are many.
+func TestContractOnCluster(t *testing.T) {
+	base := redisq.Options{URL: secret.New(clusterURL(startCluster(t)))}
+	t.Run("by box", func(t *testing.T) {
+		contract(t, queuetest.Features{Durable: true}, redisq.ByBox(base))
+	})
+	t.Run("spread", func(t *testing.T) {
+		contract(t, queuetest.Features{Durable: true, ManyLines: true}, base)
+	})
+}
+
+func TestContractOnSentinel(t *testing.T) {
+	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(startSentinels(t).url())})
+}
