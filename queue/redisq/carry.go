@@ -110,7 +110,7 @@ func (e *Engine) receive(ctx context.Context, from, to *shard, parcels []parcel)
 
 // carry looks for parcels that stayed behind.
 func (e *Engine) carry() {
-	ctx := context.Background()
+	ctx := e.life
 	for e.pause(ctx, carryEvery) {
 		for _, from := range e.shards {
 			if err := e.carryFrom(ctx, from); err != nil {

@@ -39,7 +39,10 @@ type Engine struct {
 	perShard int
 
 	closing chan struct{}
-	tasks   sync.WaitGroup
+	// life is the context of the engine's own goroutines; end ends it.
+	life  context.Context
+	end   context.CancelFunc
+	tasks sync.WaitGroup
 	once    sync.Once
 	failed  error // of Close
 
@@ -76,7 +79,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		leases:  map[*lease]struct{}{},
 		wakers:  map[string]*waker{},
 	}
+	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := e.prepare(ctx); err != nil {
+		e.end()
 		return nil, errors.Join(err, e.rdb.Close())
 	}
 	if len(e.shards) > 1 {
@@ -140,6 +145,7 @@ func (e *Engine) Close() error {
 		e.mu.Lock()
 		close(e.closing)
 		e.mu.Unlock()
+		e.end()
 		e.failed = e.rdb.Close()
 		e.tasks.Wait()
 	})

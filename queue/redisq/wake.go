@@ -84,7 +84,7 @@ func (w *waker) idle() bool {
 
 // run blocks on the wake list while somebody waits.
 func (w *waker) run() {
-	ctx := context.Background()
+	ctx := w.e.life
 	for {
 		if w.idle() {
 			select {

@@ -32,6 +32,13 @@ local function wake(b)
   if redis.call('LLEN', b.wake) < 64 then redis.call('RPUSH', b.wake, '1') end
 end
 
+-- delay lets a mailbox wait. Whoever waits for work looks again every second and
+-- sleeps exactly until the next wait is over; of a shorter one it must hear.
+local function delay(b, id, at, due)
+  redis.call('ZADD', b.wait, text(due), id)
+  if due - at < 1000000 then wake(b) end
+end
+
 -- count changes how many items the shard and the box hold.
 local function count(meta, name, by)
   redis.call('HINCRBY', meta, 'items', by)
@@ -72,7 +79,7 @@ local function admit(b, meta, name, id, m, items, key, at, payload, settle)
     redis.call('ZADD', b.age, text(at), id)
     if settle > 0 then
       redis.call('HSET', m, 'p', '1', 'q', text(at + settle))
-      redis.call('ZADD', b.wait, text(at + settle), id)
+      delay(b, id, at, at + settle)
     else
       redis.call('RPUSH', b.ready, id)
       wake(b)
@@ -111,7 +118,7 @@ local function arrange(b, id, m, items, at, retry, front)
   end
   due = math.max(due, retry)
   if due > at then
-    redis.call('ZADD', b.wait, text(due), id)
+    delay(b, id, at, due)
     return true
   end
   redis.call('ZREM', b.wait, id)

@@ -17,7 +17,7 @@ if m[2] ~= ARGV[2] then
   -- An item that came while the mailbox stood in line may have made it settle longer.
   if m[6] == '1' and tonumber(m[7]) > at then
     redis.call('HDEL', b.lease, id)
-    redis.call('ZADD', b.wait, m[7], id)
+    delay(b, id, at, tonumber(m[7]))
     return {}
   end
   tries = tries + 1
