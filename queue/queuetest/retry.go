@@ -116,7 +116,7 @@ func testPanic(t *testing.T, q queue.Queue) {
 func testDeathsCount(t *testing.T, h Harness) {
 	q := h.Open(t, Bounds{})
 	publish(t, q, key("ann"), item("1"), item("2"))
-	c := consume(t, q, queue.ConsumeOptions{Slots: 1, Lease: shortLease, Heartbeat: forever, MaxAttempts: 2})
+	c := consume(t, q, queue.ConsumeOptions{Slots: 1, Lease: h.lease(), Heartbeat: forever, MaxAttempts: 2})
 	for attempt := 1; attempt <= 2; attempt++ {
 		k := c.expect("1")
 		if k.d.Attempt != attempt {

@@ -7,7 +7,9 @@
 package queuetest
 
 import (
+	"cmp"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/queue"
 )
@@ -34,6 +36,9 @@ type Features struct {
 // Harness makes engines for the suite.
 type Harness struct {
 	Features Features
+	// Lease is how short a lease may be for its holder to keep it by heartbeats, past
+	// the stalls of a busy machine and of what the engine talks through; 0 means 100 ms.
+	Lease time.Duration
 	// Open gives an engine over a fresh store. It registers its own clean-up with
 	// t, which includes Close.
 	Open func(t *testing.T, b Bounds) queue.Queue
@@ -41,6 +46,9 @@ type Harness struct {
 	// would, and opens the same store again. Needed where Durable is promised.
 	Reopen func(t *testing.T, q queue.Queue) queue.Queue
 }
+
+// lease is for leases that must lapse.
+func (h Harness) lease() time.Duration { return cmp.Or(h.Lease, shortLease) }
 
 // Run proves an engine against the contract.
 func Run(t *testing.T, h Harness) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/queue"
@@ -32,14 +33,17 @@ func open(t testing.TB, o redisq.Options) *redisq.Engine {
 	return e
 }
 
-// contract runs the suite against engines made from base.
-func contract(t *testing.T, f queuetest.Features, base redisq.Options) {
+// contract runs the suite against engines made from base; each is handed to prepared.
+func contract(t *testing.T, f queuetest.Features, base redisq.Options, prepared ...func(*redisq.Engine)) {
 	t.Helper()
 	var mu sync.Mutex
 	opened := map[queue.Queue]redisq.Options{}
 	start := func(t *testing.T, o redisq.Options) queue.Queue {
 		t.Helper()
 		e := open(t, o)
+		for _, prepare := range prepared {
+			prepare(e)
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		opened[e] = o
@@ -47,6 +51,7 @@ func contract(t *testing.T, f queuetest.Features, base redisq.Options) {
 	}
 	queuetest.Run(t, queuetest.Harness{
 		Features: f,
+		Lease:    600 * time.Millisecond,
 		Open: func(t *testing.T, b queuetest.Bounds) queue.Queue {
 			t.Helper()
 			o := base
@@ -87,4 +92,16 @@ func TestContractOnCluster(t *testing.T) {
 
 func TestContractOnSentinel(t *testing.T) {
 	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(startSentinels(t).url())})
+}
+
+// TestContractWithLostAnswers runs nearly every script twice, as the client does
+// where an answer is lost, and once more with each commit going across shards.
+func TestContractWithLostAnswers(t *testing.T) {
+	base := redisq.Options{URL: secret.New(startServer(t).url())}
+	t.Run("one shard", func(t *testing.T) {
+		contract(t, queuetest.Features{Durable: true, ExactTotal: true}, base, (*redisq.Engine).RunTwice)
+	})
+	t.Run("by box", func(t *testing.T) {
+		contract(t, queuetest.Features{Durable: true}, redisq.ByBox(base), (*redisq.Engine).RunTwice)
+	})
 }

@@ -49,19 +49,17 @@ func classify(op string, err error) error {
 	return fault.New(fault.Retryable, op, fmt.Errorf("no answer from Redis: %w", err), fault.Unsure())
 }
 
-// classifyRefusal reads the first word of an error reply, which is its code.
+// classifyRefusal reads an error reply, whose first word is its code. What is not
+// known here is tried again: nothing accepted may be given up for it.
 func classifyRefusal(op string, err error, text string) error {
 	code, _, _ := strings.Cut(text, " ")
-	switch code {
-	case "OOM":
+	switch {
+	case code == "OOM":
 		return fault.New(fault.Retryable, op, fmt.Errorf("%w: %w", queue.ErrFull, err))
-	case "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY", "MISCONF", "MOVED", "ASK", "CROSSSLOT", "UNBLOCKED", "NOSCRIPT":
-		return fault.New(fault.Retryable, op, err)
-	case "NOAUTH", "WRONGPASS", "NOPERM":
+	// A connection without a password may not even send a long command.
+	case code == "NOAUTH", code == "WRONGPASS", code == "NOPERM", strings.Contains(text, "unauthenticated"):
 		return fault.New(fault.NeedsHuman, op, fmt.Errorf("Redis refuses this user or password: %w", err))
-	}
-	if strings.Contains(text, "max number of clients") {
+	default:
 		return fault.New(fault.Retryable, op, err)
 	}
-	return fault.New(fault.Bug, op, err)
 }

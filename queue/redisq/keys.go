@@ -71,7 +71,7 @@ func storeKey(prefix string) string { return prefix + ":store" }
 // items:BOX, away:BOX, and the ring's slot and when it turned.
 func (s *shard) meta() string { return s.at + "meta" }
 
-// seen are the ring's slots: hashes of digest -> '' for an id that was stored in
+// seen are the ring's slots: hashes of digest -> ” for an id that was stored in
 // this shard, or the key of the mailbox in another shard that the id belongs to.
 func (s *shard) seen() []string {
 	names := make([]string, ringSlots)
@@ -97,7 +97,7 @@ func (s *shard) letters() string         { return s.at + "letters" }
 
 // outs is the set of shards to which something is on its way; channel the list of
 // what is on its way to one.
-func (s *shard) outs() string               { return s.at + "outs" }
+func (s *shard) outs() string             { return s.at + "outs" }
 func (s *shard) channel(to *shard) string { return s.at + "out:" + strconv.Itoa(to.number) }
 
 // mailbox names the keys of one mailbox.

@@ -40,11 +40,11 @@ type Engine struct {
 
 	closing chan struct{}
 	// life is the context of the engine's own goroutines; end ends it.
-	life  context.Context
-	end   context.CancelFunc
-	tasks sync.WaitGroup
-	once    sync.Once
-	failed  error // of Close
+	life   context.Context
+	end    context.CancelFunc
+	tasks  sync.WaitGroup
+	once   sync.Once
+	failed error // of Close
 
 	mu     sync.Mutex
 	leases map[*lease]struct{}

@@ -96,11 +96,9 @@ redis.call('HDEL', b.lease, id)
 local head = redis.call('LINDEX', KEYS[2], 0)
 if not head then
   arrange(b, id, KEYS[1], KEYS[2], at, 0, false)
-  if redis.call('EXISTS', KEYS[3], KEYS[4]) == 0 then
-    redis.call('DEL', KEYS[1])
-  else
-    redis.call('HDEL', KEYS[1], 'p', 'q')
-  end
+  redis.call('HDEL', KEYS[1], 'p', 'q')
+  -- Without a memory only the token is kept, for a commit whose answer was lost.
+  if redis.call('EXISTS', KEYS[3], KEYS[4]) == 0 then redis.call('PEXPIRE', KEYS[1], 60000) end
   return {1, channels}
 end
 local due, open = settled(KEYS[2])

@@ -76,6 +76,7 @@ local function admit(b, meta, name, id, m, items, key, at, payload, settle)
   local held = redis.call('HEXISTS', b.lease, id) == 1
   if n == 1 and not held then
     redis.call('HSET', m, 'k', key)
+    redis.call('PERSIST', m)
     redis.call('ZADD', b.age, text(at), id)
     if settle > 0 then
       redis.call('HSET', m, 'p', '1', 'q', text(at + settle))
