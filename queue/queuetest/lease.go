@@ -99,10 +99,10 @@ func testNoBlocking(t *testing.T, h Harness) {
 func testLeaseKept(t *testing.T, h Harness) {
 	q := h.Open(t, Bounds{})
 	publish(t, q, key("ann"), item("a"))
-	beating := consume(t, q, queue.ConsumeOptions{Lease: h.lease()})
+	beating := consume(t, q, queue.ConsumeOptions{Lease: 2 * h.lease()})
 	kept := beating.expect("a")
 	publish(t, q, lane("bob"), item("b"))
-	silent := consume(t, q, queue.ConsumeOptions{Box: queue.Outbox, Lease: h.lease(), Heartbeat: forever, MaxAttempts: 100})
+	silent := consume(t, q, queue.ConsumeOptions{Box: queue.Outbox, Lease: 2 * h.lease(), Heartbeat: forever, MaxAttempts: 100})
 	for range 4 {
 		lost := silent.expect("b")
 		ended(lost.ctx, t)

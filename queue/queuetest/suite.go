@@ -36,8 +36,9 @@ type Features struct {
 // Harness makes engines for the suite.
 type Harness struct {
 	Features Features
-	// Lease is how short a lease may be for its holder to keep it by heartbeats, past
-	// the stalls of a busy machine and of what the engine talks through; 0 means 100 ms.
+	// Lease is how short a lease may be that a holder is sure to see, past the stalls
+	// of a busy machine and of what the engine talks through; one of twice that is
+	// kept by heartbeats. 0 means 100 ms.
 	Lease time.Duration
 	// Open gives an engine over a fresh store. It registers its own clean-up with
 	// t, which includes Close.

@@ -1,6 +1,7 @@
 package redisq
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -142,11 +144,21 @@ func (t target) tlsConfig(own *tls.Config) *tls.Config {
 	return c
 }
 
+// quiet takes what the client library would print; what matters comes back as an
+// error. The library has one logger for the whole process.
+type quiet struct{}
+
+// Printf drops the line.
+func (quiet) Printf(context.Context, string, ...any) {}
+
+var silence = sync.OnceFunc(func() { redis.SetLogger(quiet{}) })
+
 // connect makes the client; it does not speak yet. Nothing is repeated by the
 // client beyond a cluster's redirections: the engine decides what is tried again.
 // RESP 2 has all that is needed, and no maintenance notifications.
 func connect(t target, o Options) redis.UniversalClient {
-	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	silence()
+	off := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	secure := t.tlsConfig(o.TLS)
 	dial := o.Timeout / 2
 	switch t.form {
@@ -162,13 +174,13 @@ func connect(t target, o Options) redis.UniversalClient {
 			Addrs: slices.Clone(t.addrs), Username: t.user, Password: t.password, TLSConfig: secure, Protocol: 2, DisableIdentity: true,
 			MaxRetries: -1, DialTimeout: dial, DialerRetries: 1, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
 			ContextTimeoutEnabled: true, PoolSize: poolSize, ClusterStateReloadInterval: reloadEvery, DisableRoutingPolicies: true,
-			MaintNotificationsConfig: quiet,
+			MaintNotificationsConfig: off,
 		})
 	default:
 		return redis.NewClient(&redis.Options{
 			Addr: t.addrs[0], Username: t.user, Password: t.password, DB: t.db, TLSConfig: secure, Protocol: 2, DisableIdentity: true,
 			MaxRetries: -1, DialTimeout: dial, DialerRetries: 1, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
-			ContextTimeoutEnabled: true, PoolSize: poolSize, MaintNotificationsConfig: quiet,
+			ContextTimeoutEnabled: true, PoolSize: poolSize, MaintNotificationsConfig: off,
 		})
 	}
 }

@@ -51,7 +51,7 @@ func contract(t *testing.T, f queuetest.Features, base redisq.Options, prepared 
 	}
 	queuetest.Run(t, queuetest.Harness{
 		Features: f,
-		Lease:    600 * time.Millisecond,
+		Lease:    500 * time.Millisecond,
 		Open: func(t *testing.T, b queuetest.Bounds) queue.Queue {
 			t.Helper()
 			o := base

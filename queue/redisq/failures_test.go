@@ -139,7 +139,7 @@ func survives(t *testing.T, e *redisq.Engine, fail, heal func()) {
 }
 
 func TestRedisRestarts(t *testing.T) {
-	s := startServer(t)
+	s := startServer(t, "--appendfsync", "always")
 	survives(t, open(t, redisq.Options{URL: secret.New(s.url())}), s.kill, s.start)
 }
 
@@ -156,7 +156,7 @@ func TestRedisIsReadOnly(t *testing.T) {
 }
 
 func TestClusterNodeRestarts(t *testing.T) {
-	nodes := startCluster(t)
+	nodes := startCluster(t, "--appendfsync", "always")
 	// ByBox puts the inbox on the first master, the outbox on the second.
 	for i, name := range []string{"with the inbox", "with the outbox"} {
 		t.Run(name, func(t *testing.T) {

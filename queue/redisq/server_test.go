@@ -33,7 +33,9 @@ type server struct {
 	gone chan struct{}
 }
 
-// startServer starts a redis-server in a directory of its own. It ends with the test.
+// startServer starts a redis-server in a directory of its own. It ends with the
+// test. It writes its append-only file at once and leaves the syncing to the system:
+// with everysec a busy disk would delay the writing, and stall the tests.
 func startServer(t testing.TB, args ...string) *server {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
@@ -43,7 +45,7 @@ func startServer(t testing.TB, args ...string) *server {
 	s := &server{t: t, port: freePort(t), dir: t.TempDir()}
 	s.args = append([]string{
 		path, "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
-		"--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no",
+		"--save", "", "--appendonly", "yes", "--appendfsync", "no", "--daemonize", "no",
 	}, args...)
 	s.start()
 	t.Cleanup(s.kill)

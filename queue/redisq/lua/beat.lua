@@ -6,8 +6,8 @@
 -- Cost O(held * log(waiting))
 local due, lost = text(now() + ARGV[1]), {}
 for i = 2, #ARGV, 2 do
-  if redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then
-    redis.call('ZADD', KEYS[1], due, ARGV[i])
+  if call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then
+    call('ZADD', KEYS[1], due, ARGV[i])
   else
     lost[#lost + 1] = ARGV[i]
   end

@@ -25,13 +25,13 @@ local b, meta = box(6), KEYS[5]
 local batch, at = tonumber(ARGV[8]), now()
 
 local function deliver(channels, mine, attempt)
-  local note = redis.call('HGET', KEYS[1], 'o')
-  return {2, channels, mine, attempt, note, redis.call('LRANGE', KEYS[2], 0, batch - 1)}
+  local note = call('HGET', KEYS[1], 'o')
+  return {2, channels, mine, attempt, note, call('LRANGE', KEYS[2], 0, batch - 1)}
 end
 
-local held = redis.call('HGET', b.lease, id)
+local held = call('HGET', b.lease, id)
 if held ~= token then
-  local was = redis.call('HMGET', KEYS[1], 'v', 'h', 'n')
+  local was = call('HMGET', KEYS[1], 'v', 'h', 'n')
   if was[1] ~= token then return {0} end
   -- This commit was done before; its answer was lost.
   if held and held == was[2] then return deliver({}, held, tonumber(was[3])) end
@@ -40,34 +40,34 @@ end
 
 if done > 0 then
   if ARGV[4] ~= '' then
-    local key = redis.call('HGET', KEYS[1], 'k')
+    local key = call('HGET', KEYS[1], 'k')
     local attempts = ARGV[5]
     local first = grow(meta, 'letter', math.floor(at / 1000), done)
-    for i, item in ipairs(redis.call('LRANGE', KEYS[2], 0, done - 1)) do
+    for i, item in ipairs(call('LRANGE', KEYS[2], 0, done - 1)) do
       local letter = text((first + i - 1) * 256 + ARGV[11])
       local head = table.concat({text(at), attempts, #key, #ARGV[4]}, ',')
-      redis.call('HSET', KEYS[12], letter, head .. ',' .. key .. ARGV[4] .. item)
-      redis.call('ZADD', KEYS[11], letter, letter)
+      call('HSET', KEYS[12], letter, head .. ',' .. key .. ARGV[4] .. item)
+      call('ZADD', KEYS[11], letter, letter)
       attempts = '0'
     end
   end
-  redis.call('LTRIM', KEYS[2], done, -1)
+  call('LTRIM', KEYS[2], done, -1)
   count(meta, ARGV[10], -done)
-  redis.call('HDEL', KEYS[1], 'o')
+  call('HDEL', KEYS[1], 'o')
 end
 
 local i = 16
 for _ = 1, tonumber(ARGV[12]) do
-  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+  call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
   i = i + 2
 end
 for _ = 1, tonumber(ARGV[13]) do
-  redis.call('HDEL', KEYS[3], ARGV[i])
+  call('HDEL', KEYS[3], ARGV[i])
   i = i + 1
 end
-if ARGV[6] ~= '0' then redis.call('LTRIM', KEYS[4], ARGV[6], -1) end
+if ARGV[6] ~= '0' then call('LTRIM', KEYS[4], ARGV[6], -1) end
 for _ = 1, tonumber(ARGV[14]) do
-  redis.call('RPUSH', KEYS[4], ARGV[i])
+  call('RPUSH', KEYS[4], ARGV[i])
   i = i + 1
 end
 
@@ -79,10 +79,10 @@ for _ = 1, tonumber(ARGV[15]) do
     admit(box(tonumber(ARGV[i + 6])), meta, name, ARGV[i + 7], KEYS[k], KEYS[k + 1], key, at, payload, settle)
   else
     local number = text(grow(meta, 'sent', at, 1))
-    local length = redis.call('RPUSH', KEYS[k], table.concat({number, #key, settle}, ',') .. ',' .. key .. payload)
-    redis.call('HINCRBY', meta, 'away:' .. name, 1)
+    local length = call('RPUSH', KEYS[k], table.concat({number, #key, settle}, ',') .. ',' .. key .. payload)
+    call('HINCRBY', meta, 'away:' .. name, 1)
     if length == 1 then
-      redis.call('SADD', KEYS[13], ARGV[i + 6])
+      call('SADD', KEYS[13], ARGV[i + 6])
       channels[#channels + 1] = k
       channels[#channels + 1] = number
     end
@@ -90,28 +90,28 @@ for _ = 1, tonumber(ARGV[15]) do
   i = i + 8
 end
 
-redis.call('HSET', KEYS[1], 'v', token)
-redis.call('HDEL', KEYS[1], 'n', 't', 'h')
-redis.call('HDEL', b.lease, id)
-local head = redis.call('LINDEX', KEYS[2], 0)
+call('HSET', KEYS[1], 'v', token)
+call('HDEL', KEYS[1], 'n', 't', 'h')
+call('HDEL', b.lease, id)
+local head = call('LINDEX', KEYS[2], 0)
 if not head then
   arrange(b, id, KEYS[1], KEYS[2], at, 0, false)
-  redis.call('HDEL', KEYS[1], 'p', 'q')
+  call('HDEL', KEYS[1], 'p', 'q')
   -- Without a memory only the token is kept, for a commit whose answer was lost.
-  if redis.call('EXISTS', KEYS[3], KEYS[4]) == 0 then redis.call('PEXPIRE', KEYS[1], 60000) end
+  if call('EXISTS', KEYS[3], KEYS[4]) == 0 then call('PEXPIRE', KEYS[1], 60000) end
   return {1, channels}
 end
 local due, open = settled(KEYS[2])
 if ARGV[7] == '1' and due <= at then
   local mine = text(grow(meta, 'token', at, 1))
-  redis.call('HSET', b.lease, id, mine)
-  redis.call('ZADD', b.wait, text(at + ARGV[9]), id)
-  redis.call('ZADD', b.age, text(published(head)), id)
-  redis.call('HSET', KEYS[1], 'n', '1', 't', mine, 'h', mine)
+  call('HSET', b.lease, id, mine)
+  call('ZADD', b.wait, text(at + ARGV[9]), id)
+  call('ZADD', b.age, text(published(head)), id)
+  call('HSET', KEYS[1], 'n', '1', 't', mine, 'h', mine)
   if open then
-    redis.call('HSET', KEYS[1], 'p', '1', 'q', text(due))
+    call('HSET', KEYS[1], 'p', '1', 'q', text(due))
   else
-    redis.call('HDEL', KEYS[1], 'p', 'q')
+    call('HDEL', KEYS[1], 'p', 'q')
   end
   return deliver(channels, mine, 1)
 end

@@ -4,5 +4,5 @@
 -- ARGV 1 letter's id
 -- Result 1, 0 when the letter is gone
 -- Cost O(log(dead))
-redis.call('ZREM', KEYS[1], ARGV[1])
-return redis.call('HDEL', KEYS[2], ARGV[1])
+call('ZREM', KEYS[1], ARGV[1])
+return call('HDEL', KEYS[2], ARGV[1])

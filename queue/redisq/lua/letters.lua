@@ -5,8 +5,8 @@
 -- Result {id, letter, ...}
 -- Cost O(log(dead) + given)
 local answer = {}
-for i, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])) do
+for i, id in ipairs(call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])) do
   answer[2 * i - 1] = id
-  answer[2 * i] = redis.call('HGET', KEYS[2], id)
+  answer[2 * i] = call('HGET', KEYS[2], id)
 end
 return answer

@@ -4,6 +4,6 @@
 -- ARGV 1 mailbox's id, 2 token, 3 note
 -- Result 1, 0 when the lease was lost
 -- Cost O(1)
-if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], 'o', ARGV[3])
+if call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
+call('HSET', KEYS[1], 'o', ARGV[3])
 return 1

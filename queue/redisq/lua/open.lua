@@ -4,9 +4,9 @@
 -- ARGV 1 format of the data, 2 shards wished for (0: as it is), 3 shards of a new store
 -- Result {format, shards} as they stand
 -- Cost O(1)
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if call('EXISTS', KEYS[1]) == 0 then
   local shards = ARGV[2]
   if shards == '0' then shards = ARGV[3] end
-  redis.call('HSET', KEYS[1], 'format', ARGV[1], 'shards', shards)
+  call('HSET', KEYS[1], 'format', ARGV[1], 'shards', shards)
 end
-return redis.call('HMGET', KEYS[1], 'format', 'shards')
+return call('HMGET', KEYS[1], 'format', 'shards')

@@ -11,8 +11,8 @@
 local found = seen(2, ARGV[1])
 if found == '' then return 0 end
 if found then return found end
-if redis.call('LLEN', KEYS[7]) >= tonumber(ARGV[6]) then return -1 end
-if tonumber(redis.call('HGET', KEYS[1], 'items') or '0') >= tonumber(ARGV[7]) then return -1 end
+if call('LLEN', KEYS[7]) >= tonumber(ARGV[6]) then return -1 end
+if tonumber(call('HGET', KEYS[1], 'items') or '0') >= tonumber(ARGV[7]) then return -1 end
 local at = now()
 remember(KEYS[1], 2, ARGV[1], '', at, tonumber(ARGV[8]))
 admit(box(8), KEYS[1], ARGV[9], ARGV[2], KEYS[6], KEYS[7], ARGV[3], at, ARGV[4], tonumber(ARGV[5]))

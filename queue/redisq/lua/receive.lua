@@ -9,7 +9,7 @@
 -- Result the last number received
 -- Cost O(entries)
 local field, at = 'from:' .. ARGV[1], now()
-local last = tonumber(redis.call('HGET', KEYS[1], field) or '0')
+local last = tonumber(call('HGET', KEYS[1], field) or '0')
 for i = 2, #ARGV, 8 do
   local number = tonumber(ARGV[i])
   if number > last then
@@ -18,5 +18,5 @@ for i = 2, #ARGV, 8 do
     admit(box(tonumber(ARGV[i + 6])), KEYS[1], ARGV[i + 1], ARGV[i + 7], KEYS[k], KEYS[k + 1], ARGV[i + 4], at, ARGV[i + 2], tonumber(ARGV[i + 3]))
   end
 end
-redis.call('HSET', KEYS[1], field, text(last))
+call('HSET', KEYS[1], field, text(last))
 return text(last)

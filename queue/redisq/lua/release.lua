@@ -6,11 +6,11 @@
 -- Result 1, 0 when the lease was lost
 -- Cost O(log(waiting)), and the length of a leading run of items that settle
 local b, id = box(3), ARGV[1]
-if redis.call('HGET', b.lease, id) ~= ARGV[2] then return 0 end
+if call('HGET', b.lease, id) ~= ARGV[2] then return 0 end
 local at, wait, retry = now(), tonumber(ARGV[4]), 0
 if wait > 0 then retry = at + wait end
-redis.call('HDEL', b.lease, id)
-redis.call('HDEL', KEYS[1], 't', 'h')
-redis.call('HSET', KEYS[1], 'n', ARGV[3])
+call('HDEL', b.lease, id)
+call('HDEL', KEYS[1], 't', 'h')
+call('HSET', KEYS[1], 'n', ARGV[3])
 arrange(b, id, KEYS[1], KEYS[2], at, retry, true)
 return 1

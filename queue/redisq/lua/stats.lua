@@ -8,9 +8,9 @@
 -- Cost O(log(waiting))
 local b = box(2)
 expire(b, now())
-local n = redis.call('HMGET', KEYS[1], 'items:' .. ARGV[1], 'away:' .. ARGV[1])
-local oldest = redis.call('ZRANGE', b.age, 0, 0, 'WITHSCORES')
+local n = call('HMGET', KEYS[1], 'items:' .. ARGV[1], 'away:' .. ARGV[1])
+local oldest = call('ZRANGE', b.age, 0, 0, 'WITHSCORES')
 return {
-  tonumber(n[1] or '0'), tonumber(n[2] or '0'), redis.call('ZCARD', b.age), redis.call('HLEN', b.lease),
-  redis.call('ZCARD', b.wait), redis.call('ZCARD', KEYS[7]), oldest[2] and text(tonumber(oldest[2])) or '',
+  tonumber(n[1] or '0'), tonumber(n[2] or '0'), call('ZCARD', b.age), call('HLEN', b.lease),
+  call('ZCARD', b.wait), call('ZCARD', KEYS[7]), oldest[2] and text(tonumber(oldest[2])) or '',
 }

@@ -8,19 +8,19 @@
 -- Cost O(taken + log(waiting))
 local at, b = now(), box(2)
 expire(b, at)
-local ids = redis.call('LPOP', b.ready, ARGV[1]) or {}
+local ids = call('LPOP', b.ready, ARGV[1]) or {}
 local answer = {-1}
 if #ids > 0 then
   local token = grow(KEYS[1], 'token', at, #ids)
   for i, id in ipairs(ids) do
     local mine = text(token + i - 1)
-    redis.call('HSET', b.lease, id, mine)
-    redis.call('ZADD', b.wait, text(at + ARGV[2]), id)
+    call('HSET', b.lease, id, mine)
+    call('ZADD', b.wait, text(at + ARGV[2]), id)
     answer[2 * i] = id
     answer[2 * i + 1] = mine
   end
-  if redis.call('LLEN', b.ready) > 0 then wake(b) end
+  if call('LLEN', b.ready) > 0 then wake(b) end
 end
-local next = redis.call('ZRANGE', b.wait, 0, 0, 'WITHSCORES')
+local next = call('ZRANGE', b.wait, 0, 0, 'WITHSCORES')
 if next[2] then answer[1] = math.max(0, tonumber(next[2]) - at) end
 return answer

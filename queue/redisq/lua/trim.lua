@@ -6,14 +6,14 @@
 -- Cost O(dropped)
 local last = tonumber(ARGV[2])
 while true do
-  local entry = redis.call('LINDEX', KEYS[2], 0)
+  local entry = call('LINDEX', KEYS[2], 0)
   if not entry then
-    redis.call('SREM', KEYS[3], ARGV[1])
+    call('SREM', KEYS[3], ARGV[1])
     return 0
   end
   -- The key stands behind the head and begins with the length of its box's name.
   local number, length, first = string.match(entry, '^(%d+),%d+,%d+,(%d+):()')
-  if tonumber(number) > last then return redis.call('LLEN', KEYS[2]) end
-  redis.call('LPOP', KEYS[2])
-  redis.call('HINCRBY', KEYS[1], 'away:' .. string.sub(entry, first, first + length - 1), -1)
+  if tonumber(number) > last then return call('LLEN', KEYS[2]) end
+  call('LPOP', KEYS[2])
+  call('HINCRBY', KEYS[1], 'away:' .. string.sub(entry, first, first + length - 1), -1)
 end
