@@ -2,7 +2,6 @@ package redisq
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/parley-hub/parley/queue"
@@ -135,6 +134,3 @@ func (e *Engine) keep(mb *mailbox, mem *memory) {
 		e.memos.put(mb.id, mem)
 	}
 }
-
-// number gives a parcel's number, which follows from that of its channel's first.
-func (p parcel) text() string { return strconv.FormatInt(p.number, 10) }

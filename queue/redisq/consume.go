@@ -61,14 +61,17 @@ func (e *Engine) Consume(ctx context.Context, o queue.ConsumeOptions, h queue.Ha
 	for range c.o.Slots {
 		c.free <- struct{}{}
 	}
+	// What is sent to Redis is not cut off by the end of ctx: its outcome would be
+	// unknown.
+	calls := context.WithoutCancel(ctx)
 	var fetchers, helpers sync.WaitGroup
 	idle := make(chan struct{})
 	helpers.Go(func() { c.watch(idle) })
 	if c.o.Heartbeat <= c.o.Lease {
-		helpers.Go(func() { c.beat(idle) })
+		helpers.Go(func() { c.beat(calls, idle) })
 	}
 	for _, s := range e.shards {
-		fetchers.Go(func() { c.fetch(s) })
+		fetchers.Go(func() { c.fetch(calls, s) })
 	}
 	fetchers.Wait()
 	c.handlers.Wait()
@@ -158,7 +161,7 @@ func (c *consumer) release(n int) {
 }
 
 // fetch takes mailboxes of one shard for the free slots.
-func (c *consumer) fetch(s *shard) {
+func (c *consumer) fetch(ctx context.Context, s *shard) {
 	w := c.e.waker(c.o.Box, s)
 	wait := firstWait
 	for {
@@ -167,7 +170,7 @@ func (c *consumer) fetch(s *shard) {
 			c.release(n)
 			return
 		}
-		got, next, err := c.take(s, n)
+		got, next, err := c.take(ctx, s, n)
 		for _, l := range got {
 			c.handlers.Go(func() {
 				defer c.release(1)

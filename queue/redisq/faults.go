@@ -19,7 +19,8 @@ func stale(op string) error { return fault.New(fault.Retryable, op, queue.ErrSta
 
 func misuse(op, what string) error { return fault.New(fault.Bug, op, errors.New(what)) }
 
-func refuse(op, why string) error { return fault.New(fault.NeedsHuman, op, errors.New(why)) }
+// refuse is for Open: only a human can help.
+func refuse(why string) error { return fault.New(fault.NeedsHuman, "open queue", errors.New(why)) }
 
 // classify gives an error of Redis its class. A refusal of the server changed
 // nothing; after any other error nobody knows whether the script ran.
@@ -58,7 +59,7 @@ func classifyRefusal(op string, err error, text string) error {
 		return fault.New(fault.Retryable, op, fmt.Errorf("%w: %w", queue.ErrFull, err))
 	// A connection without a password may not even send a long command.
 	case code == "NOAUTH", code == "WRONGPASS", code == "NOPERM", strings.Contains(text, "unauthenticated"):
-		return fault.New(fault.NeedsHuman, op, fmt.Errorf("Redis refuses this user or password: %w", err))
+		return fault.New(fault.NeedsHuman, op, fmt.Errorf("this user or password is refused by Redis: %w", err))
 	default:
 		return fault.New(fault.Retryable, op, err)
 	}

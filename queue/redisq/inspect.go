@@ -25,10 +25,10 @@ func (e *Engine) inspect(ctx context.Context) error {
 			return e.inspectOne(ctx, one)
 		})
 		if err != nil && strings.Contains(err.Error(), "cluster support disabled") {
-			return refuse("open queue", "this Redis is not a Cluster: its URL begins with redis://, not redis+cluster://")
+			return refuse("this Redis is not a Cluster: its URL begins with redis://, not redis+cluster://")
 		}
 		if err == nil && masters == 0 {
-			return refuse("open queue", "the Redis Cluster has no masters: it was never created, or its hosts are not reachable from here")
+			return refuse("the Redis Cluster has no masters: it was never created, or its hosts are not reachable from here")
 		}
 		return e.classify("open queue", err)
 	}
@@ -47,14 +47,14 @@ func (e *Engine) inspectOne(ctx context.Context, one *redis.Client) error {
 	major, _ := strconv.Atoi(strings.SplitN(version, ".", 2)[0])
 	switch {
 	case major < oldestMajor:
-		return refuse("open queue", fmt.Sprintf("%s has version %q: %d.0 or newer is needed", where, version, oldestMajor))
+		return refuse(fmt.Sprintf("%s has version %q: %d.0 or newer is needed", where, version, oldestMajor))
 	case info["cluster_enabled"] == "1" && e.form != cluster:
-		return refuse("open queue", where+" is part of a Cluster: its URL begins with redis+cluster://")
+		return refuse(where+" is part of a Cluster: its URL begins with redis+cluster://")
 	case info["role"] == "slave":
-		return refuse("open queue", where+" is a replica, which takes no writes: name its master, or use redis+sentinel://")
+		return refuse(where+" is a replica, which takes no writes: name its master, or use redis+sentinel://")
 	}
 	if policy := info["maxmemory_policy"]; policy != "" && policy != "noeviction" {
-		return refuse("open queue", fmt.Sprintf("%s throws keys away when its memory is full (maxmemory-policy %s), and with them messages: set maxmemory-policy noeviction", where, policy))
+		return refuse(fmt.Sprintf("%s throws keys away when its memory is full (maxmemory-policy %s), and with them messages: set maxmemory-policy noeviction", where, policy))
 	}
 	if info["aof_enabled"] == "0" {
 		e.log.Warn().Str("redis", one.Options().Addr).Msg("Redis has no append-only file: when it crashes, all that was accepted since its last snapshot is lost; set appendonly yes")

@@ -17,8 +17,6 @@ const (
 	slots = 16384
 	// maxShards is what a dead letter's id has room for (commit.lua).
 	maxShards = 256
-	// boxKeys is how many keys describe a box in a shard.
-	boxKeys = 5
 	// ringSlots is how many slots the ring of known ids has (common.lua).
 	ringSlots = 4
 )

@@ -36,9 +36,9 @@ type lease struct {
 
 // take leases up to n ready mailboxes of a shard and loads them. It gives after
 // how long to look again when nobody wakes: 0 means at once.
-func (c *consumer) take(s *shard, n int) (got []*lease, next time.Duration, err error) {
+func (c *consumer) take(ctx context.Context, s *shard, n int) (got []*lease, next time.Duration, err error) {
 	keys := append([]string{s.meta()}, s.box(c.o.Box)...)
-	answer, err := c.e.run(context.WithoutCancel(c.ctx), "take", takeScript, keys, n, micros(min(c.o.Lease, claimFor)))
+	answer, err := c.e.run(ctx, "take", takeScript, keys, n, micros(min(c.o.Lease, claimFor)))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -48,7 +48,7 @@ func (c *consumer) take(s *shard, n int) (got []*lease, next time.Duration, err 
 	}
 	next = blockFor
 	if due := num(taken[0]); due >= 0 {
-		// Rounded up, since the servers's count is cut off.
+		// Rounded up, since the server's count is cut off.
 		next = min(next, time.Duration(due)*time.Microsecond+time.Millisecond)
 	}
 	taken = taken[1:]
@@ -58,13 +58,13 @@ func (c *consumer) take(s *shard, n int) (got []*lease, next time.Duration, err 
 	if len(taken) == 2*n {
 		next = 0
 	}
-	got, err = c.load(s, taken)
+	got, err = c.load(ctx, s, taken)
 	return got, next, err
 }
 
 // load makes leases of what was taken: id, token, ... One that cannot be loaded is
 // left to lapse.
-func (c *consumer) load(s *shard, taken []any) ([]*lease, error) {
+func (c *consumer) load(ctx context.Context, s *shard, taken []any) ([]*lease, error) {
 	began := time.Now()
 	calls := make([]*call, 0, len(taken)/2)
 	known := make([]*memory, 0, len(taken)/2)
@@ -82,7 +82,7 @@ func (c *consumer) load(s *shard, taken []any) ([]*lease, error) {
 			args:   []any{mb.id, str(taken[i+1]), micros(c.o.Lease), c.o.Batch, version},
 		})
 	}
-	c.e.runAll(context.WithoutCancel(c.ctx), "load", calls)
+	c.e.runAll(ctx, "load", calls)
 	var got []*lease
 	var failed error
 	for i, one := range calls {
@@ -245,7 +245,7 @@ func (l *lease) setNote(ctx context.Context, note []byte) error {
 }
 
 // beat extends the consumer's leases until it is idle.
-func (c *consumer) beat(idle <-chan struct{}) {
+func (c *consumer) beat(ctx context.Context, idle <-chan struct{}) {
 	tick := time.NewTicker(c.o.Heartbeat)
 	defer tick.Stop()
 	for {
@@ -253,12 +253,12 @@ func (c *consumer) beat(idle <-chan struct{}) {
 		case <-idle:
 			return
 		case <-tick.C:
-			c.beatOnce()
+			c.beatOnce(ctx)
 		}
 	}
 }
 
-func (c *consumer) beatOnce() {
+func (c *consumer) beatOnce(ctx context.Context) {
 	held := map[*shard][]*lease{}
 	c.e.mu.Lock()
 	for l := range c.e.leases {
@@ -282,7 +282,7 @@ func (c *consumer) beatOnce() {
 	if len(calls) == 0 {
 		return
 	}
-	c.e.runAll(context.WithoutCancel(c.ctx), "heartbeat", calls)
+	c.e.runAll(ctx, "heartbeat", calls)
 	for i, one := range calls {
 		if one.err != nil {
 			c.e.log.Warn().Err(one.err).Str("box", string(c.o.Box)).Msg("heartbeat failed")

@@ -70,7 +70,7 @@ func (l letters) Drop(ctx context.Context, id int64) error {
 
 // take reads a letter, since its key names the keys of the script, and runs the
 // script, which looks whether the letter is still there.
-func (l letters) take(ctx context.Context, what string, id int64, make func(*shard, queue.DeadLetter) *call) error {
+func (l letters) take(ctx context.Context, what string, id int64, with func(*shard, queue.DeadLetter) *call) error {
 	gone := fault.New(fault.Permanent, what, fmt.Errorf("%w: %d", queue.ErrNoLetter, id))
 	if l.e.isClosed() {
 		return closed(what)
@@ -92,7 +92,7 @@ func (l letters) take(ctx context.Context, what string, id int64, make func(*sha
 	if err != nil {
 		return err
 	}
-	c := make(s, d)
+	c := with(s, d)
 	answer, err := l.e.run(ctx, what, c.script, c.keys, c.args...)
 	if err != nil {
 		return err

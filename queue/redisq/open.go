@@ -68,7 +68,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fault.New(fault.NeedsHuman, "open queue", err)
 	}
 	if strings.ContainsAny(o.Prefix, "{}") || o.Shards < 0 || o.Shards > maxShards {
-		return nil, refuse("open queue", fmt.Sprintf("a prefix has no braces, and shards are 1 to %d", maxShards))
+		return nil, refuse(fmt.Sprintf("a prefix has no braces, and shards are 1 to %d", maxShards))
 	}
 	e := &Engine{
 		o: o, log: o.Log, form: t.form,
@@ -106,14 +106,14 @@ func (e *Engine) prepare(ctx context.Context) error {
 	}
 	stored := array(answer)
 	if len(stored) != 2 || str(stored[0]) != format {
-		return refuse("open queue", fmt.Sprintf("the store under prefix %q has format %v, this release has %s: use the release that made it, or another prefix", e.o.Prefix, stored, format))
+		return refuse(fmt.Sprintf("the store under prefix %q has format %v, this release has %s: use the release that made it, or another prefix", e.o.Prefix, stored, format))
 	}
 	n, err := strconv.Atoi(str(stored[1]))
 	if err != nil || n < 1 || n > maxShards {
 		return damaged("store", str(stored[1]))
 	}
 	if e.o.Shards != 0 && e.o.Shards != n {
-		return refuse("open queue", fmt.Sprintf("the store under prefix %q has %d shards and cannot become one of %d", e.o.Prefix, n, e.o.Shards))
+		return refuse(fmt.Sprintf("the store under prefix %q has %d shards and cannot become one of %d", e.o.Prefix, n, e.o.Shards))
 	}
 	e.shards = makeShards(e.o.Prefix, n)
 	e.perShard = (e.o.MaxItems + n - 1) / n

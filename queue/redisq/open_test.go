@@ -167,7 +167,7 @@ func TestLeastRights(t *testing.T) {
 	s := startServer(t)
 	rights := strings.Fields("ACL SETUSER parley reset on >pa%ss@word ~p:* resetchannels -@all " +
 		"+info +evalsha +eval +time +blpop +rpush +lrange +smembers +hget +hset +hdel +hexists +hincrby +hmget +hgetall +hlen " +
-		"+persist +pexpire +unlink +exists +linsert +lindex +llen +lpop +lpush +ltrim +sadd +srem +zadd +zcard +zrange +zrangebyscore +zrem +zscore")
+		"+persist +pexpire +unlink +exists +lindex +llen +lpop +lpush +ltrim +sadd +srem +zadd +zcard +zrange +zrangebyscore +zrem +zscore")
 	args := make([]any, 0, len(rights))
 	for _, r := range rights {
 		args = append(args, r)

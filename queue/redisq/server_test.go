@@ -144,15 +144,6 @@ func (s *server) kill() {
 	<-gone
 }
 
-// stop ends the process in order.
-func (s *server) stop() {
-	s.signal(syscall.SIGTERM)
-	s.mu.Lock()
-	gone := s.gone
-	s.mu.Unlock()
-	<-gone
-}
-
 func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 func (s *server) url() string { return "redis://" + s.addr() }
