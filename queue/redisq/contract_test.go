@@ -75,33 +75,40 @@ func contract(t *testing.T, f queuetest.Features, base redisq.Options, prepared 
 func TestContract(t *testing.T) {
 	s := startServer(t)
 	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.url())})
+	holds(t, s)
 }
 
 // TestContractOnCluster runs the whole suite with every box in a shard, and on a
 // master, of its own: each commit goes across, and a box has one line. Then once more
 // as it is in life, where the lines are many.
 func TestContractOnCluster(t *testing.T) {
-	base := redisq.Options{URL: secret.New(clusterURL(startCluster(t)))}
+	nodes := startCluster(t)
+	base := redisq.Options{URL: secret.New(clusterURL(nodes))}
 	t.Run("by box", func(t *testing.T) {
 		contract(t, queuetest.Features{Durable: true}, redisq.ByBox(base))
 	})
 	t.Run("spread", func(t *testing.T) {
 		contract(t, queuetest.Features{Durable: true, ManyLines: true}, base)
 	})
+	holds(t, nodes...)
 }
 
 func TestContractOnSentinel(t *testing.T) {
-	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(startSentinels(t).url())})
+	s := startSentinels(t)
+	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.url())})
+	holds(t, s.master)
 }
 
 // TestContractWithLostAnswers runs nearly every script twice, as the client does
 // where an answer is lost, and once more with each commit going across shards.
 func TestContractWithLostAnswers(t *testing.T) {
-	base := redisq.Options{URL: secret.New(startServer(t).url())}
+	s := startServer(t)
+	base := redisq.Options{URL: secret.New(s.url())}
 	t.Run("one shard", func(t *testing.T) {
 		contract(t, queuetest.Features{Durable: true, ExactTotal: true}, base, (*redisq.Engine).RunTwice)
 	})
 	t.Run("by box", func(t *testing.T) {
 		contract(t, queuetest.Features{Durable: true}, redisq.ByBox(base), (*redisq.Engine).RunTwice)
 	})
+	holds(t, s)
 }

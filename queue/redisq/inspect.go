@@ -49,9 +49,9 @@ func (e *Engine) inspectOne(ctx context.Context, one *redis.Client) error {
 	case major < oldestMajor:
 		return refuse(fmt.Sprintf("%s has version %q: %d.0 or newer is needed", where, version, oldestMajor))
 	case info["cluster_enabled"] == "1" && e.form != cluster:
-		return refuse(where+" is part of a Cluster: its URL begins with redis+cluster://")
+		return refuse(where + " is part of a Cluster: its URL begins with redis+cluster://")
 	case info["role"] == "slave":
-		return refuse(where+" is a replica, which takes no writes: name its master, or use redis+sentinel://")
+		return refuse(where + " is a replica, which takes no writes: name its master, or use redis+sentinel://")
 	}
 	if policy := info["maxmemory_policy"]; policy != "" && policy != "noeviction" {
 		return refuse(fmt.Sprintf("%s throws keys away when its memory is full (maxmemory-policy %s), and with them messages: set maxmemory-policy noeviction", where, policy))
