@@ -197,7 +197,7 @@ func (c *consumer) endures(what string, err error) bool {
 	if errors.Is(err, queue.ErrClosed) {
 		return false
 	}
-	c.e.log.Error().Err(err).Str("box", string(c.o.Box)).Str("call", what).Msg("Redis fails")
+	c.e.complain(what, err)
 	if fault.ClassOf(err) == fault.NeedsHuman {
 		c.breakOff(err)
 		return false

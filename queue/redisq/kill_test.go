@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,7 +62,8 @@ func childLoad(ctx context.Context, e *redisq.Engine) error {
 			for n := 0; ; {
 				_, err := e.Publish(ctx, inbox(owner), queue.Item{ID: fmt.Sprint(owner, "-", n), Body: []byte(strconv.Itoa(n))})
 				if err != nil {
-					continue // full for the moment; the same item again
+					runtime.Gosched()
+					continue // full or away for the moment; the same item again
 				}
 				mu.Lock()
 				fmt.Println(owner, n)
@@ -195,6 +197,36 @@ func TestKillLosesNothing(t *testing.T) {
 			s.wait(t, 200)
 			kill()
 			checkAfterKill(t, redisq.Options{URL: secret.New(url), Prefix: prefix, MaxItems: 1 << 20, MaxPerKey: 1 << 20}, s.safe)
+		})
+	}
+}
+
+// TestServerKilledLosesNothing kills Redis itself under the same work, and starts it
+// again on its append-only file, which it syncs before it answers.
+func TestServerKilledLosesNothing(t *testing.T) {
+	one := startServer(t, "--appendfsync", "always")
+	many := startCluster(t, "--appendfsync", "always")
+	for name, c := range map[string]struct {
+		url   string
+		nodes []*server
+	}{
+		"one server": {one.url(), []*server{one, one, one}},
+		"cluster":    {clusterURL(many), many[:2]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			prefix := freshPrefix()
+			s := &tally{safe: map[string]int{}, more: make(chan struct{}, 1)}
+			kills := []func(){startChild(t, c.url, prefix, "load", "a", s.told), startChild(t, c.url, prefix, "load", "b", s.told)}
+			for _, node := range c.nodes {
+				s.wait(t, 300)
+				node.kill()
+				node.start()
+			}
+			s.wait(t, 300)
+			for _, kill := range kills {
+				kill()
+			}
+			checkAfterKill(t, redisq.Options{URL: secret.New(c.url), Prefix: prefix, MaxItems: 1 << 20, MaxPerKey: 1 << 20}, s.safe)
 		})
 	}
 }

@@ -285,7 +285,7 @@ func (c *consumer) beatOnce(ctx context.Context) {
 	c.e.runAll(ctx, "heartbeat", calls)
 	for i, one := range calls {
 		if one.err != nil {
-			c.e.log.Warn().Err(one.err).Str("box", string(c.o.Box)).Msg("heartbeat failed")
+			c.e.complain("heartbeat", one.err)
 			continue
 		}
 		lost := map[string]bool{}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,6 +24,9 @@ const (
 	clusterShards = 16
 	// closeWithin is how long Close tries to hand leases back.
 	closeWithin = time.Second
+	// complainEvery spaces what is told of a Redis that fails: every box and shard
+	// sees it many times.
+	complainEvery = 5 * time.Second
 )
 
 // Engine is a queue on Redis. Make it with Open.
@@ -45,6 +49,9 @@ type Engine struct {
 	tasks  sync.WaitGroup
 	once   sync.Once
 	failed error // of Close
+
+	// complained is when a failure of Redis was last told aloud, in Unix nanoseconds.
+	complained atomic.Int64
 
 	mu     sync.Mutex
 	leases map[*lease]struct{}
@@ -175,4 +182,14 @@ func (e *Engine) pause(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 	}
 	return false
+}
+
+// complain tells of a failure of Redis, aloud where none was told of lately.
+func (e *Engine) complain(what string, err error) {
+	level := zerolog.DebugLevel
+	now := time.Now().UnixNano()
+	if last := e.complained.Load(); now-last > int64(complainEvery) && e.complained.CompareAndSwap(last, now) {
+		level = zerolog.ErrorLevel
+	}
+	e.log.WithLevel(level).Err(err).Str("call", what).Msg("Redis fails")
 }
