@@ -49,7 +49,7 @@ func TestBudget(t *testing.T) {
 				publish(e, i, owner(i%10), 512)
 			}
 		}},
-		{"an idle conversation with a memory of 5.2 kB, and the id of its last message", 7500, func(e *redisq.Engine) {
+		{"an idle conversation with a memory of 5.2 kB, and the id of its last message", 6500, func(e *redisq.Engine) {
 			stop := works(t, e, queue.ConsumeOptions{Box: queue.Inbox}, remember)
 			for i := range n {
 				publish(e, i, owner(i), 1)
@@ -57,7 +57,7 @@ func TestBudget(t *testing.T) {
 			drained(t, e, queue.Inbox)
 			stop()
 		}},
-		{"a live conversation: the same with a message of 512 bytes waiting", 8500, func(e *redisq.Engine) {
+		{"a live conversation: the same with a message of 512 bytes waiting", 7600, func(e *redisq.Engine) {
 			stop := works(t, e, queue.ConsumeOptions{Box: queue.Inbox}, remember)
 			for i := range n {
 				publish(e, i, owner(i), 1)
@@ -68,7 +68,7 @@ func TestBudget(t *testing.T) {
 				publish(e, n+i, owner(i), 512)
 			}
 		}},
-		{"the id of a message that is done", 120, func(e *redisq.Engine) {
+		{"the id of a message that is done", 100, func(e *redisq.Engine) {
 			stop := works(t, e, queue.ConsumeOptions{Box: queue.Inbox, Batch: 10}, func(_ context.Context, d queue.Delivery) (queue.Commit, error) {
 				return queue.Commit{Done: len(d.Items)}, nil
 			})
