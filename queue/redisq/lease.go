@@ -2,10 +2,12 @@ package redisq
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/queue"
 )
 
@@ -62,8 +64,8 @@ func (c *consumer) take(ctx context.Context, s *shard, n int) (got []*lease, nex
 	return got, next, err
 }
 
-// load makes leases of what was taken: id, token, ... One that cannot be loaded is
-// left to lapse.
+// load makes leases of what was taken: id, token, ... One that cannot be loaded in
+// the time of its claim is left to lapse.
 func (c *consumer) load(ctx context.Context, s *shard, taken []any) ([]*lease, error) {
 	began := time.Now()
 	calls := make([]*call, 0, len(taken)/2)
@@ -82,7 +84,7 @@ func (c *consumer) load(ctx context.Context, s *shard, taken []any) ([]*lease, e
 			args:   []any{mb.id, str(taken[i+1]), micros(c.o.Lease), c.o.Batch, version},
 		})
 	}
-	c.e.runAll(ctx, "load", calls)
+	c.loadAll(ctx, calls, began)
 	var got []*lease
 	var failed error
 	for i, one := range calls {
@@ -102,6 +104,23 @@ func (c *consumer) load(ctx context.Context, s *shard, taken []any) ([]*lease, e
 		got = append(got, l)
 	}
 	return got, failed
+}
+
+// loadAll runs the scripts, again where an answer is missing: a load that was done and
+// not heard of would hold its mailbox for a whole lease.
+func (c *consumer) loadAll(ctx context.Context, calls []*call, began time.Time) {
+	for {
+		c.e.runAll(ctx, "load", calls)
+		calls = slices.DeleteFunc(slices.Clone(calls), func(one *call) bool {
+			return one.err == nil || fault.ClassOf(one.err) != fault.Retryable
+		})
+		if len(calls) == 0 || time.Since(began) > claimFor || !c.e.pause(c.ctx, firstWait) {
+			return
+		}
+		for _, one := range calls {
+			one.err = nil
+		}
+	}
 }
 
 // newLease reads the answer of load: attempt, note, version, key, items, fields, log.
