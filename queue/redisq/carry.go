@@ -111,7 +111,7 @@ func (e *Engine) receive(ctx context.Context, from, to *shard, parcels []parcel)
 // carry looks for parcels that stayed behind.
 func (e *Engine) carry() {
 	ctx := e.life
-	for e.pause(ctx, carryEvery) {
+	for e.pause(nil, carryEvery) {
 		for _, from := range e.shards {
 			if err := e.carryFrom(ctx, from); err != nil {
 				e.log.Debug().Err(err).Int("from", from.number).Msg("parcels wait")

@@ -92,12 +92,12 @@ func (c *consumer) goOn(l *lease) string {
 
 // write commits, and tries again while Redis does not answer: what a handler did
 // must not be done twice for that. It gives the next delivery, nil for none.
-func (c *consumer) write(l *lease, k queue.Commit) *lease {
+func (c *consumer) write(ctx context.Context, l *lease, k queue.Commit) *lease {
 	began := time.Now()
 	op := c.newCommit(l, k, c.goOn(l))
 	var sent time.Time
 	var answer []any
-	done := c.insist(l, "commit", func(ctx context.Context) error {
+	done := c.insist("commit", func() error {
 		sent = time.Now()
 		got, err := c.e.run(ctx, "commit", op.script, op.keys, op.args...)
 		answer = array(got)
@@ -110,7 +110,7 @@ func (c *consumer) write(l *lease, k queue.Commit) *lease {
 		c.e.log.Warn().Str("box", string(c.o.Box)).Msg("commit came too late: another holds the mailbox")
 		return nil
 	}
-	c.e.deliver(context.WithoutCancel(l.ctx), l.mb.shard, op, array(answer[1]))
+	c.e.deliver(ctx, l.mb.shard, op, array(answer[1]))
 	if k.Then != nil {
 		k.Then(time.Since(began))
 	}

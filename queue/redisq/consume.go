@@ -174,12 +174,12 @@ func (c *consumer) fetch(ctx context.Context, s *shard) {
 		for _, l := range got {
 			c.handlers.Go(func() {
 				defer c.release(1)
-				c.serve(l)
+				c.serve(ctx, l)
 			})
 		}
 		c.release(n - len(got))
 		if err != nil {
-			if !c.endures("take", err) || !c.e.pause(c.ctx, wait) {
+			if !c.endures("take", err) || !c.e.pause(c.stop, wait) {
 				return
 			}
 			wait = min(2*wait, longestWait)
@@ -206,19 +206,19 @@ func (c *consumer) endures(what string, err error) bool {
 }
 
 // serve works through a mailbox, as long as its commits hand on the next delivery.
-func (c *consumer) serve(l *lease) {
+func (c *consumer) serve(ctx context.Context, l *lease) {
 	for l != nil {
-		l = c.turn(l)
+		l = c.turn(ctx, l)
 	}
 }
 
 // turn runs the handler on a lease and does what came of it. It gives the lease of
 // the mailbox's next delivery, nil for none.
-func (c *consumer) turn(l *lease) *lease {
+func (c *consumer) turn(ctx context.Context, l *lease) *lease {
 	defer l.end()
 	if l.delivery.Attempt > c.o.MaxAttempts {
 		if l.finish() {
-			return c.write(l, queue.Commit{Done: 1, Bury: fmt.Sprintf("its holder died or fell silent in each of %d attempts", c.o.MaxAttempts)})
+			return c.write(ctx, l, queue.Commit{Done: 1, Bury: fmt.Sprintf("its holder died or fell silent in each of %d attempts", c.o.MaxAttempts)})
 		}
 		return nil
 	}
@@ -231,9 +231,9 @@ func (c *consumer) turn(l *lease) *lease {
 		return nil
 	}
 	if err == nil {
-		return c.write(l, commit)
+		return c.write(ctx, l, commit)
 	}
-	return c.fail(l, err)
+	return c.fail(ctx, l, err)
 }
 
 // call runs the handler; a panic is a Bug.
@@ -261,29 +261,29 @@ func check(c queue.Commit, items int) error {
 }
 
 // fail does what the class of the handler's error asks for.
-func (c *consumer) fail(l *lease, err error) *lease {
+func (c *consumer) fail(ctx context.Context, l *lease, err error) *lease {
 	wait := fault.Wait(err)
 	class := fault.ClassOf(err)
 	if l.ctx.Err() != nil && class == fault.Retryable {
-		c.giveBack(l, 0)
+		c.giveBack(ctx, l, 0)
 		return nil
 	}
 	switch class {
 	case fault.RateLimited:
-		c.giveBack(l, or(wait, limitedWait))
+		c.giveBack(ctx, l, or(wait, limitedWait))
 		return nil
 	case fault.NeedsHuman:
-		c.giveBack(l, or(wait, humanWait))
+		c.giveBack(ctx, l, or(wait, humanWait))
 		return nil
 	case fault.Retryable:
 		if !l.delivery.Last {
-			c.retry(l, l.delivery.Attempt, or(wait, c.o.Backoff(l.delivery.Attempt)))
+			c.retry(ctx, l, l.delivery.Attempt, or(wait, c.o.Backoff(l.delivery.Attempt)))
 			return nil
 		}
 	case fault.Permanent, fault.Bug:
 		c.e.log.Error().Err(err).Str("box", string(c.o.Box)).Str("class", class.String()).Msg("item buried")
 	}
-	return c.write(l, queue.Commit{Done: 1, Bury: err.Error()})
+	return c.write(ctx, l, queue.Commit{Done: 1, Bury: err.Error()})
 }
 
 func or(d, otherwise time.Duration) time.Duration {
@@ -294,12 +294,14 @@ func or(d, otherwise time.Duration) time.Duration {
 }
 
 // giveBack ends the lease as if it had not been taken, but for a wait.
-func (c *consumer) giveBack(l *lease, wait time.Duration) { c.retry(l, l.delivery.Attempt-1, wait) }
+func (c *consumer) giveBack(ctx context.Context, l *lease, wait time.Duration) {
+	c.retry(ctx, l, l.delivery.Attempt-1, wait)
+}
 
 // retry ends the lease; the first item comes again after the wait.
-func (c *consumer) retry(l *lease, tries int, wait time.Duration) {
+func (c *consumer) retry(ctx context.Context, l *lease, tries int, wait time.Duration) {
 	release := l.releaseCall(tries, wait)
-	c.insist(l, "release", func(ctx context.Context) error {
+	c.insist("release", func() error {
 		_, err := c.e.run(ctx, "release", release.script, release.keys, release.args...)
 		return err
 	})
@@ -309,13 +311,13 @@ func (c *consumer) retry(l *lease, tries int, wait time.Duration) {
 // insist does something that ends a lease until Redis answers, since the lease is
 // judged by its token, not by its time. It gives up when the grace of a drain is
 // over or the engine is closed: then the lease lapses.
-func (c *consumer) insist(l *lease, what string, try func(ctx context.Context) error) bool {
+func (c *consumer) insist(what string, try func() error) bool {
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
-		err := try(context.WithoutCancel(l.ctx))
+		err := try()
 		if err == nil {
 			return true
 		}
-		if !c.endures(what, err) || !c.e.pause(c.base, wait) {
+		if !c.endures(what, err) || !c.e.pause(c.base.Done(), wait) {
 			return false
 		}
 	}

@@ -114,7 +114,7 @@ func (c *consumer) loadAll(ctx context.Context, calls []*call, began time.Time) 
 		calls = slices.DeleteFunc(slices.Clone(calls), func(one *call) bool {
 			return one.err == nil || fault.ClassOf(one.err) != fault.Retryable
 		})
-		if len(calls) == 0 || time.Since(began) > claimFor || !c.e.pause(c.ctx, firstWait) {
+		if len(calls) == 0 || time.Since(began) > claimFor || !c.e.pause(c.stop, firstWait) {
 			return
 		}
 		for _, one := range calls {

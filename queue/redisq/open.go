@@ -171,15 +171,15 @@ func (e *Engine) isClosed() bool {
 	}
 }
 
-// pause waits, and tells false when the engine was closed or ctx ended first.
-func (e *Engine) pause(ctx context.Context, d time.Duration) bool {
+// pause waits, and tells false when the engine was closed or stop came first.
+func (e *Engine) pause(stop <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
 	case <-e.closing:
-	case <-ctx.Done():
+	case <-stop:
 	}
 	return false
 }

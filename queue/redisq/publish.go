@@ -26,8 +26,11 @@ func (e *Engine) Publish(ctx context.Context, key queue.Key, in queue.Item) (que
 	digest, home := e.digest(key.Box, in.ID)
 	if home != mb.shard {
 		holds, err := e.claim(ctx, home, digest, mb)
-		if err != nil || holds == nil {
-			return queue.Duplicate, err
+		if err != nil {
+			return 0, err
+		}
+		if holds == nil {
+			return queue.Duplicate, nil
 		}
 		mb = holds
 	}

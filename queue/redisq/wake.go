@@ -103,7 +103,7 @@ func (w *waker) run() {
 				w.pass(ctx)
 			}
 		case !errors.Is(err, redis.Nil):
-			if !w.e.pause(ctx, firstWait) {
+			if !w.e.pause(nil, firstWait) {
 				return
 			}
 		}
