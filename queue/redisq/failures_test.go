@@ -107,7 +107,6 @@ func survives(t *testing.T, e *redisq.Engine, fail, heal func()) {
 	t.Helper()
 	accepted(t, e, inbox("ann"), item("held"))
 	h := newHeld()
-	var failing atomic.Bool
 	works(t, e, queue.ConsumeOptions{Box: queue.Inbox, Slots: 2}, func(ctx context.Context, d queue.Delivery) (queue.Commit, error) {
 		if d.Items[0].ID == "held" {
 			return h.handle(ctx, d)
@@ -116,7 +115,6 @@ func survives(t *testing.T, e *redisq.Engine, fail, heal func()) {
 	})
 	<-h.taken
 	accepted(t, e, inbox("bob"), queue.Item{ID: "waits", Settle: 50 * time.Millisecond})
-	failing.Store(true)
 	fail()
 	refuses(t, e, item("meanwhile"))
 	close(h.goOn)

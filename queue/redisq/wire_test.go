@@ -3,6 +3,7 @@ package redisq
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,29 @@ func TestFormat(t *testing.T) {
 	}
 	if got := format + " " + hex.EncodeToString(sum.Sum(nil)[:8]); got != known {
 		t.Errorf("format and scripts are %q, were %q", got, known)
+	}
+}
+
+// TestKeysAreDeclared reads the scripts: what they call a command on is one of KEYS,
+// or a name that was given one, never one that was put together.
+func TestKeysAreDeclared(t *testing.T) {
+	calls := regexp.MustCompile(`call\(([^,)]+)(?:, ([^,)]+))?`)
+	declared := regexp.MustCompile(`^(KEYS\[[^.]+\]|b\.(ready|wait|lease|age|wake)|meta|m|items)$`)
+	files, err := sources.ReadDir("lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, f := range files {
+		for _, call := range calls.FindAllStringSubmatch(stripped(source(strings.TrimSuffix(f.Name(), ".lua"))), -1) {
+			found++
+			if call[1] != "'TIME'" && !declared.MatchString(call[2]) {
+				t.Errorf("%s: %s on %q", f.Name(), call[1], call[2])
+			}
+		}
+	}
+	if found < 80 {
+		t.Errorf("only %d calls found", found)
 	}
 }
 
