@@ -177,6 +177,13 @@ func TestLeastRights(t *testing.T) {
 	e := open(t, redisq.Options{URL: secret.New(url), Prefix: "p", Shards: 3})
 	roundTrip(t, e)
 	refusedOpen(t, redisq.Options{URL: secret.New(url), Prefix: "other"}, fault.NeedsHuman, "NOPERM")
+
+	nodes := startCluster(t)
+	for _, n := range nodes {
+		n.do(append(args, "+cluster|slots", "+asking")...)
+	}
+	url = strings.Replace(clusterURL(nodes), "://", "://parley:pa%25ss%40word@", 1)
+	roundTrip(t, open(t, redisq.Options{URL: secret.New(url), Prefix: "p"}))
 }
 
 // roundTrip takes an item through inbox and outbox, and another through the dead letters.
