@@ -55,6 +55,9 @@ func bytesOf(texts ...string) [][]byte {
 }
 
 func testCommit(t *testing.T, h Harness) {
+	if h.Features.ManyLines {
+		return
+	}
 	q := h.Open(t, Bounds{})
 	publish(t, q, key("ann"), item("1"), item("2"), item("3"), item("4"))
 	publish(t, q, key("bob"), item("b"))

@@ -14,7 +14,7 @@ import (
 // patience is how long the suite waits for what must happen.
 const patience = 30 * time.Second
 
-// shortLease is for leases that must lapse.
+// shortLease is for leases that must lapse, where the engine asks for none longer.
 const shortLease = 100 * time.Millisecond
 
 // forever is a heartbeat that never comes.
@@ -31,6 +31,8 @@ type call struct {
 	ctx   context.Context
 	d     queue.Delivery
 	reply chan result
+	// back is closed when the handler returns.
+	back chan struct{}
 }
 
 func (c *call) commit(k queue.Commit) { c.reply <- result{commit: k} }
@@ -93,7 +95,8 @@ func (d *desk) abandon() {
 }
 
 func (d *desk) handle(ctx context.Context, in queue.Delivery) (queue.Commit, error) {
-	c := &call{ctx: ctx, d: in, reply: make(chan result, 1)}
+	c := &call{ctx: ctx, d: in, reply: make(chan result, 1), back: make(chan struct{})}
+	defer close(c.back)
 	select {
 	case d.calls <- c:
 	case <-ctx.Done():

@@ -99,10 +99,10 @@ func testNoBlocking(t *testing.T, h Harness) {
 func testLeaseKept(t *testing.T, h Harness) {
 	q := h.Open(t, Bounds{})
 	publish(t, q, key("ann"), item("a"))
-	beating := consume(t, q, queue.ConsumeOptions{Lease: shortLease})
+	beating := consume(t, q, queue.ConsumeOptions{Lease: 2 * h.lease()})
 	kept := beating.expect("a")
 	publish(t, q, lane("bob"), item("b"))
-	silent := consume(t, q, queue.ConsumeOptions{Box: queue.Outbox, Lease: shortLease, Heartbeat: forever, MaxAttempts: 100})
+	silent := consume(t, q, queue.ConsumeOptions{Box: queue.Outbox, Lease: 2 * h.lease(), Heartbeat: forever, MaxAttempts: 100})
 	for range 4 {
 		lost := silent.expect("b")
 		ended(lost.ctx, t)
@@ -118,7 +118,7 @@ func testLeaseKept(t *testing.T, h Harness) {
 func testLeaseLapses(t *testing.T, h Harness) {
 	q := h.Open(t, Bounds{})
 	publish(t, q, key("ann"), item("a"), item("a2"))
-	silent := consume(t, q, queue.ConsumeOptions{Slots: 1, Lease: shortLease, Heartbeat: forever})
+	silent := consume(t, q, queue.ConsumeOptions{Slots: 1, Lease: h.lease(), Heartbeat: forever})
 	lost := silent.expect("a")
 	other := consume(t, q, queue.ConsumeOptions{})
 	again := other.expect("a")
@@ -144,7 +144,7 @@ func testLeaseLapses(t *testing.T, h Harness) {
 func testFencing(t *testing.T, h Harness) {
 	q := h.Open(t, Bounds{})
 	publish(t, q, key("ann"), item("a"))
-	silent := consume(t, q, queue.ConsumeOptions{Slots: 1, Lease: shortLease, Heartbeat: forever})
+	silent := consume(t, q, queue.ConsumeOptions{Slots: 1, Lease: h.lease(), Heartbeat: forever})
 	lost := silent.expect("a")
 	holder := consume(t, q, queue.ConsumeOptions{})
 	held := holder.expect("a")

@@ -111,7 +111,7 @@ func testLetters(t *testing.T, h Harness) {
 func testNotes(t *testing.T, h Harness) {
 	q := h.Open(t, Bounds{})
 	publish(t, q, key("ann"), item("1"), item("2"))
-	silent := consume(t, q, queue.ConsumeOptions{Slots: 1, Lease: shortLease, Heartbeat: forever})
+	silent := consume(t, q, queue.ConsumeOptions{Slots: 1, Lease: h.lease(), Heartbeat: forever})
 	k := silent.expect("1")
 	if k.d.Note != nil {
 		t.Errorf("a new item has the note %q", k.d.Note)

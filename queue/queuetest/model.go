@@ -234,6 +234,7 @@ func (m *machine) commit(t *rapid.T) {
 		to.items = append(to.items, out.Item.ID)
 	}
 	c.commit(k)
+	<-c.back
 }
 
 func (m *machine) fail(t *rapid.T) {
@@ -246,6 +247,7 @@ func (m *machine) fail(t *rapid.T) {
 		m.buryFirst(b)
 	}
 	c.fail(fault.New(class, "drawn", nil, fault.WithWait(time.Microsecond)))
+	<-c.back
 }
 
 // lapse lets a holder fall silent; what it says then must change nothing.
@@ -258,7 +260,7 @@ func (m *machine) lapse(t *rapid.T) {
 		t.Skip("nothing to take")
 	}
 	d := startDesk(t, m.q, queue.ConsumeOptions{
-		Slots: 1, Batch: modelBatch, MaxAttempts: modelAttempts, Lease: shortLease / 4, Heartbeat: forever,
+		Slots: 1, Batch: modelBatch, MaxAttempts: modelAttempts, Lease: m.h.lease() / 4, Heartbeat: forever,
 	})
 	defer d.abandon()
 	c := m.receive(t, d)

@@ -7,7 +7,9 @@
 package queuetest
 
 import (
+	"cmp"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/queue"
 )
@@ -25,11 +27,19 @@ type Features struct {
 	Durable bool
 	// ExactTotal: ErrBusy comes at exactly Bounds.MaxItems waiting items.
 	ExactTotal bool
+	// ManyLines: the mailboxes are spread over parts with a line of ready ones each,
+	// so that nobody knows which of two comes first. What needs one line is left out;
+	// such an engine must be proved a second time where it has one.
+	ManyLines bool
 }
 
 // Harness makes engines for the suite.
 type Harness struct {
 	Features Features
+	// Lease is how short a lease may be that a holder is sure to see, past the stalls
+	// of a busy machine and of what the engine talks through; one of twice that is
+	// kept by heartbeats. 0 means 100 ms.
+	Lease time.Duration
 	// Open gives an engine over a fresh store. It registers its own clean-up with
 	// t, which includes Close.
 	Open func(t *testing.T, b Bounds) queue.Queue
@@ -37,6 +47,9 @@ type Harness struct {
 	// would, and opens the same store again. Needed where Durable is promised.
 	Reopen func(t *testing.T, q queue.Queue) queue.Queue
 }
+
+// lease is for leases that must lapse.
+func (h Harness) lease() time.Duration { return cmp.Or(h.Lease, shortLease) }
 
 // Run proves an engine against the contract.
 func Run(t *testing.T, h Harness) {
