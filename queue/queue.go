@@ -3,9 +3,14 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
 )
 
 // Box is a family of mailboxes that one kind of consumer works through.
@@ -209,6 +214,35 @@ type Commit struct {
 	// storing took. It is for watching, must not block, and is not called when the
 	// commit failed.
 	Then func(took time.Duration)
+}
+
+// Check is nil for a commit that makes sense after a delivery of so many items, else a
+// Bug fault.
+func (c Commit) Check(items int) error {
+	if c.Done < 0 || c.Done > items || c.Trim < 0 {
+		return fault.New(fault.Bug, "commit", fmt.Errorf("%d of %d items done, %d entries trimmed", c.Done, items, c.Trim))
+	}
+	for _, out := range c.Out {
+		if out.Item.ID == "" || out.Key.Box == "" {
+			return fault.New(fault.Bug, "commit", errors.New("an item that goes out needs an id and a box"))
+		}
+	}
+	return nil
+}
+
+// Call runs the handler as every engine must: a panic is logged and becomes a Bug fault,
+// and so does a commit that makes no sense.
+func (h Handler) Call(ctx context.Context, d Delivery, log zerolog.Logger) (c Commit, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error().Str("box", string(d.Key.Box)).Interface("panic", p).Bytes("stack", debug.Stack()).Msg("handler panicked")
+			c, err = Commit{}, fault.New(fault.Bug, "handler panicked", fmt.Errorf("%v", p))
+		}
+	}()
+	if c, err = h(ctx, d); err == nil {
+		err = c.Check(len(d.Items))
+	}
+	return c, err
 }
 
 // Outgoing is an item on its way into another mailbox.

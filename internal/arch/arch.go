@@ -56,8 +56,9 @@ func House() []Room {
 		{"internal/arch", nil, "the picture knows nobody"},
 
 		{"simulators", nil, "what the simulators share knows no protocol and nothing of the hub"},
-		{"simulators/*", on("simulators"), "a simulator speaks its platform's protocol and knows nothing of the hub"},
-		{"simulators/whatsapp/web", on("simulators"), "a phone is another server than the Cloud API"},
+		{"simulators/nodetest", nil, "clients from npm know no simulator"},
+		{"simulators/*", on("simulators", "simulators/nodetest"), "a simulator speaks its platform's protocol and knows nothing of the hub"},
+		{"simulators/whatsapp/web", on("simulators", "simulators/nodetest"), "a phone is another server than the Cloud API"},
 
 		{
 			"internal/playground", on("configs", "models", "adapters", "adapters/*", "simulators", "simulators/*", "internal/console"),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -222,10 +221,7 @@ func (c *consumer) turn(ctx context.Context, l *lease) *lease {
 		}
 		return nil
 	}
-	commit, err := c.call(l)
-	if err == nil {
-		err = check(commit, len(l.delivery.Items))
-	}
+	commit, err := c.h.Call(l.ctx, l.delivery, c.e.log)
 	if !l.finish() {
 		c.e.log.Debug().Str("box", string(c.o.Box)).Msg("lease lost, result dropped")
 		return nil
@@ -234,30 +230,6 @@ func (c *consumer) turn(ctx context.Context, l *lease) *lease {
 		return c.write(ctx, l, commit)
 	}
 	return c.fail(ctx, l, err)
-}
-
-// call runs the handler; a panic is a Bug.
-func (c *consumer) call(l *lease) (commit queue.Commit, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.e.log.Error().Str("box", string(c.o.Box)).Interface("panic", p).Bytes("stack", debug.Stack()).Msg("handler panicked")
-			err = fault.New(fault.Bug, "handler panicked", fmt.Errorf("%v", p))
-		}
-	}()
-	return c.h(l.ctx, l.delivery)
-}
-
-// check refuses a commit that makes no sense.
-func check(c queue.Commit, items int) error {
-	if c.Done < 0 || c.Done > items || c.Trim < 0 {
-		return misuse("commit", fmt.Sprintf("%d of %d items done, %d entries trimmed", c.Done, items, c.Trim))
-	}
-	for _, out := range c.Out {
-		if out.Item.ID == "" || out.Key.Box == "" {
-			return misuse("commit", "an item that goes out needs an id and a box")
-		}
-	}
-	return nil
 }
 
 // fail does what the class of the handler's error asks for.

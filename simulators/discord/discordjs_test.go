@@ -4,49 +4,23 @@ import (
 	"bytes"
 	"context"
 	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/parley-hub/parley/simulators/discord"
+	"github.com/parley-hub/parley/simulators/nodetest"
 )
 
 const nodeTimeout = 2 * time.Minute
-
-// discordjsDir gives a folder with discord.js installed: the one in testdata when it is there
-// already, otherwise a temporary copy.
-func discordjsDir(ctx context.Context, t *testing.T) string {
-	t.Helper()
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("this test needs %s: %v", tool, err)
-		}
-	}
-	const from = "testdata/discordjs"
-	if _, err := os.Stat(filepath.Join(from, "node_modules", "discord.js")); err == nil {
-		return from
-	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-	return dir
-}
 
 // An unrelated client must find the simulator as it finds the real service.
 func TestDiscordJS(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), nodeTimeout)
 	defer cancel()
-	dir := discordjsDir(ctx, t)
+	dir := nodetest.Dir(ctx, t, "testdata/discordjs", "discord.js")
 	s := discord.New(discord.Options{Token: token, ApplicationID: application})
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)

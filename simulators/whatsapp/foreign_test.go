@@ -5,41 +5,16 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/parley-hub/parley/simulators/nodetest"
 	"github.com/parley-hub/parley/simulators/whatsapp"
 )
 
 const nodeTimeout = 3 * time.Minute
-
-// foreignDir gives a folder with whatsapp-api-js installed: the one in testdata when it
-// is there already, otherwise a temporary copy.
-func foreignDir(ctx context.Context, t *testing.T) string {
-	t.Helper()
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("this test needs %s: %v", tool, err)
-		}
-	}
-	const from = "testdata/whatsapp-api-js"
-	if _, err := os.Stat(filepath.Join(from, "node_modules", "whatsapp-api-js")); err == nil {
-		return from
-	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-	return dir
-}
 
 // An unrelated client must find the simulator as it finds the real server.
 func TestForeignClient(t *testing.T) {
@@ -50,7 +25,7 @@ func TestForeignClient(t *testing.T) {
 	r := start(t, whatsapp.Options{Now: time.Now})
 	r.must(r.AddTemplate("", "hello", "en_US"))
 	node := exec.CommandContext(life, "node", "check.mjs", r.url, token, appSecret, verify, number)
-	node.Dir, node.Stderr = foreignDir(ctx, t), os.Stderr
+	node.Dir, node.Stderr = nodetest.Dir(ctx, t, "testdata/whatsapp-api-js", "whatsapp-api-js"), os.Stderr
 	input, err := node.StdinPipe()
 	r.must(err)
 	output, err := node.StdoutPipe()

@@ -6,43 +6,17 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/parley-hub/parley/simulators/nodetest"
 	"github.com/parley-hub/parley/simulators/whatsapp/web"
 )
 
 const nodeTimeout = 3 * time.Minute
-
-// foreignDir gives a folder with Baileys installed: the one in testdata when it is there
-// already, otherwise a temporary copy.
-func foreignDir(ctx context.Context, t testing.TB) string {
-	t.Helper()
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("this test needs %s: %v", tool, err)
-		}
-	}
-	const from = "testdata/baileys"
-	if _, err := os.Stat(filepath.Join(from, "node_modules", "@whiskeysockets", "baileys")); err == nil {
-		return from
-	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-	return dir
-}
 
 // foreign is Baileys in a process of its own.
 type foreign struct {
@@ -56,7 +30,7 @@ func (r *rig) startForeign(ctx context.Context) *foreign {
 	key := web.RootKey()
 	node := exec.CommandContext(ctx, "node", "check.mjs", "ws://"+r.url.Host+"/ws/chat", hex.EncodeToString(key[:]))
 	var log strings.Builder // of the client, which tells there of everything that it retries
-	node.Dir, node.Stderr = foreignDir(ctx, r.t), &log
+	node.Dir, node.Stderr = nodetest.Dir(ctx, r.t, "testdata/baileys", "@whiskeysockets/baileys"), &log
 	input, err := node.StdinPipe()
 	r.must(err)
 	output, err := node.StdoutPipe()
