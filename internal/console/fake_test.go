@@ -24,6 +24,7 @@ type playground struct {
 	mu      sync.Mutex
 	bubbles map[string][]console.Bubble
 	lines   map[string][]console.Note
+	linking map[string]*console.Linking
 	subs    map[chan console.Update]bool
 	files   map[string][]byte
 	deeds   []string
@@ -33,7 +34,7 @@ type playground struct {
 
 func newPlayground() *playground {
 	return &playground{
-		bubbles: map[string][]console.Bubble{}, lines: map[string][]console.Note{}, subs: map[chan console.Update]bool{},
+		bubbles: map[string][]console.Bubble{}, lines: map[string][]console.Note{}, linking: map[string]*console.Linking{}, subs: map[chan console.Update]bool{},
 		files: map[string][]byte{},
 	}
 }
@@ -123,6 +124,36 @@ func (p *playground) Fail(_ context.Context, phone, kind string) error {
 		p.note(phone, console.Note{At: morning, Text: "Slack said 429, wait 4 s. The answer waits."})
 	}
 	return nil
+}
+
+func (p *playground) Linking(phone string) *console.Linking {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.linking[phone]
+}
+
+func (p *playground) Pair(_ context.Context, phone string) error {
+	if err := p.do("pair", phone); err != nil {
+		return err
+	}
+	p.link(phone, &console.Linking{Code: "2@code", Until: morning.Add(time.Minute)})
+	return nil
+}
+
+func (p *playground) Scan(_ context.Context, phone string) error {
+	if err := p.do("scan", phone); err != nil {
+		return err
+	}
+	p.link(phone, nil)
+	return nil
+}
+
+// link changes how far a phone is linked.
+func (p *playground) link(phone string, l *console.Linking) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.linking[phone] = l
+	p.tell(console.Update{Phone: phone})
 }
 
 func (p *playground) Troubles() []console.Fault {
