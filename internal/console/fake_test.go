@@ -25,6 +25,8 @@ type playground struct {
 	bubbles map[string][]console.Bubble
 	lines   map[string][]console.Note
 	linking map[string]*console.Linking
+	// linked adds a fifth phone in the place of WhatsApp's.
+	linked bool
 	subs    map[chan console.Update]bool
 	files   map[string][]byte
 	deeds   []string
@@ -57,6 +59,13 @@ func (p *playground) Phones() []console.Phone {
 			})
 		}
 		out = append(out, phone)
+	}
+	if p.linked {
+		out[2].Mode = "Cloud"
+		out = append(out, console.Phone{
+			ID: "fax", Name: "WhatsApp", Account: "fax", People: out[0].People, With: "whatsapp", Mode: "Web (QR)", Remark: "Unofficial.",
+			Places: []console.Place{{ID: "private", Title: "Parley", Chats: map[string]string{"ada": "fax-ada", "ben": "fax-ben"}}},
+		})
 	}
 	return out
 }

@@ -77,7 +77,9 @@ var (
 		faultLost:  "The hub found out that it stands: nothing is doubled.",
 		faultGone:  "%s is back, and the hub with it.",
 	}
-	doubled = "%s offers no way to find out: the hub sent it once more, counted and logged it."
+	// onceOnly ends faultTwice where encryption opens nothing twice: the hub never sees the copy.
+	onceOnly = "The linked device opens nothing twice and threw the copy away: answered once."
+	doubled  = "%s offers no way to find out: the hub sent it once more, counted and logged it."
 )
 
 // incident is a fault from its arming to its end.
@@ -296,6 +298,9 @@ func (x *incidents) observe(e core.Event) {
 		case i.kind == faultTwice && e.Stage == core.StageDuplicate:
 			x.end(i)
 			x.note(i.seat, over[faultTwice], true)
+		case i.kind == faultTwice && e.Stage == core.StageDelivered && i.seat.linker != nil:
+			x.end(i)
+			x.note(i.seat, onceOnly, true)
 		case i.kind == faultTwice:
 		case e.Stage == core.StageDelivered && i.unsure:
 			x.end(i)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -131,4 +132,44 @@ func TestWebPhoneInBrowser(t *testing.T) {
 	if got := h.Count("parley is up"); got < ups+2 {
 		t.Errorf("the hub was up %d times, before %d", got, ups)
 	}
+}
+
+// TestWebPhoneFaults fails WhatsApp-web in the ways it can, without scripts: the answer
+// comes once. After the process ended nobody knows the device, and it is linked anew.
+func TestWebPhoneFaults(t *testing.T) {
+	t.Parallel()
+	p := newPlayer(t)
+	do := func(path string) {
+		t.Helper()
+		if status := p.do(path, "wa-web", "private", "ada", ""); status != http.StatusSeeOther {
+			t.Fatalf("%s: %d", path, status)
+		}
+	}
+	link := func() {
+		t.Helper()
+		do("/pair")
+		do("/scan")
+		p.eventually("the account is there", func() bool {
+			_, health, _ := strings.Cut(p.page(), `id="health-wa-web"`)
+			health, _, _ = strings.Cut(health, "</div>")
+			return strings.Contains(health, "connected")
+		})
+	}
+	link()
+	for n, fault := range []struct{ id, over string }{
+		{"twice", "answered once"}, {"lost", "nothing is doubled"}, {"gone", " is back"},
+	} {
+		do("/fail?fault=" + fault.id)
+		p.say("wa-web", "private", "ada", "/help")
+		p.eventually(fault.id+" is over", func() bool { return strings.Contains(p.notes("wa-web"), fault.over) })
+		p.eventually("it is answered", func() bool { return len(p.answers("wa-web-ada")) == n+1 })
+	}
+	if code := p.hub.Stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	p.hub.Start()
+	p.hub.WaitReady() // the account is not there before it is linked
+	link()
+	p.say("wa-web", "private", "ada", "/help")
+	p.eventually("it is answered again", func() bool { return len(p.answers("wa-web-ada")) == 1 })
 }
