@@ -27,11 +27,11 @@ type playground struct {
 	linking map[string]*console.Linking
 	// linked adds a fifth phone in the place of WhatsApp's.
 	linked bool
-	subs    map[chan console.Update]bool
-	files   map[string][]byte
-	deeds   []string
-	fail    error
-	next    int
+	subs   map[chan console.Update]bool
+	files  map[string][]byte
+	deeds  []string
+	fail   error
+	next   int
 }
 
 func newPlayground() *playground {
