@@ -65,6 +65,7 @@ func lives(ctx context.Context, o Options) error {
 // life runs one hub; again tells that it ended to be started anew. o keeps the address.
 func life(ctx context.Context, o *Options) (again bool, err error) {
 	cfg := *o.Config
+	cfg.Channels = o.playground.Accounts()
 	cfg.HTTP.PublicURL = "http://" + reachable(cfg.HTTP.Listen) // for the platforms of the playground
 	o.Config = &cfg
 	a, err := New(ctx, *o)

@@ -61,7 +61,7 @@ func House() []Room {
 		{"simulators/whatsapp/web", on("simulators", "simulators/nodetest"), "a phone is another server than the Cloud API"},
 
 		{
-			"internal/playground", on("configs", "models", "adapters", "adapters/*", "simulators", "simulators/*", "internal/console"),
+			"internal/playground", on("configs", "models", "adapters", "adapters/*", "simulators", "simulators/*", "simulators/whatsapp/web", "internal/console"),
 			"the world around the hub: it sees platforms and pages, never the rooms between them",
 		},
 		{"internal/app", []string{"..."}, "assembly knows everything and decides nothing"},

@@ -106,6 +106,8 @@ func (c *Console) routes() *http.ServeMux {
 	mux.HandleFunc("POST /press", c.press)
 	mux.HandleFunc("POST /react", c.react)
 	mux.HandleFunc("POST /fail", c.fail)
+	mux.HandleFunc("POST /pair", c.pair)
+	mux.HandleFunc("POST /scan", c.scan)
 	mux.HandleFunc("POST /trouble", c.trouble)
 	return mux
 }

@@ -222,6 +222,45 @@ func TestWithoutScript(t *testing.T) {
 	}
 }
 
+// TestLinking links a phone that shares its place with another, with forms alone.
+func TestLinking(t *testing.T) {
+	p := newPlayground()
+	p.linked = true
+	p.link("fax", &console.Linking{Problem: "Too late."})
+	c := newConsole(t, console.Options{Playground: p})
+	page := func() string { return get(t, c, "/?phone=fax&place=private&as=ada").Body.String() }
+	body := page()
+	for _, want := range []string{
+		"Too late.", `formaction="/pair"`, "Unofficial.", `<section class="phone whatsapp" id="phone-fax"`, "on 4 simulated phones",
+		`value="fax" class="mode-1" checked`, `name="shown" value="whatsapp" class="tab-2" checked`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	form := url.Values{"phone": {"fax"}, "place": {"private"}, "as": {"ada"}}
+	if w := post(t, c, "/pair", "text/html", form); w.Code != http.StatusSeeOther {
+		t.Errorf("pair: %d", w.Code)
+	}
+	// The smallest code has 21 modules on a side; it begins with the corner's dark row of seven.
+	if body = page(); !strings.Contains(body, `viewBox="0 0 29 29"`) || !strings.Contains(body, `d="M4 4h7v1h-7z`) || !strings.Contains(body, `formaction="/scan"`) {
+		t.Error("no code is shown")
+	}
+	if w := post(t, c, "/scan", "text/plain", form); w.Code != http.StatusNoContent {
+		t.Errorf("scan: %d", w.Code)
+	}
+	if body = page(); strings.Contains(body, "<svg class=\"qr\"") || !strings.Contains(body, `id="link-fax" role="status"></div>`) {
+		t.Error("it is linked, and the page still shows how")
+	}
+	p.link("fax", &console.Linking{Code: strings.Repeat("x", 4000)})
+	if !strings.Contains(page(), "too long to be drawn") {
+		t.Error("a code that cannot be drawn")
+	}
+	if got := strings.Join(p.did(), ";"); got != "pair fax;scan fax" {
+		t.Errorf("done %q", got)
+	}
+}
+
 // TestDeeds does all that is neither said nor a restart.
 func TestDeeds(t *testing.T) {
 	form := said("slack", "group", "ben", "half written")

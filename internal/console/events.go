@@ -128,7 +128,7 @@ func (s *stream) begin() error {
 				return err
 			}
 		}
-		if err := s.notes(phone.ID); err != nil {
+		if err := s.phone(phone.ID); err != nil {
 			return err
 		}
 	}
@@ -172,10 +172,18 @@ func (s *stream) notes(phone string) error {
 	return s.changed("notes", phone, s.c.viewNotes(phone))
 }
 
+// phone sends what is told about a phone itself.
+func (s *stream) phone(phone string) error {
+	if err := s.notes(phone); err != nil || phone == TheHub {
+		return err
+	}
+	return s.changed("link", phone, s.c.viewLink(phone))
+}
+
 func (s *stream) update(u Update) error {
 	switch {
 	case u.Phone != "":
-		return s.notes(u.Phone)
+		return s.phone(u.Phone)
 	case u.Bubble != nil:
 		phone, _, _ := s.c.findChat(u.Chat)
 		view := s.c.viewBubble(phone.ID, u.Chat, *u.Bubble)
@@ -208,6 +216,9 @@ func (s *stream) status() error {
 	health := healthOf(o)
 	for _, phone := range s.c.phones {
 		if err := s.changed("health", phone.ID, health(phone)); err != nil {
+			return err
+		}
+		if err := s.phone(phone.ID); err != nil {
 			return err
 		}
 	}

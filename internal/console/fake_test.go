@@ -24,16 +24,19 @@ type playground struct {
 	mu      sync.Mutex
 	bubbles map[string][]console.Bubble
 	lines   map[string][]console.Note
-	subs    map[chan console.Update]bool
-	files   map[string][]byte
-	deeds   []string
-	fail    error
-	next    int
+	linking map[string]*console.Linking
+	// linked adds a fifth phone in the place of WhatsApp's.
+	linked bool
+	subs   map[chan console.Update]bool
+	files  map[string][]byte
+	deeds  []string
+	fail   error
+	next   int
 }
 
 func newPlayground() *playground {
 	return &playground{
-		bubbles: map[string][]console.Bubble{}, lines: map[string][]console.Note{}, subs: map[chan console.Update]bool{},
+		bubbles: map[string][]console.Bubble{}, lines: map[string][]console.Note{}, linking: map[string]*console.Linking{}, subs: map[chan console.Update]bool{},
 		files: map[string][]byte{},
 	}
 }
@@ -56,6 +59,13 @@ func (p *playground) Phones() []console.Phone {
 			})
 		}
 		out = append(out, phone)
+	}
+	if p.linked {
+		out[2].Mode = "Cloud"
+		out = append(out, console.Phone{
+			ID: "fax", Name: "WhatsApp", Account: "fax", People: out[0].People, With: "whatsapp", Mode: "Web (QR)", Remark: "Unofficial.",
+			Places: []console.Place{{ID: "private", Title: "Parley", Chats: map[string]string{"ada": "fax-ada", "ben": "fax-ben"}}},
+		})
 	}
 	return out
 }
@@ -123,6 +133,36 @@ func (p *playground) Fail(_ context.Context, phone, kind string) error {
 		p.note(phone, console.Note{At: morning, Text: "Slack said 429, wait 4 s. The answer waits."})
 	}
 	return nil
+}
+
+func (p *playground) Linking(phone string) *console.Linking {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.linking[phone]
+}
+
+func (p *playground) Pair(_ context.Context, phone string) error {
+	if err := p.do("pair", phone); err != nil {
+		return err
+	}
+	p.link(phone, &console.Linking{Code: "2@code", Until: morning.Add(time.Minute)})
+	return nil
+}
+
+func (p *playground) Scan(_ context.Context, phone string) error {
+	if err := p.do("scan", phone); err != nil {
+		return err
+	}
+	p.link(phone, nil)
+	return nil
+}
+
+// link changes how far a phone is linked.
+func (p *playground) link(phone string, l *console.Linking) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.linking[phone] = l
+	p.tell(console.Update{Phone: phone})
 }
 
 func (p *playground) Troubles() []console.Fault {

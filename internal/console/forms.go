@@ -88,6 +88,20 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request) {
 	c.answer(w, r, s.playgroundState, c.o.Playground.Fail(r.Context(), s.target.ID, s.values.Get("fault")))
 }
 
+// pair asks the hub for a code to link a phone.
+func (c *Console) pair(w http.ResponseWriter, r *http.Request) {
+	if s, ok := c.form(w, r); ok {
+		c.answer(w, r, s.playgroundState, c.o.Playground.Pair(r.Context(), s.target.ID))
+	}
+}
+
+// scan lets a phone scan the code.
+func (c *Console) scan(w http.ResponseWriter, r *http.Request) {
+	if s, ok := c.form(w, r); ok {
+		c.answer(w, r, s.playgroundState, c.o.Playground.Scan(r.Context(), s.target.ID))
+	}
+}
+
 // trouble troubles the hub itself.
 func (c *Console) trouble(w http.ResponseWriter, r *http.Request) {
 	var s sent

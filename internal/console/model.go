@@ -28,6 +28,13 @@ type Playground interface {
 	// Fail makes the phone's platform fail in one of its ways, or troubles TheHub. It
 	// returns before that is over.
 	Fail(ctx context.Context, phoneID, faultID string) error
+	// Linking tells how far a phone is that has to be linked; nil for one that is linked
+	// or needs none.
+	Linking(phoneID string) *Linking
+	// Pair lets the hub show codes for a phone. It returns when the first one is there.
+	Pair(ctx context.Context, phoneID string) error
+	// Scan lets the phone scan the code that is shown.
+	Scan(ctx context.Context, phoneID string) error
 	// File gives the bytes of a file of a phone; false for an unknown one.
 	File(phoneID, fileID string) ([]byte, bool)
 	// Subscribe tells what changes until ctx ends; then the channel is closed. For a
@@ -51,6 +58,25 @@ type Phone struct {
 	Places []Place
 	// Faults are the ways in which the platform can be made to fail.
 	Faults []Fault
+	// With is the phone whose place and look this one shares; a switch shows one of them.
+	// Empty for a place of its own.
+	With string
+	// Mode is what the switch calls this phone; empty where there is none.
+	Mode string
+	// Remark is a line that stays over the chats; empty for none.
+	Remark string
+}
+
+// Linking is how far a phone is that is linked by a QR code.
+type Linking struct {
+	// Code is what the QR code holds that is shown now; empty for none.
+	Code string
+	// Until is when the code is replaced.
+	Until time.Time
+	// Busy says what is under way; empty when nothing is and a code can be asked for.
+	Busy string
+	// Problem is why the last try came to nothing.
+	Problem string
 }
 
 // Place is one entry of a phone's list of chats.
@@ -207,7 +233,7 @@ type Reaction struct {
 type Update struct {
 	// Chat is where it happened; empty for notes.
 	Chat string
-	// Phone is whose notes changed; it may be TheHub.
+	// Phone is whose notes or linking changed; it may be TheHub.
 	Phone string
 	// Bubble is new or has changed; it stands behind the bubble After, or first.
 	Bubble *Bubble

@@ -21,7 +21,7 @@ type frame struct {
 
 type playgroundView struct {
 	frame
-	Phones []phoneView
+	Slots  []slotView
 	People []personView
 	Paths  []pathView
 	Notes  notesView
@@ -37,8 +37,21 @@ type overviewView struct {
 	Paths    []pathView
 }
 
+// slotView is a place on the desk: a phone, or some with a switch between them.
+type slotView struct {
+	ID, Name string
+	Phones   []phoneView
+	// First is the one that a narrow page shows.
+	First bool
+}
+
 // phoneView is one phone ready for the template.
 type phoneView struct {
+	// Look is the phone whose look it has.
+	Look, Mode, Remark string
+	Link               linkView
+	// Checked is set for the one that a switch shows.
+	Checked  bool
 	ID, Name string
 	People   []personView
 	Places   []placeView
@@ -48,7 +61,6 @@ type phoneView struct {
 	Health   healthView
 	// Typed is a text that could not be sent and is kept in the composer.
 	Typed string
-	First bool
 }
 
 type personView struct {
@@ -94,22 +106,46 @@ func (c *Console) playgroundPage(w http.ResponseWriter, r *http.Request) {
 func (c *Console) showPlayground(w http.ResponseWriter, status int, s playgroundState) {
 	view := playgroundView{frame: c.frame("Playground", "playground"), Paths: c.paths(), Notes: c.viewNotes(TheHub), Troubles: c.o.Playground.Troubles(), Notice: s.notice}
 	health := healthOf(c.o.Status())
-	shown := max(0, slices.IndexFunc(c.phones, func(p Phone) bool { return p.ID == s.phone }))
-	for i, phone := range c.phones {
+	for _, phone := range c.phones {
 		v := phoneView{
-			ID: phone.ID, Name: phone.Name, Faults: phone.Faults, Health: health(phone), First: i == shown,
-			Notes: c.viewNotes(phone.ID), People: c.people(phone, s.as),
+			ID: phone.ID, Name: phone.Name, Faults: phone.Faults, Health: health(phone), Look: phone.ID, Mode: phone.Mode,
+			Notes: c.viewNotes(phone.ID), People: c.people(phone, s.as), Link: c.viewLink(phone.ID), Remark: phone.Remark,
+			Checked: phone.With == "",
+		}
+		if phone.With != "" {
+			v.Look = phone.With
 		}
 		if phone.ID == s.phone {
 			v.Typed = s.typed
 		}
 		v.Places, v.Panes = c.places(phone, s)
-		view.Phones = append(view.Phones, v)
+		view.put(v, s.phone)
+	}
+	if i := slices.IndexFunc(view.Slots, func(l slotView) bool { return l.First }); i < 0 && len(view.Slots) > 0 {
+		view.Slots[0].First = true
 	}
 	if len(c.phones) > 0 {
 		view.People = c.people(c.phones[0], s.as)
 	}
 	c.page(w, status, "playground", view)
+}
+
+// put gives a phone its place; shown is the phone that a form was sent from.
+func (v *playgroundView) put(p phoneView, shown string) {
+	i := slices.IndexFunc(v.Slots, func(l slotView) bool { return l.ID == p.Look })
+	if i < 0 {
+		v.Slots = append(v.Slots, slotView{ID: p.Look, Name: p.Name})
+		i = len(v.Slots) - 1
+	}
+	slot := &v.Slots[i]
+	slot.Phones = append(slot.Phones, p)
+	if p.ID != shown {
+		return
+	}
+	slot.First = true
+	for j := range slot.Phones {
+		slot.Phones[j].Checked = slot.Phones[j].ID == shown
+	}
 }
 
 // people marks the one who speaks: who spoke last, else the first.

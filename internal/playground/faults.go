@@ -3,6 +3,7 @@ package playground
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/parley-hub/parley/internal/console"
 )
 
-// faultKind is a way in which every platform can fail.
+// faultKind is a way in which platforms can fail; faultUnlink is of linked ones only.
 type faultKind string
 
 // The kinds of faults.
@@ -25,6 +26,8 @@ const (
 	faultLost faultKind = "lost"
 	// faultGone makes the platform unreachable for goneFor.
 	faultGone faultKind = "gone"
+	// faultUnlink removes the hub from the linked devices.
+	faultUnlink faultKind = "unlink"
 )
 
 const (
@@ -36,14 +39,19 @@ const (
 )
 
 // faultsOf introduces the faults of a platform.
-func faultsOf(name string) []console.Fault {
-	return []console.Fault{
+func faultsOf(a about) []console.Fault {
+	all := []console.Fault{
 		{ID: string(faultBusy), Label: "Too busy", About: "The next answer meets a 429: wait 4 seconds."},
 		{ID: string(faultError), Label: "Server error", About: "The next answer meets a 500."},
 		{ID: string(faultTwice), Label: "Deliver twice", About: "Your next message reaches the hub two times."},
 		{ID: string(faultLost), Label: "Lose the receipt", About: "The next answer is stored, but the hub never hears of it."},
-		{ID: string(faultGone), Label: "Unplug", About: name + " cannot be reached for 12 seconds."},
+		{ID: string(faultGone), Label: "Unplug", About: a.name + " cannot be reached for 12 seconds."},
+		{ID: string(faultUnlink), Label: "Log it out", About: "The phone removes the hub from its linked devices."},
 	}
+	return slices.DeleteFunc(all, func(f console.Fault) bool {
+		kind := faultKind(f.ID)
+		return a.faults == nil && kind == faultUnlink || a.faults != nil && !slices.Contains(a.faults, kind)
+	})
 }
 
 // armed, struck and over are what a note says when a fault waits, was met, and when
@@ -69,7 +77,9 @@ var (
 		faultLost:  "The hub found out that it stands: nothing is doubled.",
 		faultGone:  "%s is back, and the hub with it.",
 	}
-	doubled = "%s offers no way to find out: the hub sent it once more, counted and logged it."
+	// onceOnly ends faultTwice where encryption opens nothing twice: the hub never sees the copy.
+	onceOnly = "The linked device opens nothing twice and threw the copy away: answered once."
+	doubled  = "%s offers no way to find out: the hub sent it once more, counted and logged it."
 )
 
 // incident is a fault from its arming to its end.
@@ -119,6 +129,15 @@ func (x *incidents) notes(phone string) []console.Note {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return append([]console.Note(nil), x.lines[phone]...)
+}
+
+// touch tells the pages to look at a phone again.
+func (x *incidents) touch(phone string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, f := range x.followers {
+		f(phone)
+	}
 }
 
 // note writes a line about a phone. x.mu is held.
@@ -279,6 +298,9 @@ func (x *incidents) observe(e core.Event) {
 		case i.kind == faultTwice && e.Stage == core.StageDuplicate:
 			x.end(i)
 			x.note(i.seat, over[faultTwice], true)
+		case i.kind == faultTwice && e.Stage == core.StageDelivered && i.seat.linker != nil:
+			x.end(i)
+			x.note(i.seat, onceOnly, true)
 		case i.kind == faultTwice:
 		case e.Stage == core.StageDelivered && i.unsure:
 			x.end(i)

@@ -42,6 +42,10 @@ type about struct {
 	id, name string
 	// private and group are the places; a platform without groups leaves it empty.
 	private, group console.Place
+	// faults are how it can fail; nil means in each way that every platform can.
+	faults []faultKind
+	// with, mode and remark are as in console.Phone.
+	with, mode, remark string
 }
 
 // happening is something that a chat showed.

@@ -39,8 +39,11 @@ type Playground struct {
 // seat is a phone with its place on the network.
 type seat struct {
 	phone
-	info console.Phone
-	line *line
+	info    console.Phone
+	line    *line
+	channel configs.Channel
+	// linker is nil for a phone that need not be linked.
+	linker *linker
 }
 
 // New makes the phones, opens a loopback port for each, and adds their accounts to the
@@ -48,7 +51,6 @@ type seat struct {
 func New(cfg *configs.Config, log zerolog.Logger) (*Playground, error) {
 	p := &Playground{log: log, restart: make(chan struct{}, 1), told: make(chan struct{})}
 	p.incidents = newIncidents(p)
-	cfg.Channels = map[core.Account]configs.Channel{}
 	for _, make := range makers {
 		ph, err := make()
 		if err != nil {
@@ -61,8 +63,12 @@ func New(cfg *configs.Config, log zerolog.Logger) (*Playground, error) {
 			p.Close()
 			return nil, fault.New(fault.NeedsHuman, "open a loopback port for the playground", err)
 		}
-		cfg.Channels[core.Account(s.info.Account)] = ph.channel("http://" + s.line.address)
+		s.channel = ph.channel("http://" + s.line.address)
+		if l, ok := ph.(linkable); ok {
+			s.linker = newLinker(p, s, l, cfg.DataDir)
+		}
 	}
+	cfg.Channels = p.Accounts()
 	cfg.Shutdown = min(cfg.Shutdown, shutdown)
 	return p, nil
 }
@@ -71,11 +77,23 @@ func New(cfg *configs.Config, log zerolog.Logger) (*Playground, error) {
 const shutdown = 2 * time.Second
 
 // makers lists the phones in the order they are shown.
-var makers = []func() (phone, error){newTelegram, newSlack, newWhatsApp, newDiscord}
+var makers = append([]func() (phone, error){newTelegram, newSlack, newWhatsApp, newDiscord}, linkedMakers...)
+
+// Accounts are the hub's accounts in its next life: an account that is linked by a code
+// joins when it is linked, so that nothing is out before somebody wants it.
+func (p *Playground) Accounts() map[core.Account]configs.Channel {
+	out := map[core.Account]configs.Channel{}
+	for _, s := range p.phones {
+		if s.linker == nil || s.linker.phone.linked() {
+			out[core.Account(s.info.Account)] = s.channel
+		}
+	}
+	return out
+}
 
 // introduce makes of a phone what the console shows of it.
 func introduce(a about) console.Phone {
-	out := console.Phone{ID: a.id, Name: a.name, Account: a.id, People: people, Faults: faultsOf(a.name)}
+	out := console.Phone{ID: a.id, Name: a.name, Account: a.id, People: people, Faults: faultsOf(a), With: a.with, Mode: a.mode, Remark: a.remark}
 	a.private.ID = "private"
 	a.private.Chats = map[string]string{ada: a.id + "-" + ada, ben: a.id + "-" + ben}
 	out.Places = append(out.Places, a.private)
@@ -103,6 +121,9 @@ func (p *Playground) Run(ctx context.Context) error {
 			}
 		})
 		wg.Go(func() { p.connect(ctx, s) })
+		if s.linker != nil {
+			wg.Go(func() { s.linker.run(ctx) })
+		}
 	}
 	wg.Go(func() { p.incidents.run(ctx) })
 	select {
@@ -269,6 +290,9 @@ func (p *Playground) Fail(_ context.Context, phone, kind string) error {
 	s := p.seat(phone)
 	if s == nil || !slices.ContainsFunc(s.info.Faults, func(f console.Fault) bool { return f.ID == kind }) {
 		return refused("fail", errNobody)
+	}
+	if faultKind(kind) == faultUnlink {
+		return s.linker.unlink()
 	}
 	p.incidents.begin(s, faultKind(kind))
 	return nil

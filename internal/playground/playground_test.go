@@ -55,6 +55,9 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("shutdown %v", cfg.Shutdown)
 	}
 	for _, phone := range p.Phones() {
+		if phone.With != "" {
+			continue // it joins when it is linked
+		}
 		c, ok := cfg.Channels[core.Account(phone.Account)]
 		if !ok || c.Platform != phone.ID {
 			t.Errorf("%s has the account %+v", phone.ID, c)
@@ -64,7 +67,7 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%s: %v", phone.ID, problems)
 		}
 	}
-	if len(cfg.Channels) != len(p.Phones()) {
+	if len(cfg.Channels) != 4 {
 		t.Errorf("%d accounts", len(cfg.Channels))
 	}
 }
@@ -102,7 +105,7 @@ func TestEveryChat(t *testing.T) {
 			if len(bubbles) != 4 {
 				t.Fatalf("%d bubbles", len(bubbles))
 			}
-			phone, _, _ := strings.Cut(chat, "-")
+			phone := chat[:strings.LastIndex(chat, "-")]
 			for i, want := range []struct{ kind, data string }{{"", ""}, {"image", "picture"}, {"audio", "voice"}, {"file", "paper"}} {
 				b := bubbles[i]
 				if b.User != as || b.Bot || b.From != nameOf(as) || b.At.IsZero() {

@@ -44,12 +44,7 @@ func (p *Playground) trouble(kind troubleKind) error {
 	defer p.mu.Unlock()
 	switch kind {
 	case troubleRestart:
-		select {
-		case p.restart <- struct{}{}:
-			p.stopped = time.Now()
-			p.incidents.write("The hub stops. What it has not answered is kept on disk.", false)
-		default: // one is under way
-		}
+		p.again("The hub stops. What it has not answered is kept on disk.")
 		return nil
 	case troubleSlow, troubleOut:
 	default:
@@ -74,6 +69,16 @@ func (p *Playground) trouble(kind troubleKind) error {
 		p.incidents.write("The model is as it was.", true)
 	})
 	return nil
+}
+
+// again restarts the hub, and says why. p.mu is held.
+func (p *Playground) again(why string) {
+	select {
+	case p.restart <- struct{}{}:
+		p.stopped = time.Now()
+		p.incidents.write(why, false)
+	default: // one is under way
+	}
 }
 
 // Model puts the troubles of models between the hub and one of its models.

@@ -46,7 +46,7 @@ func newWhatsApp() (phone, error) {
 
 func (whatsApp) about() about {
 	return about{
-		id: "whatsapp", name: "WhatsApp",
+		id: "whatsapp", name: "WhatsApp", mode: "Cloud",
 		private: console.Place{
 			Title: botName, About: "business account, Cloud API",
 			Hint: "Write to the business. Answers come whole, with ticks; the Cloud API has no edits and no groups.", Try: tries,

@@ -98,6 +98,13 @@ const handlers = {
     if (focused) fresh.querySelector("summary").focus();
   },
   notes({ id, html }) { byId("notes-" + id)?.replaceChildren(...elements(html)); },
+  link({ id, html = "" }) {
+    const place = byId("link-" + id);
+    if (!place) return;
+    const focused = place.contains(document.activeElement);
+    place.innerHTML = html;
+    if (focused) (place.querySelector("button") ?? textOf(place.closest(".phone"))).focus();
+  },
   health({ id, html }) { byId("health-" + id)?.replaceChildren(...elements(html)); },
   status({ html }) { refill(byId("status"), html); },
   hub({ html }) { if (byId("hub")) refill(byId("hub"), html); },
@@ -139,7 +146,7 @@ async function send(form, button) {
   if (!chosen || !sends) body.delete("file");
   if (sends) clear(form);
   const problem = await post(action ?? form.getAttribute("action"), body);
-  form.querySelector(".error").textContent = problem;
+  byId("error-" + form.elements.namedItem("phone").value).textContent = problem;
   if (problem === "" || !sends || text.value !== "") return;
   text.value = said;
   grow(text);
@@ -225,7 +232,7 @@ document.addEventListener("change", (e) => {
   } else if (e.target.matches(".composer input[type=file]") && e.target.files.length > 0) {
     send(e.target.form, null);
   }
-  if (e.target.matches("#everybody input, .who input, .places input, .tabs input")) toEnds();
+  if (e.target.matches("#everybody input, .who input, .places input, .tabs input, .modes input")) toEnds();
 });
 
 document.addEventListener("click", (e) => {
