@@ -3,6 +3,7 @@ package adapters
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
 )
 
 // Adapter is one account on one platform. All methods are safe for concurrent use.
@@ -225,4 +227,34 @@ type Settings struct {
 	Log    zerolog.Logger
 	// Observer sees what becomes of messages.
 	Observer core.Observer
+}
+
+// ConfigOf gives the section that a factory makes an adapter from. It is a Bug fault when
+// the section is of another platform, a NeedsHuman fault when it is not valid.
+func ConfigOf[C interface {
+	comparable
+	Config
+}](s Settings) (C, error) {
+	var none C
+	c, ok := s.Config.(C)
+	if !ok || c == none {
+		return none, fault.New(fault.Bug, "new adapter", fmt.Errorf("configuration is a %T", s.Config))
+	}
+	if problems := c.Validate(); len(problems) > 0 {
+		return none, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("account %s: %s %s", s.Account, problems[0].Key, problems[0].Text))
+	}
+	return c, nil
+}
+
+// Next gives the message of a reply's plan that comes behind those already sent; more
+// tells whether others follow it. A plan without such a message is a Permanent fault.
+func Next[M any](plan []M, r core.Reply) (m M, more bool, err error) {
+	switch at := len(r.Sent); {
+	case len(plan) == 0:
+		return m, false, fault.New(fault.Permanent, "send", errors.New("the reply holds nothing that can be shown"))
+	case at >= len(plan):
+		return m, false, fault.New(fault.Permanent, "send", fmt.Errorf("all %d messages of the reply were sent", len(plan)))
+	default:
+		return plan[at], at+1 < len(plan), nil
+	}
 }

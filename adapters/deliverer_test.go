@@ -301,7 +301,7 @@ func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, b := newLanes(), newBot("a")
 		b.on(func(context.Context, string) error {
-			time.Sleep(2 * time.Second) // in the bubble's time: a call is under way that long
+			elapse(2 * time.Second) // in the bubble's time: a call is under way that long
 			return nil
 		}, nil)
 		h := deliver(t, q, adapters.DelivererOptions{Grace: 5 * time.Second}, b)
@@ -330,7 +330,7 @@ func TestSendsOfAnAccountFollowEachOther(t *testing.T) {
 			if strings.HasSuffix(call, "slow") {
 				took = time.Second
 			}
-			time.Sleep(took) // in the bubble's time: how long sends last is what this is about
+			elapse(took) // in the bubble's time: how long sends last is what this is about
 			return nil
 		}
 		deliver(t, q, adapters.DelivererOptions{}, b)

@@ -20,22 +20,22 @@ func TestTyping(t *testing.T) {
 		h := deliver(t, q, adapters.DelivererOptions{}, b)
 		to := private("a", "1")
 		h.Draft(draft(to, "x.0", 0, ""))
-		time.Sleep(100 * time.Millisecond)
+		elapse(100 * time.Millisecond)
 		same(t, "an instant answer costs no call", b.did(), nil)
-		time.Sleep(9 * time.Second) // 0.15 s, 4.15 s, 8.15 s
+		elapse(9 * time.Second) // 0.15 s, 4.15 s, 8.15 s
 		same(t, "while work goes on", b.did(), []string{"typing 1", "typing 1", "typing 1"})
 		h.StopDraft("x.0")
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		if n := len(b.did()); n != 3 {
 			t.Errorf("%d calls after the end", n)
 		}
 		h.Draft(draft(to, "y.0", 0, ""))
 		publish(t, q, reply(to, "y.0", "done"))
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		same(t, "a final ends it", b.did()[3:], []string{"send 1 done"})
 		h.Draft(draft(to, "y.0", 1, "late"))
 		h.Draft(draft(to, "z.0", 0, ""))
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		if n := len(b.did()); n > 4+5*60 {
 			t.Errorf("typing never ends: %d calls", n)
 		}
@@ -49,16 +49,16 @@ func TestDraftsThatVanish(t *testing.T) {
 		to := private("a", "1")
 		h.Draft(draft(to, "x.0", 0, ""))
 		h.Draft(draft(to, "x.0", 1, "1"))
-		time.Sleep(50 * time.Millisecond)
+		elapse(50 * time.Millisecond)
 		for rev := 2; rev <= 25; rev++ { // ten a second: of each second the newest is shown
 			h.Draft(draft(to, "x.0", rev, fmt.Sprint(rev)))
-			time.Sleep(100 * time.Millisecond)
+			elapse(100 * time.Millisecond)
 		}
 		h.Draft(draft(to, "x.0", 3, "older"))
 		publish(t, q, reply(to, "x.0", "done"))
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		h.Draft(draft(to, "x.0", 30, "late"))
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		same(t, "calls", b.did(), []string{"draft 1 4", "draft 1 14", "draft 1 24", "send 1 done"})
 	})
 }
@@ -72,7 +72,7 @@ func TestDraftsByEdit(t *testing.T) {
 		publish(t, q, reply(to, "w.0", "before"))
 		for rev := 1; rev <= 7; rev++ {
 			h.Draft(draft(to, "x.0", rev, fmt.Sprint(rev)))
-			time.Sleep(time.Second)
+			elapse(time.Second)
 		}
 		publish(t, q, reply(to, "x.0", "done\nmore"))
 		synctest.Wait()
@@ -101,11 +101,11 @@ func TestDraftOutlivesCrash(t *testing.T) {
 				h = deliver(t, q, adapters.DelivererOptions{}, b)
 				if redrafted {
 					h.Draft(draft(to, "x.0", 1, "growing again"))
-					time.Sleep(10 * time.Second)
+					elapse(10 * time.Second)
 					same(t, "chat", b.stands("1"), []string{"growing again"})
 				}
 				publish(t, q, reply(to, "x.0", "done"))
-				time.Sleep(time.Second)
+				elapse(time.Second)
 				same(t, "chat", b.stands("1"), []string{"done"})
 			})
 		})
@@ -138,16 +138,16 @@ func TestFinalWaitsForDraft(t *testing.T) {
 		to := group("a", "1")
 		b.on(func(_ context.Context, call string) error {
 			if call == "edit 1 slow" {
-				time.Sleep(2 * time.Second)
+				elapse(2 * time.Second)
 			}
 			return nil
 		}, nil)
 		h.Draft(draft(to, "x.0", 1, "growing"))
 		synctest.Wait()
 		h.Draft(draft(to, "x.0", 2, "slow"))
-		time.Sleep(3500 * time.Millisecond)
+		elapse(3500 * time.Millisecond)
 		publish(t, q, reply(to, "x.0", "done"))
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		same(t, "chat", b.stands("1"), []string{"done"})
 	})
 }
@@ -185,10 +185,10 @@ func TestFailedDraft(t *testing.T) {
 				b.on(ahead(once("", test.err)), nil)
 				began := time.Now()
 				h.Draft(draft(test.to, "x.0", 1, "one"))
-				time.Sleep(3500 * time.Millisecond)
+				elapse(3500 * time.Millisecond)
 				publish(t, q, reply(test.to, "x.0", "done"))
 				for q.waiting(queue.Lane(test.to)) > 0 {
-					time.Sleep(100 * time.Millisecond)
+					elapse(100 * time.Millisecond)
 				}
 				if took := time.Since(began); took < test.took {
 					t.Errorf("took %v, was told %v", took, test.took)
@@ -209,7 +209,7 @@ func TestDraftsGiveWay(t *testing.T) {
 		to := group("a", "1")
 		for rev := range 600 {
 			h.Draft(draft(to, "x.0", rev+1, fmt.Sprint(rev)))
-			time.Sleep(100 * time.Millisecond)
+			elapse(100 * time.Millisecond)
 		}
 		if n := len(b.did()); n < 15 || n > 23 {
 			t.Errorf("%d calls in a minute, the limit is 20 and a burst of 3", n)

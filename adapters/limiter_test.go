@@ -43,7 +43,7 @@ func TestReserveKeepsRates(t *testing.T) {
 						next = due[c]
 					}
 				}
-				time.Sleep(time.Until(next))
+				elapse(time.Until(next))
 			}
 		})
 		within(rt, "account", all, account)
@@ -77,7 +77,7 @@ func TestChatsTakeTurns(t *testing.T) {
 				t.Fatalf("chat %d waits %v", i, wait)
 			}
 		}
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		if wait := l.Reserve(third, adapters.MethodSend); wait != time.Second {
 			t.Errorf("the third waits %v", wait)
 		}
@@ -132,7 +132,7 @@ func TestObey(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limits(adapters.Limits{})
 				for _, told := range test.told {
-					time.Sleep(told.later)
+					elapse(told.later)
 					l.Obey(told.to, adapters.MethodSend, told.scope, wait)
 				}
 				got := [4]bool{
@@ -142,7 +142,7 @@ func TestObey(t *testing.T) {
 				if got != test.want {
 					t.Errorf("waits %v, want %v", got, test.want)
 				}
-				time.Sleep(wait)
+				elapse(wait)
 				for _, to := range []core.Conversation{here, there, elsewhere} {
 					if left := l.Reserve(to, adapters.MethodSend); left != 0 {
 						t.Errorf("still waits %v", left)
@@ -192,7 +192,7 @@ func TestLatePlaceIsGivenUp(t *testing.T) {
 		if n := free(); n != 5 {
 			t.Fatalf("%d calls at once, want the burst", n)
 		}
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		if n := free(); n != 5 {
 			t.Errorf("%d calls at once after a minute, want the burst", n)
 		}

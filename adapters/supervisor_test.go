@@ -127,7 +127,7 @@ func TestSupervisorByClass(t *testing.T) {
 					t.Errorf("whose health? %+v", h)
 				}
 				for began := time.Now(); len(r.gaps()) == 0 && time.Since(began) < time.Hour; {
-					time.Sleep(10 * time.Millisecond)
+					elapse(10 * time.Millisecond)
 				}
 				if got := r.gaps(); len(got) != 1 || got[0] < test.least || got[0] > test.most {
 					t.Errorf("started again after %v, want %v to %v", got, test.least, test.most)
@@ -135,7 +135,7 @@ func TestSupervisorByClass(t *testing.T) {
 				if h := s.Health(); h.State != test.state {
 					t.Errorf("well at once: %+v", h)
 				}
-				time.Sleep(10 * time.Second)
+				elapse(10 * time.Second)
 				if h := s.Health(); h.State != adapters.StateHealthy || h.Text != "" {
 					t.Errorf("not well again: %+v", h)
 				}
@@ -150,12 +150,12 @@ func TestSupervisorBackoff(t *testing.T) {
 		bad := fails(fault.New(fault.Retryable, "receive", errTest))
 		lives := []func(context.Context, adapters.Inbox) error{bad, bad, bad, bad, bad, bad, bad, bad}
 		lives = append(lives, func(context.Context, adapters.Inbox) error {
-			time.Sleep(2 * time.Minute)
+			elapse(2 * time.Minute)
 			return fault.New(fault.Retryable, "receive", errTest)
 		}, bad)
 		r := newReceiver(lives...)
 		supervise(t, r)
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 121, 2}
 		got := r.gaps()
 		if len(got) != len(want) {
@@ -183,11 +183,11 @@ func TestSupervisorTellsOnce(t *testing.T) {
 		s, log, told := supervise(t, r)
 		synctest.Wait()
 		since := s.Health().Since
-		time.Sleep(2 * time.Minute)
+		elapse(2 * time.Minute)
 		if h := s.Health(); h.Since != since {
 			t.Errorf("since %v, want %v", h.Since, since)
 		}
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		synctest.Wait()
 		if len(*told) != 2 || (*told)[0].State != adapters.StateNeedsHuman || (*told)[1].State != adapters.StateHealthy {
 			t.Errorf("told %+v", *told)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/document"
 	"github.com/parley-hub/parley/core"
 )
@@ -92,14 +93,7 @@ func piece(r core.Reply) (m outgoing, more bool, err error) {
 	if err != nil {
 		return outgoing{}, false, err
 	}
-	switch at := len(r.Sent); {
-	case len(messages) == 0:
-		return outgoing{}, false, permanent("send", "the reply holds nothing that can be shown")
-	case at >= len(messages):
-		return outgoing{}, false, permanent("send", "all %d messages of the reply were sent", len(messages))
-	default:
-		return messages[at], at+1 < len(messages), nil
-	}
+	return adapters.Next(messages, r)
 }
 
 const ellipsis = "…"

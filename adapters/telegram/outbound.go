@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/document"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -85,14 +86,7 @@ func piece(r core.Reply) (m outgoing, more bool, err error) {
 	if err != nil {
 		return outgoing{}, false, err
 	}
-	switch at := len(r.Sent); {
-	case len(messages) == 0:
-		return outgoing{}, false, permanent("send", "the reply holds nothing that can be shown")
-	case at >= len(messages):
-		return outgoing{}, false, permanent("send", "all %d messages of the reply were sent", len(messages))
-	default:
-		return messages[at], at+1 < len(messages), nil
-	}
+	return adapters.Next(messages, r)
 }
 
 // draftPiece is the one message that shows a draft: its words, as far as they fit.

@@ -44,12 +44,9 @@ func (factory) Defaults() adapters.Config { return defaults() }
 
 // New implements adapters.Factory.
 func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
-	c, ok := s.Config.(*Config)
-	if !ok || c == nil {
-		return nil, fault.New(fault.Bug, "new adapter", fmt.Errorf("configuration is a %T", s.Config))
-	}
-	if problems := c.Validate(); len(problems) > 0 {
-		return nil, fault.New(fault.NeedsHuman, "new adapter", fmt.Errorf("account %s: %s %s", s.Account, problems[0].Key, problems[0].Text))
+	c, err := adapters.ConfigOf[*Config](s)
+	if err != nil {
+		return nil, err
 	}
 	if c.Mode == ModeWeb {
 		return newWeb(s, c)
