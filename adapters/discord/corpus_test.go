@@ -34,7 +34,7 @@ func TestCorpusGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGolden(t, "testdata/corpus/"+name+".golden", data)
+			adaptertest.GoldenJSON(t, "testdata/corpus/"+name+".golden", data)
 		})
 	}
 }

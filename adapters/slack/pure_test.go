@@ -2,9 +2,7 @@ package slack
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,38 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/document"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
-
-var updateGolden = flag.Bool("update", false, "write the golden files anew")
-
-func checkGolden(t *testing.T, path string, v any) {
-	t.Helper()
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	if *updateGolden {
-		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, diff)
-	}
-}
 
 var testReader = reader{account: "sl", team: "T0SIM", self: "U0PARLEY", bot: "B0PARLEY"}
 
@@ -79,7 +50,7 @@ func TestInboundGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGolden(t, "testdata/inbound/"+name+".json", json.RawMessage(wire))
+			adaptertest.Golden(t, "testdata/inbound/"+name+".json", json.RawMessage(wire))
 		})
 	}
 }
@@ -152,7 +123,7 @@ func TestOutboundGolden(t *testing.T) {
 				}
 				out = append(out, shape(m))
 			}
-			checkGolden(t, "testdata/outbound/"+name+".json", out)
+			adaptertest.Golden(t, "testdata/outbound/"+name+".json", out)
 		})
 	}
 }

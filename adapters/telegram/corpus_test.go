@@ -35,7 +35,7 @@ func TestCorpusGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGolden(t, "testdata/corpus/"+name+".golden", pretty(t, data))
+			adaptertest.GoldenJSON(t, "testdata/corpus/"+name+".golden", data)
 		})
 	}
 }

@@ -4,62 +4,22 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/document"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
 
-var updateGolden = flag.Bool("update", false, "write the golden files anew")
-
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func checkGolden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	got = append(got, '\n')
-	if *updateGolden {
-		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, diff)
-	}
-}
-
-func pretty(t *testing.T, data []byte) []byte {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(data, &v); err != nil {
-		t.Fatal(err)
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	return []byte(strings.TrimSuffix(b.String(), "\n"))
-}
 
 var testReader = reader{account: "tg", self: user{ID: 42, IsBot: true, FirstName: "Parley", Username: "parley_bot"}}
 
@@ -85,7 +45,7 @@ func TestInboundGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGolden(t, "testdata/inbound/"+name+".json", pretty(t, wire))
+			adaptertest.GoldenJSON(t, "testdata/inbound/"+name+".json", wire)
 		})
 	}
 }
@@ -148,7 +108,7 @@ func TestOutboundGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGolden(t, "testdata/outbound/"+name+".json", pretty(t, data))
+			adaptertest.GoldenJSON(t, "testdata/outbound/"+name+".json", data)
 		})
 	}
 }

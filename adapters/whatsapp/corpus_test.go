@@ -29,7 +29,7 @@ func TestCorpusGolden(t *testing.T) {
 			for _, m := range answerPlan(t, markdown) {
 				messages = append(messages, strings.Split(m.text, "\n"))
 			}
-			checkGolden(t, "testdata/corpus/"+name+".golden", messages)
+			adaptertest.Golden(t, "testdata/corpus/"+name+".golden", messages)
 		})
 	}
 }

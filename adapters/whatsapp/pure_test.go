@@ -2,47 +2,16 @@ package whatsapp
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
-
-var updateGolden = flag.Bool("update", false, "write the golden files anew")
-
-func checkGolden(t *testing.T, path string, v any) {
-	t.Helper()
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	if *updateGolden {
-		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, diff)
-	}
-}
 
 var testReader = reader{account: "wa", number: "106540352242922"}
 
@@ -84,7 +53,7 @@ func TestInboundGolden(t *testing.T) {
 				}
 				out = append(out, wire)
 			}
-			checkGolden(t, "testdata/inbound/"+name+".json", map[string]any{
+			adaptertest.Golden(t, "testdata/inbound/"+name+".json", map[string]any{
 				"envelopes": out, "statuses": len(got.statuses), "errors": len(got.errors), "foreign": got.foreign, "unread": got.unread,
 			})
 		})
@@ -151,7 +120,7 @@ func TestOutboundGolden(t *testing.T) {
 				out = append(out, body)
 				r.Sent = append(r.Sent, "wamid.x")
 			}
-			checkGolden(t, "testdata/outbound/"+strings.ReplaceAll(name, " ", "_")+".json", out)
+			adaptertest.Golden(t, "testdata/outbound/"+strings.ReplaceAll(name, " ", "_")+".json", out)
 		})
 	}
 }

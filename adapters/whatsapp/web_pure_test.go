@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/whatsapp/web"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -73,7 +74,7 @@ func TestWebInboundGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGolden(t, "testdata/web/"+strings.ReplaceAll(name, " ", "_")+".json", jsonRaw(wire))
+			adaptertest.Golden(t, "testdata/web/"+strings.ReplaceAll(name, " ", "_")+".json", jsonRaw(wire))
 		})
 	}
 }

@@ -6,9 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
+	"github.com/parley-hub/parley/adapters/adaptertest"
 	"strings"
 	"testing"
 	"time"
@@ -24,34 +22,6 @@ import (
 
 	"github.com/parley-hub/parley/core"
 )
-
-var updateGolden = flag.Bool("update", false, "write the golden files anew")
-
-func checkGolden(t *testing.T, path string, v any) {
-	t.Helper()
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	if *updateGolden {
-		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, diff)
-	}
-}
 
 var (
 	me        = identity{types.NewJID("15550001111", types.DefaultUserServer), types.NewJID("900000000000001", types.HiddenUserServer)}
@@ -176,10 +146,10 @@ func TestReadGolden(t *testing.T) {
 			t.Parallel()
 			m, ok := testRead.message(e)
 			if !ok {
-				checkGolden(t, "testdata/read/"+strings.ReplaceAll(name, " ", "_")+".json", "nothing")
+				adaptertest.Golden(t, "testdata/read/"+strings.ReplaceAll(name, " ", "_")+".json", "nothing")
 				return
 			}
-			checkGolden(t, "testdata/read/"+strings.ReplaceAll(name, " ", "_")+".json", m)
+			adaptertest.Golden(t, "testdata/read/"+strings.ReplaceAll(name, " ", "_")+".json", m)
 		})
 	}
 }
@@ -220,7 +190,7 @@ func TestWriteGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGolden(t, "testdata/write/"+strings.ReplaceAll(name, " ", "_")+".json", json.RawMessage(data))
+			adaptertest.Golden(t, "testdata/write/"+strings.ReplaceAll(name, " ", "_")+".json", json.RawMessage(data))
 		})
 	}
 	edited := write(Outgoing{Text: "new", Edits: "3EB0AA"}, ann, me).GetEditedMessage().GetMessage().GetProtocolMessage()
