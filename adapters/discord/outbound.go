@@ -124,11 +124,7 @@ func addWords(runs []document.Run, p core.Part) []document.Run {
 	var more []document.Run
 	switch p := p.(type) {
 	case core.Text:
-		if p.Format == core.Markdown {
-			more = document.Parse(p.Text)
-		} else {
-			more = document.Append(nil, document.Run{Text: p.Text})
-		}
+		more = document.Words(p)
 	case core.Mention:
 		more = mention(p)
 	case core.Location:
@@ -136,21 +132,8 @@ func addWords(runs []document.Run, p core.Part) []document.Run {
 	case core.Contact:
 		more = []document.Run{{Text: strings.TrimSpace("👤 " + p.Name + " " + p.Phone)}}
 	}
-	if len(more) == 0 {
-		return runs
-	}
-	last := len(runs) - 1
-	switch {
-	case last < 0:
-	case strings.HasSuffix(runs[last].Text, mentionGap) && !runs[last].Style.Has(document.Pre):
-	default:
-		runs = document.Append(runs, document.Run{Text: "\n\n"})
-	}
-	return document.Append(runs, more...)
+	return document.Join(runs, more)
 }
-
-// mentionGap stands behind a mention; the words after it go on in its line.
-const mentionGap = "\u00a0"
 
 // mention names a person so that Discord tells them.
 func mention(m core.Mention) []document.Run {
@@ -165,7 +148,7 @@ func mention(m core.Mention) []document.Run {
 	if _, err := parseID(string(m.User)); err == nil {
 		run.Link = person + string(m.User)
 	}
-	return []document.Run{run, {Text: mentionGap}}
+	return []document.Run{run, {Text: document.MentionGap}}
 }
 
 // location shows a place as its words and a link to a map.

@@ -75,7 +75,7 @@ func plan(r core.Reply) ([]outgoing, error) {
 		if err != nil {
 			return nil, err
 		}
-		runs = join(runs, more)
+		runs = document.Join(runs, more)
 	}
 	messages = append(messages, texts(runs, maxText)...)
 	if buttons != nil && len(messages) > 0 {
@@ -137,10 +137,10 @@ func degrees(d float64) string { return strconv.FormatFloat(d, 'f', -1, 64) }
 
 // textRuns reads a text. A link in it cannot pass for a mention.
 func textRuns(t core.Text) []document.Run {
+	runs := document.Words(t)
 	if t.Format != core.Markdown {
-		return document.Append(nil, document.Run{Text: t.Text})
+		return runs
 	}
-	runs := document.Parse(t.Text)
 	for i := range runs {
 		if strings.HasPrefix(runs[i].Link, mentionOf) {
 			runs[i].Link = ""
@@ -148,9 +148,6 @@ func textRuns(t core.Text) []document.Run {
 	}
 	return runs
 }
-
-// mentionGap stands behind a mention; the words after it go on in its line.
-const mentionGap = "\u00a0"
 
 // mentionRuns names a person so that Slack tells them.
 func mentionRuns(m core.Mention) []document.Run {
@@ -162,7 +159,7 @@ func mentionRuns(m core.Mention) []document.Run {
 	if idShape.MatchString(string(m.User)) {
 		run.Link = mentionOf + string(m.User)
 	}
-	return []document.Run{run, {Text: mentionGap}}
+	return []document.Run{run, {Text: document.MentionGap}}
 }
 
 func mediaRuns(m core.Media) ([]document.Run, error) {
@@ -179,20 +176,6 @@ func mediaRuns(m core.Media) ([]document.Run, error) {
 		runs = append(runs, document.Run{Text: "\n" + m.Caption})
 	}
 	return runs, nil
-}
-
-// join adds a paragraph, or goes on behind a mention.
-func join(runs, more []document.Run) []document.Run {
-	last := len(runs) - 1
-	switch {
-	case len(more) == 0:
-		return runs
-	case last < 0:
-		return document.Append(nil, more...)
-	case !runs[last].Style.Has(document.Pre) && strings.HasSuffix(runs[last].Text, mentionGap):
-		return document.Append(runs, more...)
-	}
-	return document.Append(document.Append(runs, document.Run{Text: "\n\n"}), more...)
 }
 
 // piece is the message of a plan that comes behind those already sent; more tells
@@ -216,9 +199,9 @@ func draftPiece(r core.Reply) (m outgoing, more bool, err error) {
 	for _, p := range r.Parts {
 		switch p := p.(type) {
 		case core.Text:
-			runs = join(runs, textRuns(p))
+			runs = document.Join(runs, textRuns(p))
 		case core.Mention:
-			runs = join(runs, mentionRuns(p))
+			runs = document.Join(runs, mentionRuns(p))
 		}
 	}
 	runs = prepare(runs)

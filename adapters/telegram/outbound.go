@@ -41,7 +41,7 @@ func plan(r core.Reply) ([]outgoing, error) {
 	for _, p := range r.Parts {
 		switch p := p.(type) {
 		case core.Text:
-			text = addText(text, p)
+			text = document.Join(text, document.Words(p))
 		case core.Mention:
 			text = addMention(text, p)
 		case core.Buttons:
@@ -112,33 +112,13 @@ func textOf(parts []core.Part) []document.Run {
 	for _, p := range parts {
 		switch p := p.(type) {
 		case core.Text:
-			text = addText(text, p)
+			text = document.Join(text, document.Words(p))
 		case core.Mention:
 			text = addMention(text, p)
 		}
 	}
 	return text
 }
-
-// addText adds words as a paragraph of their own.
-func addText(runs []document.Run, t core.Text) []document.Run {
-	var more []document.Run
-	if t.Format == core.Markdown {
-		more = document.Parse(t.Text)
-	} else {
-		more = document.Append(nil, document.Run{Text: t.Text})
-	}
-	if len(more) == 0 {
-		return runs
-	}
-	if len(runs) > 0 && !runs[len(runs)-1].Style.Has(document.Pre) && strings.HasSuffix(runs[len(runs)-1].Text, mentionGap) {
-		return document.Append(runs, more...)
-	}
-	return document.Append(paragraph(runs), more...)
-}
-
-// mentionGap stands behind a mention; the words after it go on in its line.
-const mentionGap = "\u00a0"
 
 // addMention names a person so that Telegram tells them.
 func addMention(runs []document.Run, m core.Mention) []document.Run {
@@ -153,14 +133,7 @@ func addMention(runs []document.Run, m core.Mention) []document.Run {
 	case name != "" && !strings.HasPrefix(name, "@"):
 		run.Text = "@" + name
 	}
-	return document.Append(paragraph(runs), run, document.Run{Text: mentionGap})
-}
-
-func paragraph(runs []document.Run) []document.Run {
-	if len(runs) == 0 {
-		return nil
-	}
-	return document.Append(runs, document.Run{Text: "\n\n"})
+	return document.Join(runs, []document.Run{run, {Text: document.MentionGap}})
 }
 
 func textMessage(runs []document.Run) outgoing {

@@ -43,7 +43,7 @@ func plan(r core.Reply, d dialect) ([]outgoing, error) {
 	for _, p := range r.Parts {
 		switch p := p.(type) {
 		case core.Text:
-			text = addText(text, p)
+			text = document.Join(text, document.Words(p))
 		case core.Mention:
 			text = addMention(text, p)
 		case core.Buttons:
@@ -93,7 +93,7 @@ func draftPiece(r core.Reply) (m outgoing, more bool, err error) {
 	for _, p := range r.Parts {
 		switch p := p.(type) {
 		case core.Text:
-			text = addText(text, p)
+			text = document.Join(text, document.Words(p))
 		case core.Mention:
 			text = addMention(text, p)
 		}
@@ -109,27 +109,6 @@ func draftPiece(r core.Reply) (m outgoing, more bool, err error) {
 	}
 }
 
-// addText adds words as a paragraph of their own.
-func addText(runs []document.Run, t core.Text) []document.Run {
-	var more []document.Run
-	if t.Format == core.Markdown {
-		more = document.Parse(t.Text)
-	} else {
-		more = document.Append(nil, document.Run{Text: t.Text})
-	}
-	switch {
-	case len(more) == 0:
-		return runs
-	case len(runs) > 0 && strings.HasSuffix(runs[len(runs)-1].Text, mentionGap):
-		return document.Append(runs, more...)
-	default:
-		return document.Append(paragraph(runs), more...)
-	}
-}
-
-// mentionGap stands behind a mention; the words after it go on in its line.
-const mentionGap = "\u00a0"
-
 // addMention names a person; nobody is told, in a chat of two there is no need.
 func addMention(runs []document.Run, m core.Mention) []document.Run {
 	name := m.Name
@@ -139,14 +118,7 @@ func addMention(runs []document.Run, m core.Mention) []document.Run {
 	if name == "" {
 		return runs
 	}
-	return document.Append(paragraph(runs), document.Run{Text: "@" + strings.TrimPrefix(name, "@") + mentionGap})
-}
-
-func paragraph(runs []document.Run) []document.Run {
-	if len(runs) == 0 {
-		return nil
-	}
-	return document.Append(runs, document.Run{Text: "\n\n"})
+	return document.Join(runs, []document.Run{{Text: "@" + strings.TrimPrefix(name, "@") + document.MentionGap}})
 }
 
 // captioned are the kinds of files that can carry words.
