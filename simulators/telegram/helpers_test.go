@@ -7,12 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/parley-hub/parley/simulators"
 	"github.com/parley-hub/parley/simulators/telegram"
 )
 
@@ -28,38 +28,18 @@ const (
 	wait  = 30 * time.Second
 )
 
-// clock is a time that only tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // rig is a server behind a real listener, with one bot, two users, a group and a forum.
 type rig struct {
 	*telegram.Server
 	t     *testing.T
-	clock *clock
+	clock *simulators.Clock
 	url   string
 	http  *http.Client
 }
 
 func start(t *testing.T, opts telegram.Options) *rig {
 	t.Helper()
-	r := &rig{t: t, clock: newClock()}
+	r := &rig{t: t, clock: simulators.NewClock()}
 	if opts.Now == nil {
 		opts.Now = r.clock.Now
 	}

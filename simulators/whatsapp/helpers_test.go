@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/parley-hub/parley/simulators"
 	"github.com/parley-hub/parley/simulators/whatsapp"
 )
 
@@ -29,36 +30,18 @@ const (
 	wait      = 30 * time.Second
 )
 
-// clock is a time that only tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // rig is a server behind a real listener, with a number and two people who just wrote.
 type rig struct {
 	*whatsapp.Server
 	t     *testing.T
-	clock *clock
+	clock *simulators.Clock
 	url   string
 	http  *http.Client
 }
 
 func start(t *testing.T, opts whatsapp.Options) *rig {
 	t.Helper()
-	r := &rig{t: t, clock: &clock{now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}}
+	r := &rig{t: t, clock: simulators.NewClock()}
 	if opts.Now == nil {
 		opts.Now = r.clock.Now
 	}
