@@ -229,7 +229,8 @@ func (s *stream) status() error {
 func (s *stream) changed(name, id string, view any) error {
 	html, err := s.c.render(name, view)
 	key := name + " " + id
-	if err != nil || bytes.Equal(html, s.last[key]) {
+	last, sent := s.last[key] // an empty one is sent too: the page may show what an earlier stream said
+	if err != nil || sent && bytes.Equal(html, last) {
 		return err
 	}
 	s.last[key] = html

@@ -132,6 +132,17 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestNothingIsTold begins a stream where there is nothing to tell of a phone: it says so,
+// for the page may show what was true before its last stream ended.
+func TestNothingIsTold(t *testing.T) {
+	next, _, _ := follow(t, newConsole(t, console.Options{Playground: newPlayground()}))
+	for _, name := range []string{"notes", "link"} {
+		if e := next(name); e.data.ID != "telegram" || e.data.HTML != "" {
+			t.Errorf("%s %+v", name, e)
+		}
+	}
+}
+
 // TestPathsAreGathered puts many steps at once; each path is written with its last.
 func TestPathsAreGathered(t *testing.T) {
 	j := newJourneys()

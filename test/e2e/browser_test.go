@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -60,8 +61,19 @@ func (b tab) until(expression string) {
 	defer cancel()
 	wait := "new Promise((done) => { const look = () => (" + expression + ") ? done(true) : requestAnimationFrame(look); look(); })"
 	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](wait, chromedp.EvalAwaitPromise)); err != nil {
-		b.t.Fatalf("waiting for %s: %v", expression, err)
+		b.t.Fatalf("waiting for %s: %v; the page shows:\n%s", expression, err, b.text())
 	}
+}
+
+// text is what the page shows, for a test that failed.
+func (b tab) text() string {
+	ctx, cancel := context.WithTimeout(b.ctx, hubtest.Patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
 }
 
 func (b tab) do(steps ...chromedp.Action[chromedp.Void]) {
@@ -113,6 +125,11 @@ func (b tab) scheme(name string) {
 func openPlayground(t *testing.T) (tab, *hubtest.Hub) {
 	t.Helper()
 	h := hubtest.New(t, "")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the hub's log:\n%s", strings.Join(h.Lines(), "\n"))
+		}
+	})
 	h.Start()
 	h.WaitReady()
 	b := tab{t, browse(t, "http://"+h.Address+"/")}
