@@ -15,6 +15,7 @@ import (
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 const publishers = 64
@@ -26,16 +27,16 @@ const publishers = 64
 // server in the same run.
 func BenchmarkThroughput(b *testing.B) {
 	b.Run("everysec", func(b *testing.B) {
-		s := startServer(b, "--appendfsync", "everysec")
-		throughput(b, redisq.Options{URL: secret.New(s.url())}, redis.NewClient(&redis.Options{Addr: s.addr(), Protocol: 2, PoolSize: publishers}), nil)
+		s := redistest.Start(b, "--appendfsync", "everysec")
+		throughput(b, redisq.Options{URL: secret.New(s.URL())}, redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, PoolSize: publishers}), nil)
 	})
 	b.Run("always", func(b *testing.B) {
-		s := startServer(b, "--appendfsync", "always")
-		throughput(b, redisq.Options{URL: secret.New(s.url())}, redis.NewClient(&redis.Options{Addr: s.addr(), Protocol: 2, PoolSize: publishers}), nil)
+		s := redistest.Start(b, "--appendfsync", "always")
+		throughput(b, redisq.Options{URL: secret.New(s.URL())}, redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, PoolSize: publishers}), nil)
 	})
 	b.Run("cluster", func(b *testing.B) {
-		nodes := startCluster(b, "--appendfsync", "everysec")
-		url := clusterURL(nodes)
+		nodes := redistest.StartCluster(b, "--appendfsync", "everysec")
+		url := redistest.ClusterURL(nodes)
 		throughput(b, redisq.Options{URL: secret.New(url)}, clusterClient(nodes), nil)
 	})
 	// With a reply into the outbox from each commit, as the hub does.
@@ -47,19 +48,19 @@ func BenchmarkThroughput(b *testing.B) {
 		return out
 	}
 	b.Run("everysec with replies", func(b *testing.B) {
-		s := startServer(b, "--appendfsync", "everysec")
-		throughput(b, redisq.Options{URL: secret.New(s.url())}, redis.NewClient(&redis.Options{Addr: s.addr(), Protocol: 2, PoolSize: publishers}), reply)
+		s := redistest.Start(b, "--appendfsync", "everysec")
+		throughput(b, redisq.Options{URL: secret.New(s.URL())}, redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, PoolSize: publishers}), reply)
 	})
 	b.Run("cluster with replies", func(b *testing.B) {
-		nodes := startCluster(b, "--appendfsync", "everysec")
-		throughput(b, redisq.Options{URL: secret.New(clusterURL(nodes))}, clusterClient(nodes), reply)
+		nodes := redistest.StartCluster(b, "--appendfsync", "everysec")
+		throughput(b, redisq.Options{URL: secret.New(redistest.ClusterURL(nodes))}, clusterClient(nodes), reply)
 	})
 }
 
-func clusterClient(nodes []*server) redis.UniversalClient {
+func clusterClient(nodes []*redistest.Server) redis.UniversalClient {
 	addrs := make([]string, 0, len(nodes))
 	for _, n := range nodes {
-		addrs = append(addrs, n.addr())
+		addrs = append(addrs, n.Addr())
 	}
 	return redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, Protocol: 2})
 }

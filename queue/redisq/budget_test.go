@@ -12,6 +12,7 @@ import (
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 // TestBudget measures how many bytes of Redis things take (MEMORY USAGE of every key),
@@ -80,8 +81,8 @@ func TestBudget(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := startServer(t, "--appendonly", "no")
-			e := open(t, redisq.Options{URL: secret.New(s.url()), MaxPerKey: n})
+			s := redistest.Start(t, "--appendonly", "no")
+			e := open(t, redisq.Options{URL: secret.New(s.URL()), MaxPerKey: n})
 			before := usedMemory(t, s)
 			c.fill(e)
 			each := (usedMemory(t, s) - before) / n
@@ -94,10 +95,10 @@ func TestBudget(t *testing.T) {
 }
 
 // usedMemory adds up what every key takes, with its place in the table of keys.
-func usedMemory(t *testing.T, s *server) int {
+func usedMemory(t *testing.T, s *redistest.Server) int {
 	t.Helper()
 	const place = 16 // two pointers, while the table is half full
-	c := redis.NewClient(&redis.Options{Addr: s.addr(), Protocol: 2, DisableIdentity: true})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
 	defer c.Close()
 	keys, err := c.Keys(t.Context(), "*").Result()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/queuetest"
 	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 var prefixes atomic.Int64
@@ -73,8 +74,8 @@ func contract(t *testing.T, f queuetest.Features, base redisq.Options, prepared 
 }
 
 func TestContract(t *testing.T) {
-	s := startServer(t)
-	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.url())})
+	s := redistest.Start(t)
+	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.URL())})
 	holds(t, s)
 }
 
@@ -82,8 +83,8 @@ func TestContract(t *testing.T) {
 // master, of its own: each commit goes across, and a box has one line. Then once more
 // as it is in life, where the lines are many.
 func TestContractOnCluster(t *testing.T) {
-	nodes := startCluster(t)
-	base := redisq.Options{URL: secret.New(clusterURL(nodes))}
+	nodes := redistest.StartCluster(t)
+	base := redisq.Options{URL: secret.New(redistest.ClusterURL(nodes))}
 	t.Run("by box", func(t *testing.T) {
 		contract(t, queuetest.Features{Durable: true}, redisq.ByBox(base))
 	})
@@ -94,16 +95,16 @@ func TestContractOnCluster(t *testing.T) {
 }
 
 func TestContractOnSentinel(t *testing.T) {
-	s := startSentinels(t)
-	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.url())})
-	holds(t, s.master)
+	s := redistest.StartSentinels(t)
+	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.URL())})
+	holds(t, s.Master)
 }
 
 // TestContractWithLostAnswers runs nearly every script twice, as the client does
 // where an answer is lost, and once more with each commit going across shards.
 func TestContractWithLostAnswers(t *testing.T) {
-	s := startServer(t)
-	base := redisq.Options{URL: secret.New(s.url())}
+	s := redistest.Start(t)
+	base := redisq.Options{URL: secret.New(s.URL())}
 	t.Run("one shard", func(t *testing.T) {
 		contract(t, queuetest.Features{Durable: true, ExactTotal: true}, base, (*redisq.Engine).RunTwice)
 	})

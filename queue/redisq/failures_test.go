@@ -17,6 +17,7 @@ import (
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 func item(id string) queue.Item { return queue.Item{ID: id, Body: []byte(id)} }
@@ -61,7 +62,7 @@ func refuses(t *testing.T, e *redisq.Engine, in queue.Item) error {
 // untilAccepted publishes again and again, as a platform does.
 func untilAccepted(t *testing.T, e *redisq.Engine, k queue.Key, in queue.Item) {
 	t.Helper()
-	waitFor(t, "published", func() error {
+	redistest.WaitFor(t, "published", func() error {
 		_, err := e.Publish(t.Context(), k, in)
 		if err != nil && fault.ClassOf(err) != fault.Retryable {
 			t.Errorf("publish: %v, want it retryable", err)
@@ -73,7 +74,7 @@ func untilAccepted(t *testing.T, e *redisq.Engine, k queue.Key, in queue.Item) {
 // drained waits until a box is empty.
 func drained(t *testing.T, e *redisq.Engine, box queue.Box) {
 	t.Helper()
-	waitFor(t, "box is empty", func() error {
+	redistest.WaitFor(t, "box is empty", func() error {
 		s, err := e.Stats(t.Context(), box)
 		if err == nil && s.Items > 0 {
 			err = fmt.Errorf("stats are %+v", s)
@@ -122,7 +123,7 @@ func survives(t *testing.T, e *redisq.Engine, fail, heal func()) {
 	heal()
 	untilAccepted(t, e, inbox("refused"), item("meanwhile"))
 	drained(t, e, queue.Inbox)
-	waitFor(t, "commit is told of", func() error {
+	redistest.WaitFor(t, "commit is told of", func() error {
 		if n := h.then.Load(); n != 1 {
 			return fmt.Errorf("told %d times", n)
 		}
@@ -137,56 +138,56 @@ func survives(t *testing.T, e *redisq.Engine, fail, heal func()) {
 }
 
 func TestRedisRestarts(t *testing.T) {
-	s := startServer(t, "--appendfsync", "always")
-	survives(t, open(t, redisq.Options{URL: secret.New(s.url())}), s.kill, s.start)
+	s := redistest.Start(t, "--appendfsync", "always")
+	survives(t, open(t, redisq.Options{URL: secret.New(s.URL())}), s.Kill, s.Restart)
 }
 
 func TestRedisHangs(t *testing.T) {
-	s := startServer(t)
-	e := open(t, redisq.Options{URL: secret.New(s.url())})
-	survives(t, e, func() { s.signal(syscall.SIGSTOP) }, func() { s.signal(syscall.SIGCONT) })
+	s := redistest.Start(t)
+	e := open(t, redisq.Options{URL: secret.New(s.URL())})
+	survives(t, e, func() { s.Signal(syscall.SIGSTOP) }, func() { s.Signal(syscall.SIGCONT) })
 }
 
 func TestRedisIsReadOnly(t *testing.T) {
-	s := startServer(t)
-	e := open(t, redisq.Options{URL: secret.New(s.url())})
-	survives(t, e, func() { s.do("REPLICAOF", "127.0.0.1", freePort(t)) }, func() { s.do("REPLICAOF", "NO", "ONE") })
+	s := redistest.Start(t)
+	e := open(t, redisq.Options{URL: secret.New(s.URL())})
+	survives(t, e, func() { s.Do("REPLICAOF", "127.0.0.1", redistest.FreePort(t)) }, func() { s.Do("REPLICAOF", "NO", "ONE") })
 }
 
 func TestClusterNodeRestarts(t *testing.T) {
-	nodes := startCluster(t, "--appendfsync", "always")
+	nodes := redistest.StartCluster(t, "--appendfsync", "always")
 	// ByBox puts the inbox on the first master, the outbox on the second.
 	for i, name := range []string{"with the inbox", "with the outbox"} {
 		t.Run(name, func(t *testing.T) {
-			e := open(t, redisq.ByBox(redisq.Options{URL: secret.New(clusterURL(nodes)), Prefix: freshPrefix()}))
+			e := open(t, redisq.ByBox(redisq.Options{URL: secret.New(redistest.ClusterURL(nodes)), Prefix: freshPrefix()}))
 			survives(t, e, func() {
-				nodes[i].kill()
-				waitFor(t, "the others notice", func() error {
-					if info, _ := nodes[2].do("CLUSTER", "INFO").(string); len(info) > 16 && info[:16] != "cluster_state:ok" {
+				nodes[i].Kill()
+				redistest.WaitFor(t, "the others notice", func() error {
+					if info, _ := nodes[2].Do("CLUSTER", "INFO").(string); len(info) > 16 && info[:16] != "cluster_state:ok" {
 						return nil
 					}
 					return errors.New("not yet")
 				})
-			}, nodes[i].start)
+			}, nodes[i].Restart)
 		})
 	}
 }
 
 func TestSentinelFailsOver(t *testing.T) {
-	s := startSentinels(t)
-	e := open(t, redisq.Options{URL: secret.New(s.url())})
+	s := redistest.StartSentinels(t)
+	e := open(t, redisq.Options{URL: secret.New(s.URL())})
 	survives(t, e, func() {
-		s.master.do("WAIT", 1, 5000)
-		s.master.kill()
+		s.Master.Do("WAIT", 1, 5000)
+		s.Master.Kill()
 	}, func() {})
-	if role, _ := s.replica.do("ROLE").([]any); len(role) == 0 || role[0] != "master" {
+	if role, _ := s.Replica.Do("ROLE").([]any); len(role) == 0 || role[0] != "master" {
 		t.Errorf("the replica is %v", role)
 	}
 }
 
 func TestScriptsAreFlushed(t *testing.T) {
-	s := startServer(t)
-	e := open(t, redisq.Options{URL: secret.New(s.url())})
+	s := redistest.Start(t)
+	e := open(t, redisq.Options{URL: secret.New(s.URL())})
 	const items = 200
 	works(t, e, queue.ConsumeOptions{Box: queue.Inbox}, func(_ context.Context, d queue.Delivery) (queue.Commit, error) {
 		return queue.Commit{Done: 1, Append: [][]byte{d.Items[0].Body}}, nil
@@ -194,7 +195,7 @@ func TestScriptsAreFlushed(t *testing.T) {
 	for i := range items {
 		accepted(t, e, inbox(strconv.Itoa(i%20)), item(strconv.Itoa(i)))
 		if i%5 == 0 {
-			s.do("SCRIPT", "FLUSH")
+			s.Do("SCRIPT", "FLUSH")
 		}
 	}
 	drained(t, e, queue.Inbox)
@@ -206,9 +207,9 @@ func TestScriptsAreFlushed(t *testing.T) {
 // A Redis that is full takes nothing new, but what was accepted can leave, though
 // the box it goes to takes room itself.
 func TestRedisIsFull(t *testing.T) {
-	s := startServer(t)
-	e := open(t, redisq.Options{URL: secret.New(s.url())})
-	s.do("CONFIG", "SET", "maxmemory", "6mb")
+	s := redistest.Start(t)
+	e := open(t, redisq.Options{URL: secret.New(s.URL())})
+	s.Do("CONFIG", "SET", "maxmemory", "6mb")
 	n := 0
 	for ; ; n++ {
 		_, err := e.Publish(t.Context(), inbox(strconv.Itoa(n%20)), queue.Item{ID: strconv.Itoa(n), Body: make([]byte, 10_000)})
@@ -240,8 +241,8 @@ func TestRedisIsFull(t *testing.T) {
 // A password that is changed while the hub runs needs a human: accepts fail, and
 // Consume ends and says so.
 func TestPasswordChanges(t *testing.T) {
-	s := startServer(t)
-	e := open(t, redisq.Options{URL: secret.New(s.url())})
+	s := redistest.Start(t)
+	e := open(t, redisq.Options{URL: secret.New(s.URL())})
 	ended := make(chan error, 1)
 	go func() {
 		ended <- e.Consume(t.Context(), queue.ConsumeOptions{Box: queue.Inbox}, func(context.Context, queue.Delivery) (queue.Commit, error) {
@@ -249,7 +250,7 @@ func TestPasswordChanges(t *testing.T) {
 		})
 	}()
 	accepted(t, e, lane("a"), item("a"))
-	c := redis.NewClient(&redis.Options{Addr: s.addr(), Protocol: 2, DisableIdentity: true})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
 	defer c.Close()
 	admin := c.Conn()
 	defer admin.Close()
@@ -262,7 +263,7 @@ func TestPasswordChanges(t *testing.T) {
 		t.Errorf("Consume ended with %v, want that it needs a human", err)
 	}
 	// The server may cut the connection before its refusal is read.
-	waitFor(t, "publish says that it needs a human", func() error {
+	redistest.WaitFor(t, "publish says that it needs a human", func() error {
 		_, err := e.Publish(t.Context(), lane("b"), item("b"))
 		if fault.ClassOf(err) == fault.NeedsHuman {
 			return nil

@@ -7,15 +7,17 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 // holds checks the invariants of docs/redis-protocol.md over everything that a test
 // left on its servers.
-func holds(t *testing.T, servers ...*server) {
+func holds(t *testing.T, servers ...*redistest.Server) {
 	t.Helper()
 	boxes := 0
 	for _, s := range servers {
-		c := redis.NewClient(&redis.Options{Addr: s.addr(), Protocol: 2, DisableIdentity: true})
+		c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
 		found, err := c.Keys(t.Context(), "*:meta").Result()
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 const (
@@ -159,7 +160,7 @@ func (s *tally) wait(t *testing.T, n int) {
 	s.mu.Lock()
 	want := s.lines + n
 	s.mu.Unlock()
-	limit := time.After(patience)
+	limit := time.After(redistest.Patience)
 	for {
 		s.mu.Lock()
 		enough := s.lines >= want
@@ -181,8 +182,8 @@ func (s *tally) wait(t *testing.T, n int) {
 // have sent each on exactly once.
 func TestKillLosesNothing(t *testing.T) {
 	for name, url := range map[string]string{
-		"one server": startServer(t).url(),
-		"cluster":    clusterURL(startCluster(t)),
+		"one server": redistest.Start(t).URL(),
+		"cluster":    redistest.ClusterURL(redistest.StartCluster(t)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			prefix := freshPrefix()
@@ -204,14 +205,14 @@ func TestKillLosesNothing(t *testing.T) {
 // TestServerKilledLosesNothing kills Redis itself under the same work, and starts it
 // again on its append-only file, which it syncs before it answers.
 func TestServerKilledLosesNothing(t *testing.T) {
-	one := startServer(t, "--appendfsync", "always")
-	many := startCluster(t, "--appendfsync", "always")
+	one := redistest.Start(t, "--appendfsync", "always")
+	many := redistest.StartCluster(t, "--appendfsync", "always")
 	for name, c := range map[string]struct {
 		url   string
-		nodes []*server
+		nodes []*redistest.Server
 	}{
-		"one server": {one.url(), []*server{one, one, one}},
-		"cluster":    {clusterURL(many), many[:2]},
+		"one server": {one.URL(), []*redistest.Server{one, one, one}},
+		"cluster":    {redistest.ClusterURL(many), many[:2]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			prefix := freshPrefix()
@@ -219,8 +220,8 @@ func TestServerKilledLosesNothing(t *testing.T) {
 			kills := []func(){startChild(t, c.url, prefix, "load", "a", s.told), startChild(t, c.url, prefix, "load", "b", s.told)}
 			for _, node := range c.nodes {
 				s.wait(t, 300)
-				node.kill()
-				node.start()
+				node.Kill()
+				node.Restart()
 			}
 			s.wait(t, 300)
 			for _, kill := range kills {
@@ -274,7 +275,7 @@ func checkAfterKill(t *testing.T, o redisq.Options, safe map[string]int) {
 		sent[d.Key.Owner] = append(sent[d.Key.Owner], string(d.Items[0].Body))
 		return queue.Commit{Done: 1}, nil
 	})
-	waitFor(t, "outbox is empty", func() error {
+	redistest.WaitFor(t, "outbox is empty", func() error {
 		if s, err := e.Stats(t.Context(), queue.Outbox); err != nil || s.Items > 0 {
 			return fmt.Errorf("%+v %w", s, err)
 		}
@@ -304,7 +305,7 @@ func inOrder(t *testing.T, what string, found []string) {
 // TestKillCountsAsAttempt kills holders: each death is an attempt, and the last note
 // stays.
 func TestKillCountsAsAttempt(t *testing.T) {
-	o := redisq.Options{URL: secret.New(startServer(t).url()), Prefix: freshPrefix()}
+	o := redisq.Options{URL: secret.New(redistest.Start(t).URL()), Prefix: freshPrefix()}
 	e := open(t, o)
 	if _, err := e.Publish(t.Context(), inbox("ann"), queue.Item{ID: "a"}); err != nil {
 		t.Fatal(err)

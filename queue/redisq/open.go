@@ -10,16 +10,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/internal/redisconn"
 	"github.com/parley-hub/parley/queue"
 )
 
 const (
-	// oldest is the first release of Redis whose scripts have flags.
-	oldestMajor = 7
 	// clusterShards is how many shards a new store on a Cluster gets.
 	clusterShards = 16
 	// closeWithin is how long Close tries to hand leases back.
@@ -33,8 +31,7 @@ const (
 type Engine struct {
 	o      Options
 	log    zerolog.Logger
-	form   form
-	rdb    redis.UniversalClient
+	rdb    *redisconn.Client
 	shards []*shard
 	memos  *cache
 	// period of the ring of known ids, in microseconds.
@@ -70,16 +67,18 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.URL.IsZero() {
 		return nil, misuse("open queue", "no Redis URL given")
 	}
-	t, err := parseURL(o.URL.Reveal())
-	if err != nil {
-		return nil, fault.New(fault.NeedsHuman, "open queue", err)
-	}
 	if strings.ContainsAny(o.Prefix, "{}") || o.Shards < 0 || o.Shards > maxShards {
 		return nil, refuse(fmt.Sprintf("a prefix has no braces, and shards are 1 to %d", maxShards))
 	}
+	rdb, err := redisconn.New(redisconn.Options{
+		URL: o.URL, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, TLS: o.TLS, Timeout: o.Timeout,
+	})
+	if err != nil {
+		return nil, err
+	}
 	e := &Engine{
-		o: o, log: o.Log, form: t.form,
-		rdb:     connect(t, o),
+		o: o, log: o.Log,
+		rdb:     rdb,
 		memos:   newCache(o.MemoryCache),
 		period:  o.DedupeWindow.Microseconds() / (ringSlots - 1),
 		closing: make(chan struct{}),
@@ -100,11 +99,17 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 
 // prepare checks the servers and the store.
 func (e *Engine) prepare(ctx context.Context) error {
-	if err := e.inspect(ctx); err != nil {
+	servers, err := e.rdb.Inspect(ctx)
+	if err != nil {
 		return err
 	}
+	for _, s := range servers {
+		if !s.AppendOnly {
+			e.log.Warn().Str("redis", s.Address).Msg("Redis has no append-only file: when it crashes, all that was accepted since its last snapshot is lost; set appendonly yes")
+		}
+	}
 	otherwise := 1
-	if e.form == cluster {
+	if e.rdb.Form() == redisconn.Cluster {
 		otherwise = clusterShards
 	}
 	answer, err := e.run(ctx, "open queue", openScript, []string{storeKey(e.o.Prefix)}, format, e.o.Shards, otherwise)

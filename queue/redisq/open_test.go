@@ -25,6 +25,7 @@ import (
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 // refusedOpen opens an engine that must be refused with a class and words.
@@ -75,22 +76,22 @@ func TestWrongURL(t *testing.T) {
 }
 
 func TestRefusedServers(t *testing.T) {
-	s := startServer(t)
-	o := redisq.Options{URL: secret.New(s.url())}
-	s.do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	s := redistest.Start(t)
+	o := redisq.Options{URL: secret.New(s.URL())}
+	s.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 	refusedOpen(t, o, fault.NeedsHuman, "allkeys-lru", "noeviction")
-	s.do("CONFIG", "SET", "maxmemory-policy", "noeviction")
-	s.do("REPLICAOF", "127.0.0.1", "1")
+	s.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+	s.Do("REPLICAOF", "127.0.0.1", "1")
 	refusedOpen(t, o, fault.NeedsHuman, "replica")
-	s.do("REPLICAOF", "NO", "ONE")
-	refusedOpen(t, redisq.Options{URL: secret.New(strings.Replace(s.url(), "redis:", "redis+cluster:", 1))}, fault.NeedsHuman, "not a Cluster")
-	s.do("ACL", "SETUSER", "default", "resetpass", ">geheim")
-	refusedOpen(t, redisq.Options{URL: secret.New("redis://:geheimer@" + s.addr())}, fault.NeedsHuman, "password")
+	s.Do("REPLICAOF", "NO", "ONE")
+	refusedOpen(t, redisq.Options{URL: secret.New(strings.Replace(s.URL(), "redis:", "redis+cluster:", 1))}, fault.NeedsHuman, "not a Cluster")
+	s.Do("ACL", "SETUSER", "default", "resetpass", ">geheim")
+	refusedOpen(t, redisq.Options{URL: secret.New("redis://:geheimer@" + s.Addr())}, fault.NeedsHuman, "password")
 	refusedOpen(t, o, fault.NeedsHuman, "password")
-	refusedOpen(t, redisq.Options{URL: secret.New("redis://127.0.0.1:" + strconv.Itoa(freePort(t)))}, fault.Retryable, "cannot reach Redis")
-	c := startServer(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf")
-	refusedOpen(t, redisq.Options{URL: secret.New(c.url())}, fault.NeedsHuman, "redis+cluster://")
-	refusedOpen(t, redisq.Options{URL: secret.New(strings.Replace(c.url(), "redis:", "redis+cluster:", 1))}, fault.NeedsHuman, "never created")
+	refusedOpen(t, redisq.Options{URL: secret.New("redis://127.0.0.1:" + strconv.Itoa(redistest.FreePort(t)))}, fault.Retryable, "cannot reach Redis")
+	c := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf")
+	refusedOpen(t, redisq.Options{URL: secret.New(c.URL())}, fault.NeedsHuman, "redis+cluster://")
+	refusedOpen(t, redisq.Options{URL: secret.New(strings.Replace(c.URL(), "redis:", "redis+cluster:", 1))}, fault.NeedsHuman, "never created")
 }
 
 // TestTooOld speaks to a server that says it is Redis 6: there is none to be had.
@@ -147,8 +148,8 @@ func readCommand(r *bufio.Reader) (name string, err error) {
 
 // A store keeps its form: what does not fit is refused and changes nothing.
 func TestForeignStore(t *testing.T) {
-	s := startServer(t)
-	o := redisq.Options{URL: secret.New(s.url()), Prefix: "p", Shards: 4}
+	s := redistest.Start(t)
+	o := redisq.Options{URL: secret.New(s.URL()), Prefix: "p", Shards: 4}
 	e := open(t, o)
 	accepted(t, e, inbox("ann"), item("a"))
 	refusedOpen(t, redisq.Options{URL: o.URL, Prefix: "p", Shards: 5}, fault.NeedsHuman, "4 shards")
@@ -156,7 +157,7 @@ func TestForeignStore(t *testing.T) {
 	if st, err := again.Stats(t.Context(), queue.Inbox); err != nil || st.Items != 1 {
 		t.Errorf("stats: %+v, %v", st, err)
 	}
-	s.do("HSET", "p:store", "format", "99")
+	s.Do("HSET", "p:store", "format", "99")
 	refusedOpen(t, redisq.Options{URL: o.URL, Prefix: "p"}, fault.NeedsHuman, "format", "99")
 	refusedOpen(t, redisq.Options{URL: o.URL, Prefix: "{p}"}, fault.NeedsHuman, "braces")
 }
@@ -164,7 +165,7 @@ func TestForeignStore(t *testing.T) {
 // TestLeastRights works with a user that may do no more than docs/redis-protocol.md
 // says, and cannot reach anybody else's keys.
 func TestLeastRights(t *testing.T) {
-	s := startServer(t)
+	s := redistest.Start(t)
 	rights := strings.Fields("ACL SETUSER parley reset on >pa%ss@word ~p:* resetchannels -@all " +
 		"+info +evalsha +eval +time +blpop +rpush +lrange +smembers +hget +hset +hdel +hexists +hincrby +hmget +hgetall +hlen " +
 		"+persist +pexpire +unlink +exists +lindex +llen +lpop +lpush +ltrim +sadd +srem +zadd +zcard +zrange +zrangebyscore +zrem +zscore")
@@ -172,17 +173,17 @@ func TestLeastRights(t *testing.T) {
 	for _, r := range rights {
 		args = append(args, r)
 	}
-	s.do(args...)
-	url := "redis://parley:pa%25ss%40word@" + s.addr()
+	s.Do(args...)
+	url := "redis://parley:pa%25ss%40word@" + s.Addr()
 	e := open(t, redisq.Options{URL: secret.New(url), Prefix: "p", Shards: 3})
 	roundTrip(t, e)
 	refusedOpen(t, redisq.Options{URL: secret.New(url), Prefix: "other"}, fault.NeedsHuman, "NOPERM")
 
-	nodes := startCluster(t)
+	nodes := redistest.StartCluster(t)
 	for _, n := range nodes {
-		n.do(append(args, "+cluster|slots", "+asking")...)
+		n.Do(append(args, "+cluster|slots", "+asking")...)
 	}
-	url = strings.Replace(clusterURL(nodes), "://", "://parley:pa%25ss%40word@", 1)
+	url = strings.Replace(redistest.ClusterURL(nodes), "://", "://parley:pa%25ss%40word@", 1)
 	roundTrip(t, open(t, redisq.Options{URL: secret.New(url), Prefix: "p"}))
 }
 
@@ -227,8 +228,8 @@ func roundTrip(t *testing.T, e *redisq.Engine) {
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	roots := certificate(t, dir)
-	port := freePort(t)
-	s := startServer(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", filepath.Join(dir, "cert.pem"),
+	port := redistest.FreePort(t)
+	s := redistest.Start(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", filepath.Join(dir, "cert.pem"),
 		"--tls-key-file", filepath.Join(dir, "key.pem"), "--tls-auth-clients", "no")
 	_ = s
 	url := secret.New("rediss://127.0.0.1:" + strconv.Itoa(port))

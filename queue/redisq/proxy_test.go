@@ -3,8 +3,6 @@ package redisq_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"strconv"
 	"sync"
 	"testing"
@@ -13,84 +11,18 @@ import (
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/test/redistest"
 )
-
-// proxy stands between an engine and a server, and can cut every connection.
-type proxy struct {
-	l  net.Listener
-	to string
-	wg sync.WaitGroup
-
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-}
-
-func startProxy(t *testing.T, to string) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{l: l, to: to, conns: map[net.Conn]bool{}}
-	p.wg.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.wg.Go(func() { p.serve(in) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		p.cut()
-		p.wg.Wait()
-	})
-	return p
-}
-
-func (p *proxy) serve(in net.Conn) {
-	out, err := net.Dial("tcp", p.to)
-	if err != nil {
-		_ = in.Close()
-		return
-	}
-	p.mu.Lock()
-	p.conns[in], p.conns[out] = true, true
-	p.mu.Unlock()
-	var pipes sync.WaitGroup
-	for _, c := range [][2]net.Conn{{in, out}, {out, in}} {
-		pipes.Go(func() {
-			_, _ = io.Copy(c[0], c[1])
-			_ = in.Close()
-			_ = out.Close()
-		})
-	}
-	pipes.Wait()
-	p.mu.Lock()
-	delete(p.conns, in)
-	delete(p.conns, out)
-	p.mu.Unlock()
-}
-
-// cut closes every connection, whatever is on its way.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := range p.conns {
-		_ = c.Close()
-	}
-}
 
 // Connections are cut again and again under work: requests and answers are lost on
 // the way, and still each item is handled once, in order, and sent on once.
 func TestConnectionsAreCut(t *testing.T) {
 	const owners, items = 8, 150
-	s := startServer(t)
+	s := redistest.Start(t)
 	for _, shards := range []int{1, 4} {
 		t.Run(fmt.Sprint(shards, " shards"), func(t *testing.T) {
-			p := startProxy(t, s.addr())
-			o := redisq.Options{URL: secret.New("redis://" + p.l.Addr().String()), Prefix: freshPrefix(), Shards: shards}
+			p := redistest.StartProxy(t, s.Addr())
+			o := redisq.Options{URL: secret.New("redis://" + p.Addr()), Prefix: freshPrefix(), Shards: shards}
 			e := open(t, o)
 			// A handler may run twice where its commit is lost with its lease; a commit may not.
 			stop := works(t, e, queue.ConsumeOptions{Box: queue.Inbox, Slots: 4, Batch: 3, MaxAttempts: 1000}, sendOn)
@@ -118,14 +50,14 @@ func TestConnectionsAreCut(t *testing.T) {
 			for cutting := true; cutting; {
 				select {
 				case <-tick.C:
-					p.cut()
+					p.Cut()
 				case <-done:
 					cutting = false
 				}
 			}
-			direct := redisq.Options{URL: secret.New(s.url()), Prefix: o.Prefix}
+			direct := redisq.Options{URL: secret.New(s.URL()), Prefix: o.Prefix}
 			check := open(t, direct)
-			waitFor(t, "inbox is empty", func() error {
+			redistest.WaitFor(t, "inbox is empty", func() error {
 				st, err := check.Stats(context.Background(), queue.Inbox)
 				if err == nil && st.Items > 0 {
 					err = fmt.Errorf("stats are %+v", st)

@@ -9,12 +9,13 @@ import (
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 // What a commit published for another shard arrives, once and in order, though the
 // node that committed dies or loses its way before it could carry it there.
 func TestOthersCarryOn(t *testing.T) {
-	o := redisq.ByBox(redisq.Options{URL: secret.New(startServer(t).url()), Prefix: freshPrefix()})
+	o := redisq.ByBox(redisq.Options{URL: secret.New(redistest.Start(t).URL()), Prefix: freshPrefix()})
 	lost := open(t, o)
 	lost.LoseCarried()
 	const items = 150 // more than one step carries
@@ -46,7 +47,7 @@ func TestOthersCarryOn(t *testing.T) {
 // An id is one item of its box, whatever mailbox it is published into and however
 // many publish it at once.
 func TestDedupeAcrossShards(t *testing.T) {
-	e := open(t, redisq.Options{URL: secret.New(startServer(t).url()), Shards: 8})
+	e := open(t, redisq.Options{URL: secret.New(redistest.Start(t).URL()), Shards: 8})
 	const ids, tries = 50, 6
 	outcomes := make(chan queue.Outcome)
 	for i := range ids {
@@ -72,7 +73,7 @@ func TestDedupeAcrossShards(t *testing.T) {
 
 // A commit may publish into its own mailbox, which it empties at the same time.
 func TestOutIntoOwnMailbox(t *testing.T) {
-	e := open(t, redisq.Options{URL: secret.New(startServer(t).url())})
+	e := open(t, redisq.Options{URL: secret.New(redistest.Start(t).URL())})
 	accepted(t, e, inbox("ann"), item("0"))
 	var seen []string
 	works(t, e, queue.ConsumeOptions{Box: queue.Inbox}, func(_ context.Context, d queue.Delivery) (queue.Commit, error) {
@@ -94,7 +95,7 @@ func TestOutIntoOwnMailbox(t *testing.T) {
 // Redis itself refuses a token that is not the present one, whatever the client
 // thinks of its lease.
 func TestServerFences(t *testing.T) {
-	e := open(t, redisq.Options{URL: secret.New(startServer(t).url())})
+	e := open(t, redisq.Options{URL: secret.New(redistest.Start(t).URL())})
 	accepted(t, e, inbox("ann"), item("a"))
 	h := newHeld()
 	var token queue.Token

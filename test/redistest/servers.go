@@ -1,4 +1,4 @@
-package redisq_test
+package redistest
 
 import (
 	"context"
@@ -18,14 +18,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+// Patience is how long a test waits for what must happen.
+const Patience = 30 * time.Second
 
-// server is a redis-server of the test's own.
-type server struct {
+// Server is a redis-server of the test's own.
+type Server struct {
 	t    testing.TB
-	port int
-	dir  string
+	Port int
+	Dir  string
 	args []string
 
 	mu   sync.Mutex
@@ -33,22 +33,22 @@ type server struct {
 	gone chan struct{}
 }
 
-// startServer starts a redis-server in a directory of its own. It ends with the
+// Start starts a redis-server in a directory of its own. It ends with the
 // test. It writes its append-only file at once and leaves the syncing to the system:
 // with everysec a busy disk would delay the writing, and stall the tests.
-func startServer(t testing.TB, args ...string) *server {
+func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Fatalf("redis-server is needed on PATH (make setup): %v", err)
 	}
-	s := &server{t: t, port: freePort(t), dir: t.TempDir()}
+	s := &Server{t: t, Port: FreePort(t), Dir: t.TempDir()}
 	s.args = append([]string{
-		path, "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
+		path, "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--logfile", filepath.Join(s.Dir, "log"),
 		"--save", "", "--appendonly", "yes", "--appendfsync", "no", "--daemonize", "no",
 	}, args...)
-	s.start()
-	t.Cleanup(s.kill)
+	s.Restart()
+	t.Cleanup(s.Kill)
 	return s
 }
 
@@ -58,8 +58,8 @@ var ports struct {
 	given map[int]bool
 }
 
-// freePort finds a port that nobody uses, and whose cluster bus port is in range.
-func freePort(t testing.TB) int {
+// FreePort finds a port that nobody uses, and whose cluster bus port is in range.
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -83,8 +83,8 @@ func freePort(t testing.TB) int {
 	}
 }
 
-// start starts the process and waits until it answers.
-func (s *server) start() {
+// Restart starts the process, again after Kill, and waits until it answers.
+func (s *Server) Restart() {
 	s.t.Helper()
 	cmd := exec.Command(s.args[0], s.args[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -103,12 +103,12 @@ func (s *server) start() {
 }
 
 // answers waits until the server answers a PING, whatever the answer.
-func (s *server) answers() {
+func (s *Server) answers() {
 	s.t.Helper()
-	waitFor(s.t, "redis-server answers", func() error {
-		c, err := net.DialTimeout("tcp", s.addr(), time.Second)
+	WaitFor(s.t, "redis-server answers", func() error {
+		c, err := net.DialTimeout("tcp", s.Addr(), time.Second)
 		if err != nil {
-			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
 			return fmt.Errorf("%w; its log: %s", err, log)
 		}
 		defer c.Close()
@@ -128,15 +128,15 @@ func (s *server) answers() {
 	})
 }
 
-// signal sends a signal to the process.
-func (s *server) signal(sig os.Signal) {
+// Signal sends a signal to the process.
+func (s *Server) Signal(sig os.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_ = s.cmd.Process.Signal(sig)
 }
 
-// kill ends the process with -9 and waits for its end.
-func (s *server) kill() {
+// Kill ends the process with -9 and waits for its end.
+func (s *Server) Kill() {
 	s.mu.Lock()
 	cmd, gone := s.cmd, s.gone
 	s.mu.Unlock()
@@ -144,14 +144,16 @@ func (s *server) kill() {
 	<-gone
 }
 
-func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+// Addr is its host and port.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-func (s *server) url() string { return "redis://" + s.addr() }
+// URL is where clients find it.
+func (s *Server) URL() string { return "redis://" + s.Addr() }
 
-// do sends one command, on a connection of its own.
-func (s *server) do(args ...any) any {
+// Do sends one command, on a connection of its own.
+func (s *Server) Do(args ...any) any {
 	s.t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.addr(), Protocol: 2, DisableIdentity: true})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
 	defer c.Close()
 	answer, err := c.Do(context.Background(), args...).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -160,12 +162,12 @@ func (s *server) do(args ...any) any {
 	return answer
 }
 
-// waitFor tries until what is wanted is so.
-func waitFor(t testing.TB, what string, try func() error) {
+// WaitFor tries until what is wanted is so.
+func WaitFor(t testing.TB, what string, try func() error) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(patience)
+	limit := time.After(Patience)
 	for {
 		err := try()
 		if err == nil {
@@ -179,18 +181,18 @@ func waitFor(t testing.TB, what string, try func() error) {
 	}
 }
 
-// startCluster starts a cluster of three masters and waits until all agree.
-func startCluster(t testing.TB, args ...string) []*server {
+// StartCluster starts a cluster of three masters and waits until all agree.
+func StartCluster(t testing.TB, args ...string) []*Server {
 	t.Helper()
-	nodes := make([]*server, 3)
+	nodes := make([]*Server, 3)
 	for i := range nodes {
-		nodes[i] = startServer(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf"}, args...)...)
+		nodes[i] = Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf"}, args...)...)
 	}
 	for i, n := range nodes {
-		n.do("CLUSTER", "ADDSLOTSRANGE", i*16384/3, (i+1)*16384/3-1)
-		n.do("CLUSTER", "SET-CONFIG-EPOCH", i+1)
+		n.Do("CLUSTER", "ADDSLOTSRANGE", i*16384/3, (i+1)*16384/3-1)
+		n.Do("CLUSTER", "SET-CONFIG-EPOCH", i+1)
 		if i > 0 {
-			n.do("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
+			n.Do("CLUSTER", "MEET", "127.0.0.1", nodes[0].Port)
 		}
 	}
 	for _, n := range nodes {
@@ -199,10 +201,10 @@ func startCluster(t testing.TB, args ...string) []*server {
 	return nodes
 }
 
-func (s *server) clusterOK(nodes int) {
+func (s *Server) clusterOK(nodes int) {
 	s.t.Helper()
-	waitFor(s.t, "cluster agrees", func() error {
-		info, _ := s.do("CLUSTER", "INFO").(string)
+	WaitFor(s.t, "cluster agrees", func() error {
+		info, _ := s.Do("CLUSTER", "INFO").(string)
 		if strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", nodes)) {
 			return nil
 		}
@@ -210,36 +212,38 @@ func (s *server) clusterOK(nodes int) {
 	})
 }
 
-func clusterURL(nodes []*server) string {
+// ClusterURL names all servers of a cluster.
+func ClusterURL(nodes []*Server) string {
 	addrs := make([]string, 0, len(nodes))
 	for _, n := range nodes {
-		addrs = append(addrs, n.addr())
+		addrs = append(addrs, n.Addr())
 	}
 	return "redis+cluster://" + strings.Join(addrs, ",")
 }
 
-// sentinels is a master with a replica and three Sentinels that watch them.
-type sentinels struct {
-	master, replica *server
-	watchers        []*server
+// Sentinels is a master with a replica and three Sentinels that watch them.
+type Sentinels struct {
+	Master, Replica *Server
+	Watchers        []*Server
 }
 
-func startSentinels(t testing.TB) *sentinels {
+// StartSentinels starts them, on free ports.
+func StartSentinels(t testing.TB) *Sentinels {
 	t.Helper()
-	s := &sentinels{master: startServer(t, "--repl-diskless-sync-delay", "0")}
-	s.replica = startServer(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(s.master.port))
-	waitFor(t, "replica follows", func() error {
-		if info, _ := s.replica.do("INFO", "replication").(string); !strings.Contains(info, "master_link_status:up") {
+	s := &Sentinels{Master: Start(t, "--repl-diskless-sync-delay", "0")}
+	s.Replica = Start(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(s.Master.Port))
+	WaitFor(t, "replica follows", func() error {
+		if info, _ := s.Replica.Do("INFO", "replication").(string); !strings.Contains(info, "master_link_status:up") {
 			return errors.New(info)
 		}
 		return nil
 	})
 	for range 3 {
-		s.watchers = append(s.watchers, startSentinel(t, s.master.port))
+		s.Watchers = append(s.Watchers, startSentinel(t, s.Master.Port))
 	}
-	for _, w := range s.watchers {
-		waitFor(t, "sentinels know each other", func() error {
-			info, _ := w.do("INFO", "sentinel").(string)
+	for _, w := range s.Watchers {
+		WaitFor(t, "sentinels know each other", func() error {
+			info, _ := w.Do("INFO", "sentinel").(string)
 			if !strings.Contains(info, "slaves=1,sentinels=3") {
 				return errors.New(info)
 			}
@@ -249,12 +253,12 @@ func startSentinels(t testing.TB) *sentinels {
 	return s
 }
 
-func startSentinel(t testing.TB, master int) *server {
+func startSentinel(t testing.TB, master int) *Server {
 	t.Helper()
-	s := &server{t: t, port: freePort(t), dir: t.TempDir()}
-	config := filepath.Join(s.dir, "sentinel.conf")
+	s := &Server{t: t, Port: FreePort(t), Dir: t.TempDir()}
+	config := filepath.Join(s.Dir, "sentinel.conf")
 	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s\nsentinel monitor main 127.0.0.1 %d 2\nsentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
-		s.port, s.dir, filepath.Join(s.dir, "log"), master)
+		s.Port, s.Dir, filepath.Join(s.Dir, "log"), master)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -263,15 +267,16 @@ func startSentinel(t testing.TB, master int) *server {
 		t.Fatal(err)
 	}
 	s.args = []string{path, config, "--sentinel"}
-	s.start()
-	t.Cleanup(s.kill)
+	s.Restart()
+	t.Cleanup(s.Kill)
 	return s
 }
 
-func (s *sentinels) url() string {
-	addrs := make([]string, 0, len(s.watchers))
-	for _, w := range s.watchers {
-		addrs = append(addrs, w.addr())
+// URL names the Sentinels and their master.
+func (s *Sentinels) URL() string {
+	addrs := make([]string, 0, len(s.Watchers))
+	for _, w := range s.Watchers {
+		addrs = append(addrs, w.Addr())
 	}
 	return "redis+sentinel://" + strings.Join(addrs, ",") + "/main"
 }

@@ -1,0 +1,98 @@
+package redisc
+
+import (
+	"context"
+	"crypto/tls"
+	"embed"
+	"errors"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/secret"
+	"github.com/parley-hub/parley/internal/redisconn"
+)
+
+// Options of an engine. Only URL is required.
+type Options struct {
+	// URL says where Redis is; see redisconn.Options.
+	URL secret.String
+	// SentinelUser and SentinelPassword are for the Sentinels themselves.
+	SentinelUser     string
+	SentinelPassword secret.String
+	// TLS is for certificates of an own authority; nil means the system's.
+	TLS *tls.Config
+	// Prefix stands before every key, as it does before the queue's; "" means "parley".
+	Prefix string
+	// Timeout is how long one call to Redis may take; 0 means 2 s.
+	Timeout time.Duration
+	// Log gets what an operator should know. The zero value is silent.
+	Log zerolog.Logger
+}
+
+// Engine is a cluster on Redis. Make it with Open.
+type Engine struct {
+	o   Options
+	log zerolog.Logger
+	rdb *redisconn.Client
+}
+
+// Open connects to Redis and checks that it can be worked with; its faults are those of
+// redisconn. ctx is for the opening only.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	if o.Prefix == "" {
+		o.Prefix = "parley"
+	}
+	if strings.ContainsAny(o.Prefix, "{}") {
+		return nil, fault.New(fault.NeedsHuman, "open cluster", errors.New("a prefix has no braces"))
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 2 * time.Second
+	}
+	rdb, err := redisconn.New(redisconn.Options{
+		URL: o.URL, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, TLS: o.TLS, Timeout: o.Timeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{o: o, log: o.Log, rdb: rdb}
+	if _, err := rdb.Inspect(ctx); err != nil {
+		return nil, errors.Join(err, rdb.Close())
+	}
+	return e, nil
+}
+
+// Close ends the engine. Calls under way fail.
+func (e *Engine) Close() error {
+	if err := e.rdb.Close(); err != nil {
+		return fault.New(fault.Retryable, "close cluster", err)
+	}
+	return nil
+}
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+// script reads a script. What it takes, gives and costs stands in its file.
+func script(name string) *redis.Script {
+	text, err := sources.ReadFile(path.Join("lua", name+".lua"))
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return redis.NewScript(string(text))
+}
+
+// run runs a script: by its hash, and with its text where the server does not know it.
+func (e *Engine) run(ctx context.Context, what string, s *redis.Script, keys []string, args ...any) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.o.Timeout)
+	defer cancel()
+	answer, err := s.Run(ctx, e.rdb, keys, args...).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	return answer, redisconn.Classify(what, err)
+}
