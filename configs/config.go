@@ -26,11 +26,16 @@ type Config struct {
 	Skills  Skills  `yaml:"skills"`
 	// Collect is how long a chat's waiting messages are merged behind a running
 	// turn; 0 answers each on its own.
-	Collect  time.Duration `yaml:"collect"`
-	Queue    Queue         `yaml:"queue"`
-	Media    Media         `yaml:"media"`
-	Delivery Delivery      `yaml:"delivery"`
-	Log      Log           `yaml:"log"`
+	Collect time.Duration `yaml:"collect"`
+	Queue   Queue         `yaml:"queue"`
+	// Redis and Postgres are where several nodes keep what they share; without them
+	// everything is in DataDir.
+	Redis    Redis    `yaml:"redis"`
+	Postgres Postgres `yaml:"postgres"`
+	Node     Node     `yaml:"node"`
+	Media    Media    `yaml:"media"`
+	Delivery Delivery `yaml:"delivery"`
+	Log      Log      `yaml:"log"`
 	// Shutdown is how long the hub may take to finish what it began.
 	Shutdown time.Duration `yaml:"shutdown"`
 }
@@ -165,6 +170,34 @@ type Queue struct {
 	Dedupe time.Duration `yaml:"dedupe"`
 }
 
+// Redis is where the mailboxes are, and what else nodes share.
+type Redis struct {
+	// URL is redis://, redis+sentinel:// or redis+cluster://, with rediss for TLS; empty
+	// for mailboxes in DataDir.
+	URL secret.String `yaml:"url"`
+	// SentinelUser and SentinelPassword are for the Sentinels themselves.
+	SentinelUser     string        `yaml:"sentinel_user"`
+	SentinelPassword secret.String `yaml:"sentinel_password"`
+	// Prefix stands before every key.
+	Prefix string `yaml:"prefix"`
+	// Replicas is how many replicas must have what was accepted before a platform is
+	// told so, within WaitFor.
+	Replicas int           `yaml:"replicas"`
+	WaitFor  time.Duration `yaml:"wait_for"`
+}
+
+// Postgres is where the records are.
+type Postgres struct {
+	// URL is postgres://user:password@host:port/database; empty for a file in DataDir.
+	URL secret.String `yaml:"url"`
+}
+
+// Node is this process among those of the hub.
+type Node struct {
+	// Name is what the others see; empty for the machine's name and a part by chance.
+	Name string `yaml:"name"`
+}
+
 // Media says where pictures, voice notes and other files lie while the hub has them.
 type Media struct {
 	// MaxSize bounds a file that is read or sent.
@@ -221,6 +254,7 @@ func Default() *Config {
 		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000},
 		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
+		Redis:    Redis{Prefix: "parley", WaitFor: time.Second},
 		Media:    Media{MaxSize: 20 * MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},
 		Delivery: Delivery{Parallel: 32},
 		Log:      Log{Level: "info", Format: "json"},
