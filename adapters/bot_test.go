@@ -158,6 +158,14 @@ type hub struct {
 	end    func()
 }
 
+// Draft shows a draft of a turn whose lease holds.
+func (h *hub) Draft(r core.Reply) {
+	h.Deliverer.Draft(r, queue.Lease{Token: 1, Left: func() time.Duration { return time.Hour }})
+}
+
+// StopDraft ends the drafts of a turn that failed.
+func (h *hub) StopDraft(id core.ReplyID) { h.Deliverer.StopDraft(context.Background(), id) }
+
 type events struct {
 	mu  sync.Mutex
 	all []core.Event

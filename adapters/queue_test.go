@@ -80,7 +80,7 @@ func (q *lanes) Consume(ctx context.Context, o queue.ConsumeOptions, h queue.Han
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(o.Grace, cancel) })()
 	slots := make(chan struct{}, o.Slots)
 	for {
-		key, l, wait := q.ready()
+		key, l, wait := q.ready(o.Box)
 		if l == nil {
 			timer := time.NewTimer(wait)
 			select {
@@ -103,11 +103,14 @@ func (q *lanes) Consume(ctx context.Context, o queue.ConsumeOptions, h queue.Han
 }
 
 // ready leases a lane, or gives how long to wait for one.
-func (q *lanes) ready() (key queue.Key, found *lane, wait time.Duration) {
+func (q *lanes) ready(box queue.Box) (key queue.Key, found *lane, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	wait = time.Hour
 	for key, l := range q.boxes {
+		if key.Box != box {
+			continue
+		}
 		if l.leased || len(l.items) == 0 {
 			continue
 		}
@@ -129,6 +132,14 @@ func (q *lanes) deliver(ctx context.Context, o queue.ConsumeOptions, h queue.Han
 	d := queue.Delivery{
 		Key: key, Items: []queue.Item{first.item}, Since: first.since, Memory: queue.Memory{Fields: maps.Clone(l.fields)},
 		Attempt: first.attempt, Last: first.attempt >= o.MaxAttempts, Token: token, Note: slices.Clone(first.note),
+		Left: func() time.Duration {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			if l.token != token {
+				return 0
+			}
+			return o.Lease
+		},
 		SetNote: func(_ context.Context, note []byte) error {
 			q.mu.Lock()
 			defer q.mu.Unlock()

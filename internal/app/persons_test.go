@@ -126,8 +126,9 @@ func newBench(t *testing.T, policy session.Policy) *bench {
 
 type silent struct{}
 
-func (silent) Draft(core.Reply)       {}
-func (silent) StopDraft(core.ReplyID) {}
+func (silent) Draft(core.Reply, queue.Lease)             {}
+func (silent) SettleDraft(context.Context, core.ReplyID) {}
+func (silent) StopDraft(context.Context, core.ReplyID)   {}
 
 // dying runs a skill and fails behind its work, once a turn, while it is the one that
 // is to crash: as if the hub had died before the commit.
