@@ -42,7 +42,7 @@ func (o Person) with(ctx context.Context, use func(p *persons) error) error {
 	err = catchUp(ctx, q, r)
 	if err == nil {
 		var p *persons
-		if p, err = newPersons(ctx, r, q, o.Config.Memories()); err == nil {
+		if p, err = newPersons(ctx, r, q, o.Config.Memories(), letterBoxes(o.Config)); err == nil {
 			err = use(p)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/queue"
@@ -74,7 +75,7 @@ func newBench(t *testing.T, policy session.Policy) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, queue: q, replies: make(chan core.Reply, 100), crashed: map[core.EnvelopeID]bool{}}
-	if b.persons, err = newPersons(t.Context(), r, q, policy); err != nil {
+	if b.persons, err = newPersons(t.Context(), r, q, policy, letterBoxes(&configs.Config{})); err != nil {
 		t.Fatal(err)
 	}
 	set, err := skills.NewSet(memory{}, link.New(b.persons), unlink.New(b.persons), forget.New(b.persons))
@@ -355,7 +356,7 @@ func TestForgettingDropsLetters(t *testing.T) {
 		add(queue.Ledger, entry)
 	}
 	add(queue.Inbox, []byte("{"))
-	n, err := dropLetters(t.Context(), letters, []core.PersonID{who(0).Person()})
+	n, err := dropLetters(t.Context(), letters, letterBoxes(&configs.Config{}), []core.PersonID{who(0).Person()})
 	if err != nil || n != 3 || !slices.Equal(letters.dropped, []int64{1, 2, 3}) {
 		t.Errorf("dropped %d: %v, %v", n, letters.dropped, err)
 	}
