@@ -1,0 +1,5 @@
+package drafts
+
+import "testing"
+
+func TestMain(m *testing.M) { verify(m) }
