@@ -4,8 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/test/redistest"
@@ -160,5 +158,3 @@ func TestSingleSender(t *testing.T) {
 		t.Error("A, which has the connection, sent nothing")
 	}
 }
-
-func verify(m *testing.M) { goleak.VerifyTestMain(m) }

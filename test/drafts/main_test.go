@@ -1,5 +1,15 @@
 package drafts
 
-import "testing"
+import (
+	"os"
+	"testing"
 
-func TestMain(m *testing.M) { verify(m) }
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childTask) != "" {
+		os.Exit(child())
+	}
+	goleak.VerifyTestMain(m)
+}
