@@ -190,7 +190,7 @@ func (e *events) count(stage core.Stage) int {
 }
 
 // deliver runs a Deliverer over the queue with these bots.
-func deliver(t *testing.T, q *lanes, o adapters.DelivererOptions, bots ...adapters.Adapter) *hub {
+func deliver(t *testing.T, q queue.Queue, o adapters.DelivererOptions, bots ...adapters.Adapter) *hub {
 	t.Helper()
 	e := &events{}
 	o.Queue, o.Observer, o.Log = q, e, zerolog.Nop()
@@ -198,7 +198,8 @@ func deliver(t *testing.T, q *lanes, o adapters.DelivererOptions, bots ...adapte
 	for _, b := range bots {
 		o.Adapters[b.Describe().Account] = b
 	}
-	h := &hub{Deliverer: adapters.NewDeliverer(o), q: q, events: e}
+	h := &hub{Deliverer: adapters.NewDeliverer(o), events: e}
+	h.q, _ = q.(*lanes)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
