@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,8 +23,6 @@ import (
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/queue"
-	"github.com/parley-hub/parley/queue/sqliteq"
-	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
 )
@@ -53,10 +50,9 @@ type App struct {
 	// observer sees what becomes of messages: telemetry, and the playground.
 	observer core.Observer
 
-	queue   queue.Queue
-	records *records.SQLite
-	people  *persons
-	blobs   blobs.Store
+	*stores
+	people *persons
+	blobs  blobs.Store
 	// closeBlobs is nil where nothing is to be closed.
 	closeBlobs func() error
 
@@ -100,7 +96,7 @@ func (a *App) build(ctx context.Context) error {
 			world.Observe(e)
 		})
 	}
-	for _, step := range []func(context.Context) error{a.openStores, a.makeModels, a.makeBrain, a.makeAdapters, a.makeServer} {
+	for _, step := range []func(context.Context) error{a.open, a.makeModels, a.makeBrain, a.makeAdapters, a.makeServer} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -116,16 +112,9 @@ func (a *App) accounts() []core.Account {
 	return out
 }
 
-func (a *App) openStores(ctx context.Context) error {
-	q, err := sqliteq.Open(ctx, sqliteq.Options{
-		Dir: a.cfg.DataDir, DedupeWindow: a.cfg.Queue.Dedupe, MaxItems: a.cfg.Queue.MaxItems,
-		MaxPerKey: a.cfg.Queue.MaxPerChat, MaxBytes: int64(a.cfg.Queue.MaxBytes), Log: a.room("queue"),
-	})
-	if err != nil {
-		return err
-	}
-	a.queue = q
-	if a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, recordsFile)); err != nil {
+func (a *App) open(ctx context.Context) error {
+	var err error
+	if a.stores, err = openStores(ctx, a.cfg, a.log); err != nil {
 		return err
 	}
 	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
@@ -133,9 +122,6 @@ func (a *App) openStores(ctx context.Context) error {
 	}
 	return a.openBlobs(ctx)
 }
-
-// recordsFile is the file of the records in the data folder.
-const recordsFile = "records.db"
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
@@ -304,14 +290,9 @@ func (a *App) receive(ctx context.Context) error {
 
 // close ends what New opened; safe on a half-built hub.
 func (a *App) close() {
-	if a.queue != nil {
-		if err := a.queue.Close(); err != nil {
-			a.log.Error().Err(err).Msg("closing the queue")
-		}
-	}
-	if a.records != nil {
-		if err := a.records.Close(); err != nil {
-			a.log.Error().Err(err).Msg("closing the records")
+	if a.stores != nil {
+		if err := a.stores.close(); err != nil {
+			a.log.Error().Err(err).Msg("closing the stores")
 		}
 	}
 	if a.closeBlobs != nil {

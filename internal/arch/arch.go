@@ -24,7 +24,7 @@ func House() []Room {
 		{"core/*", nil, "failure and secrecy know nobody"},
 
 		{"queue", on(), "the contract speaks of core's keys only"},
-		{"queue/*", on("queue", "queue/*", "internal/redisconn"), "an engine knows its contract"},
+		{"queue/*", on("queue", "queue/*", "internal/redisconn", "internal/datadir"), "an engine knows its contract"},
 		{"cluster", on(), "what several nodes share knows nobody who shares it"},
 		{"cluster/*", on("cluster", "cluster/*", "internal/redisconn"), "an engine knows its contract"},
 		{"session", on(), "queue, session, models and records are strangers to each other"},
@@ -55,6 +55,7 @@ func House() []Room {
 		{"internal/httpserver", on(), "the server mounts handlers and knows no room"},
 		{"internal/console", on(), "the pages read through interfaces of their own"},
 		{"internal/telemetry", on("queue"), "telemetry sees events and depths, not rooms"},
+		{"internal/datadir", on(), "a lock knows nothing of what it locks"},
 		{"internal/redisconn", on(), "a connection knows nothing of what is kept in Redis"},
 		{"internal/arch", nil, "the picture knows nobody"},
 

@@ -1,0 +1,94 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/configs"
+	"github.com/parley-hub/parley/internal/datadir"
+	"github.com/parley-hub/parley/queue"
+	"github.com/parley-hub/parley/queue/redisq"
+	"github.com/parley-hub/parley/queue/sqliteq"
+	"github.com/parley-hub/parley/records"
+)
+
+// recordsFile is the file of the records in the data folder.
+const recordsFile = "records.db"
+
+// stores are what a hub keeps everything in, as the configuration says: in the data
+// folder alone, or on Redis and PostgreSQL. One process at a time uses a data folder.
+type stores struct {
+	queue   queue.Queue
+	records *records.SQLite
+	// closers end what was opened, the last first.
+	closers []func() error
+}
+
+// openStores opens all of them or none.
+func openStores(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *stores, err error) {
+	s := &stores{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := s.openQueue(ctx, cfg, log.With().Str("room", "queue").Logger()); err != nil {
+		return nil, err
+	}
+	if !cfg.Redis.URL.IsZero() { // the embedded queue locks the folder by itself
+		if err := s.lock(cfg); err != nil {
+			return nil, err
+		}
+	}
+	if s.records, err = records.OpenSQLite(ctx, filepath.Join(cfg.DataDir, recordsFile)); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.records.Close)
+	return s, nil
+}
+
+func (s *stores) openQueue(ctx context.Context, cfg *configs.Config, log zerolog.Logger) error {
+	q := cfg.Queue
+	if cfg.Redis.URL.IsZero() {
+		engine, err := sqliteq.Open(ctx, sqliteq.Options{
+			Dir: cfg.DataDir, DedupeWindow: q.Dedupe, MaxItems: q.MaxItems, MaxPerKey: q.MaxPerChat, MaxBytes: int64(q.MaxBytes), Log: log,
+		})
+		if err != nil {
+			return err
+		}
+		s.queue, s.closers = engine, append(s.closers, engine.Close)
+		return nil
+	}
+	r := cfg.Redis
+	engine, err := redisq.Open(ctx, redisq.Options{
+		URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, Prefix: r.Prefix,
+		DedupeWindow: q.Dedupe, MaxItems: q.MaxItems, MaxPerKey: q.MaxPerChat,
+		Replicas: r.Replicas, ReplicasWithin: r.WaitFor, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	s.queue, s.closers = engine, append(s.closers, engine.Close)
+	return nil
+}
+
+func (s *stores) lock(cfg *configs.Config) error {
+	lock, err := datadir.Lock(cfg.DataDir)
+	if err == nil {
+		s.closers = append(s.closers, lock.Close)
+	}
+	return err
+}
+
+// close ends what was opened.
+func (s *stores) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
