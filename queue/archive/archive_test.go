@@ -266,6 +266,16 @@ func TestNobodyNotices(t *testing.T) {
 		wg.Go(func() {
 			for i := range items {
 				nodes[i%2].say(t, strconv.Itoa(k), fmt.Sprint(k, "-", i))
+				if i%3 == 0 { // now and then it is idle
+					redistest.WaitFor(t, "it was handled", func() error {
+						mu.Lock()
+						defer mu.Unlock()
+						if heard[strconv.Itoa(k)] <= i {
+							return errors.New("not yet")
+						}
+						return nil
+					})
+				}
 			}
 		})
 	}
@@ -290,6 +300,7 @@ func TestNobodyNotices(t *testing.T) {
 		}
 		return nil
 	})
+	t.Logf("%d memories were put away", s.next)
 	if s.next < owners {
 		t.Errorf("only %d memories were ever put away", s.next)
 	}
