@@ -59,6 +59,7 @@ func TestOnePersonInBrowser(t *testing.T) {
 		b.until(fmt.Sprintf(`%s.querySelectorAll(".bot:not(.draft)").length >= %d`, pane("telegram-ada"), said["telegram-ada"]))
 		say(next.phone+"-ada", next.fruit, next.so)
 	}
+	b.until(`!document.body.innerText.includes("undefined")`)
 	b.look("one-person")
 
 	// The first phone knows it all as well, and the groups nothing of it.
