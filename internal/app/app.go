@@ -54,7 +54,7 @@ type App struct {
 	observer core.Observer
 
 	queue   queue.Queue
-	records *records.SQLite
+	records *records.SQL
 	people  *persons
 	blobs   blobs.Store
 	// closeBlobs is nil where nothing is to be closed.

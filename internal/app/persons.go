@@ -16,14 +16,14 @@ import (
 // directory knows it for every message, and mailboxes whose person became another are
 // told through the queue.
 type persons struct {
-	records   *records.SQLite
+	records   *records.SQL
 	directory *session.Linked
 	queue     queue.Queue
 	policy    session.Policy
 }
 
 // links is the records as the directory reads them.
-type links struct{ records *records.SQLite }
+type links struct{ records *records.SQL }
 
 // All implements session.Links.
 func (l links) All(ctx context.Context) ([]session.Link, error) {
@@ -39,7 +39,7 @@ func sessionLinks(list []records.Link) []session.Link {
 	return out
 }
 
-func newPersons(ctx context.Context, r *records.SQLite, q queue.Queue, policy session.Policy) (*persons, error) {
+func newPersons(ctx context.Context, r *records.SQL, q queue.Queue, policy session.Policy) (*persons, error) {
 	directory, err := session.NewLinked(ctx, links{r})
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func classOfState(code string) fault.Class {
 		"57014", "57P01", "57P02", "57P03", "57P04", "57P05", // cancelled, shut down, starts, idle for too long
 		"25P03": // idle in a transaction for too long
 		return fault.Retryable
-	case "42501", "3D000", "3F000": // may not; no such database, no such schema
+	case "42501", "3D000", "3F000", "42P07": // may not; no such database or schema; a table of somebody else
 		return fault.NeedsHuman
 	}
 	switch code[:min(2, len(code))] {
