@@ -33,27 +33,26 @@ const (
 	lockMigrate = `SELECT pg_advisory_xact_lock(hashtext('parley migrations'), hashtext(current_schema()))`
 	// A transaction whose node stopped halfway would hold up all others: the server ends
 	// it. Who waits for a lock gives up at last, and comes again.
-	postgresBounds = `SELECT set_config('lock_timeout', '10s', true), set_config('idle_in_transaction_session_timeout', '30s', true), `
-	lockRecords    = `(hashtext('parley records'), hashtext(current_schema()))`
+	lockRecords = `SELECT set_config('lock_timeout', '10s', true), set_config('idle_in_transaction_session_timeout', '30s', true),
+		pg_advisory_xact_lock(hashtext('parley records'), hashtext(current_schema()))`
 )
 
-// inPostgres: several nodes read and write. Changes of people, and erasing, are rare
-// and short, and each rests on several rows that it only read (how many codes were
-// tried, who is linked, what was erased), so they run one after the other over all
-// nodes, as they do in SQLite, by a lock that ends with the transaction. Under it each
-// statement sees all that was committed before. Entries and addresses are added beside
-// each other, and not beside an erasure, which would miss those on their way.
-// SERIALIZABLE would find the same conflicts by failing: among few rows, most of the time.
+// inPostgres: several nodes read and write. What a change rests on is mostly rows that
+// it only read, or that are not there (how many codes were tried, who is linked, what
+// was erased), so changes run one after the other over all nodes, as they do in SQLite,
+// by a lock that ends with the transaction. Under it each statement sees all that was
+// committed before. SERIALIZABLE would find the same conflicts by failing, among so few
+// rows most of the time. What is held up is never a message: batches of entries come
+// from one mailbox, which one node follows at a time, and people change rarely.
 var inPostgres = dialect{
 	tables:   tables{goose: goose.DialectPostgres, folder: "migrations/postgres", table: "records_version"},
 	spell:    numbered,
 	text:     plainText,
-	alone:    postgresBounds + `pg_advisory_xact_lock` + lockRecords,
-	beside:   postgresBounds + `pg_advisory_xact_lock_shared` + lockRecords,
+	alone:    lockRecords,
+	changing: sql.LevelReadCommitted, // whatever the server's default is
 	snapshot: sql.LevelRepeatableRead,
 	life:     `CAST(extract(epoch FROM pg_postmaster_start_time()) * 1000000 AS BIGINT)`,
 	shared:   true,
-	again:    postgres.Again,
 	fault:    postgres.Fault,
 }
 

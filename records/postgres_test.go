@@ -35,3 +35,14 @@ func TestPostgresPeople(t *testing.T) {
 		return openPostgres(t, pgtest.New(t))
 	})
 }
+
+func TestPostgresNodes(t *testing.T) {
+	recordstest.RunNodes(t, func(t *testing.T, nodes int) (out []recordstest.Records) {
+		t.Helper()
+		d := pgtest.New(t)
+		for range nodes {
+			out = append(out, openPostgres(t, d))
+		}
+		return out
+	})
+}

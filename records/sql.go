@@ -31,11 +31,12 @@ type dialect struct {
 	spell func(statement string) string
 	// text makes a string storable; nil when every one is.
 	text func(string) string
-	// alone and beside begin a transaction that no other runs beside, and one that runs
-	// beside its like; empty where there is one writer.
-	alone, beside string
-	// snapshot is the isolation in which all statements of a transaction see one moment.
-	snapshot sql.IsolationLevel
+	// alone begins a transaction that no other one of ours runs beside; empty where there
+	// is one writer anyhow.
+	alone string
+	// changing is the isolation in which each statement behind alone sees what others
+	// committed before it, snapshot that in which all see one moment.
+	changing, snapshot sql.IsolationLevel
 	// erased is run when something was erased, so that it stands in no log any more.
 	erased string
 	// life is an expression that is another number for another server, or another life
@@ -43,14 +44,9 @@ type dialect struct {
 	life string
 	// shared is true when others than this process may change what is stored.
 	shared bool
-	// again tells whether a transaction failed only because of another; nil for never.
-	again func(error) bool
 	// fault makes one of what the database says.
 	fault func(op string, err error) error
 }
-
-// tries is how often a transaction runs at most that fails because of others.
-const tries = 5
 
 // Shared tells whether other processes may change what is stored, while it is open here.
 func (s *SQL) Shared() bool { return s.d.shared }
@@ -149,31 +145,16 @@ func hand[T any](fn func(T) error, v T) error {
 // change runs fn in a transaction that no other one runs beside: what fn reads stays
 // as it is until it is through.
 func (s *SQL) change(ctx context.Context, op string, fn func(tx runner) error) error {
-	return s.fail(op, s.transact(ctx, s.d.alone, fn))
+	return s.fail(op, s.transact(ctx, fn))
 }
 
-// add runs fn in a transaction that may run beside others that add, and beside none
-// that changes.
-func (s *SQL) add(ctx context.Context, op string, fn func(tx runner) error) error {
-	return s.fail(op, s.transact(ctx, s.d.beside, fn))
-}
-
-func (s *SQL) transact(ctx context.Context, begin string, fn func(tx runner) error) (err error) {
-	for range tries {
-		if err = s.try(ctx, begin, fn); err == nil || s.d.again == nil || !s.d.again(err) {
-			return err
-		}
-	}
-	return err
-}
-
-func (s *SQL) try(ctx context.Context, begin string, fn func(tx runner) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+func (s *SQL) transact(ctx context.Context, fn func(tx runner) error) error {
+	tx, err := s.write.BeginTx(ctx, &sql.TxOptions{Isolation: s.d.changing})
 	if err != nil {
 		return err
 	}
-	if begin != "" {
-		_, err = tx.ExecContext(ctx, begin)
+	if s.d.alone != "" {
+		_, err = tx.ExecContext(ctx, s.d.alone)
 	}
 	if err == nil {
 		err = fn(runner{tx, s.d})

@@ -83,7 +83,7 @@ func (s *SQL) Write(ctx context.Context, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	return s.add(ctx, op, func(tx runner) error {
+	return s.change(ctx, op, func(tx runner) error {
 		people := make([]core.PersonID, len(entries))
 		for i, e := range entries {
 			people[i] = e.Person

@@ -293,7 +293,7 @@ func (s *SQL) Seen(ctx context.Context, at []Address) error {
 	for i, a := range at {
 		people[i] = a.Base
 	}
-	return s.add(ctx, "write addresses", func(tx runner) error {
+	return s.change(ctx, "write addresses", func(tx runner) error {
 		erased, err := erasures(ctx, tx, people)
 		if err != nil {
 			return err
@@ -310,8 +310,7 @@ func (s *SQL) Seen(ctx context.Context, at []Address) error {
 }
 
 // lastOfEach keeps the last of the places that are one row, which no statement may
-// write twice. They are in one order everywhere, so that no two writers wait for each
-// other.
+// write twice.
 func lastOfEach(at []Address) []Address {
 	out := slices.SortedStableFunc(slices.Values(at), func(a, b Address) int {
 		return cmp.Or(cmp.Compare(a.Base, b.Base), cmp.Compare(a.In.Account, b.In.Account), b.At.Compare(a.At))

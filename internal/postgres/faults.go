@@ -108,10 +108,3 @@ type quiet struct {
 
 func (q *quiet) Error() string { return q.text }
 func (q *quiet) Unwrap() error { return q.err }
-
-// Again tells whether a transaction failed only because of another one at the same
-// time, and changed nothing: it may be run again at once.
-func Again(err error) bool {
-	var said *pgconn.PgError
-	return errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
-}
