@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -52,13 +53,23 @@ func ClassOf(err error) fault.Class {
 	}
 }
 
-// untrusted tells whether the two sides do not agree on TLS.
+// untrusted tells whether the two sides do not agree on TLS, whatever was tried: with
+// sslmode=prefer, the driver's default, a connection without it is tried too.
 func untrusted(err error) bool {
-	var unverified *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	var alert tls.AlertError
-	return errors.As(err, &unverified) || errors.As(err, &authority) || errors.As(err, &alert) ||
-		strings.Contains(err.Error(), "server refused TLS connection") // the driver has no name for it
+	tried := []error{err}
+	var refused *pgconn.ConnectError
+	if errors.As(err, &refused) {
+		if many, ok := refused.Unwrap().(interface{ Unwrap() []error }); ok {
+			tried = many.Unwrap()
+		}
+	}
+	return !slices.ContainsFunc(tried, func(err error) bool {
+		var unverified *tls.CertificateVerificationError
+		var authority x509.UnknownAuthorityError
+		var alert tls.AlertError
+		return !errors.As(err, &unverified) && !errors.As(err, &authority) && !errors.As(err, &alert) &&
+			!strings.Contains(err.Error(), "server refused TLS connection") // the driver has no name for it
+	})
 }
 
 func classOfState(code string) fault.Class {

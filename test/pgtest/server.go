@@ -50,7 +50,7 @@ func (d Database) At(host string) secret.String {
 // Open opens the database beside who is tested; it is closed with the test.
 func (d Database) Open() *sql.DB {
 	d.tb.Helper()
-	db, err := postgres.Open(d.tb.Context(), postgres.Options{URL: d.URL(), Connections: 2})
+	db, err := postgres.Open(context.Background(), postgres.Options{URL: d.URL(), Connections: 2})
 	if err != nil {
 		d.tb.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func (d Database) Open() *sql.DB {
 func (d Database) Exec(statement string, args ...any) {
 	d.tb.Helper()
 	db := d.Open()
-	if _, err := db.ExecContext(d.tb.Context(), statement, args...); err != nil {
+	if _, err := db.ExecContext(context.Background(), statement, args...); err != nil {
 		d.tb.Fatalf("%s: %v", statement, err)
 	}
 	_ = db.Close()
