@@ -117,6 +117,9 @@ func (a *App) open(ctx context.Context) error {
 	if a.stores, err = openStores(ctx, a.cfg, a.log); err != nil {
 		return err
 	}
+	if err := a.stores.lockOnce(a.cfg); err != nil {
+		return err
+	}
 	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
 		return err
 	}
@@ -172,7 +175,8 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir,
+			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
@@ -267,6 +271,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"http server", a.server.Run},
 		{"records", a.keepRecords},
 		{"files", a.sweepBlobs},
+		{"archive", a.putAway},
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
 	}
