@@ -38,6 +38,7 @@ func Limits(t *testing.T, bed LimitsBed) {
 	t.Run("the longest wait holds", func(t *testing.T) { bed(t, longestHolds) })
 	t.Run("leaves room", func(t *testing.T) { bed(t, leavesRoom) })
 	t.Run("a late place is given up", func(t *testing.T) { bed(t, latePlace) })
+	t.Run("a late turn counts from when it is taken", func(t *testing.T) { bed(t, lateTurn) })
 	t.Run("waits in line are obeyed too", func(t *testing.T) { bed(t, toldInLine) })
 }
 
@@ -231,6 +232,8 @@ func obeys(t *testing.T, bed LimitsBed) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bed(t, func(t *testing.T, w LimitsWorld) {
+				// More is known of the account than what is told, and for longer.
+				free(t, "another call", w.reserve(t, call("other", each(time.Hour, 9), none)))
 				for _, told := range test.told {
 					if told.later > 0 {
 						w.Elapse(told.later)
@@ -262,6 +265,15 @@ func longestHolds(t *testing.T, w LimitsWorld) {
 	w.reserve(t, c).after(t, "a call", told, time.Hour)
 	w.Elapse(59 * time.Minute)
 	w.reserve(t, c).after(t, "a call, later", told, time.Hour)
+	for _, scope := range []fault.Scope{fault.ScopeChat, fault.ScopeMethod, fault.ScopeUnknown} {
+		c := c
+		c.Account, c.Chat, c.Method = "b", core.ChatID(fmt.Sprint(scope)), fmt.Sprint(scope)
+		told := asked{from: w.Now()}
+		w.obey(t, c, scope, time.Hour)
+		told.to = w.Now()
+		w.obey(t, c, scope, time.Minute)
+		w.reserve(t, c).after(t, fmt.Sprint("a call under scope ", scope), told, time.Hour)
+	}
 }
 
 // leavesRoom: what may as well not be made leaves some for what must be.
@@ -302,10 +314,27 @@ func latePlace(t *testing.T, w LimitsWorld) {
 	if n := goes(); n != 5 {
 		t.Fatalf("%d calls at once, want the burst", n)
 	}
-	w.Elapse(time.Hour)
-	if n := goes(); n != 5 {
-		t.Errorf("%d calls at once after an hour, want the burst", n)
+	// The last of 25 places was due half a minute ago, and all room is given away.
+	w.Elapse(25*time.Minute + 30*time.Second)
+	if n := goes(); n != 0 {
+		t.Errorf("%d calls took a place up too late", n)
 	}
+	w.Elapse(2 * time.Hour)
+	if n := goes(); n != 5 {
+		t.Errorf("%d calls at once after hours, want the burst", n)
+	}
+}
+
+// lateTurn: who calls late calls again after the whole time.
+func lateTurn(t *testing.T, w LimitsWorld) {
+	rate := each(time.Hour, 1)
+	c := call(1, none, rate)
+	free(t, "the first", w.reserve(t, c))
+	w.reserve(t, c)
+	w.Elapse(time.Hour + 30*time.Second)
+	late := w.reserve(t, c)
+	free(t, "the second, late", late)
+	w.reserve(t, c).after(t, "the third", late, time.Hour)
 }
 
 // toldInLine: a place in line is no way around what the platform told meanwhile.

@@ -239,6 +239,11 @@ func TestLimitsFull(t *testing.T) {
 	if wait, err := e.Reserve(t.Context(), slow); err != nil || wait != 0 {
 		t.Errorf("Reserve: %v, %v", wait, err)
 	}
+	fresh := slow
+	fresh.Chat, fresh.OfAccount = "2", cluster.Rate{}
+	if ok, err := e.Allow(t.Context(), fresh); err != nil || !ok {
+		t.Errorf("Allow: %v, %v", ok, err)
+	}
 	if err := e.Obey(t.Context(), slow, fault.ScopeChat, time.Minute); err != nil {
 		t.Errorf("Obey: %v", err)
 	}
