@@ -43,7 +43,7 @@ func limits(t *testing.T, url string) {
 	})
 }
 
-func openLimits(t *testing.T, url, prefix string) *redisc.Engine {
+func openLimits(t testing.TB, url, prefix string) *redisc.Engine {
 	t.Helper()
 	e, err := redisc.Open(t.Context(), redisc.Options{URL: secret.New(url), Prefix: prefix})
 	if err != nil {
