@@ -1,0 +1,3 @@
+// Package clustertest holds the engines of package cluster to it, one suite for each
+// part.
+package clustertest
