@@ -61,6 +61,8 @@ type App struct {
 	set        *skills.Set
 	adapters   map[core.Account]adapters.Adapter
 	supervised map[core.Account]*adapters.Supervisor
+	// single lets one node at a time do what must be single; nil for a hub alone.
+	single     adapters.Single
 	intake     *gate
 	dispatcher *router.Dispatcher
 	deliverer  *adapters.Deliverer
@@ -183,7 +185,7 @@ func (a *App) makeAdapters(context.Context) error {
 			return err
 		}
 		a.adapters[name] = adapter
-		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log})
+		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log, Single: a.single})
 	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
 		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
@@ -213,7 +215,7 @@ func (a *App) makeServer(ctx context.Context) error {
 	}
 	a.server = httpserver.New(httpserver.Options{
 		Listen: a.cfg.HTTP.Listen, MaxBody: int64(a.cfg.HTTP.MaxBody), Drain: a.cfg.Shutdown / 10, Log: a.room("http"),
-		Ready: a.ready, Metrics: a.telemetry.Handler(), Webhooks: webhooks, Console: pages,
+		Ready: a.ready, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, Console: pages,
 	})
 	address, err := a.server.Listen(ctx)
 	if err != nil {
