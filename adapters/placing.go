@@ -83,14 +83,14 @@ func (w *drafts) place(ctx context.Context, q queue.Delivery, id core.ReplyID) (
 		return remember(id, n.Sent[0]), nil
 	case n.Step == stepSending:
 		if a != nil {
-			w.failed(r, MethodSend, fault.New(fault.Permanent, "draft", nil, fault.Unsure()))
+			w.failed(ctx, r, MethodSend, fault.New(fault.Permanent, "draft", nil, fault.Unsure()))
 		}
 		w.answer(ctx, asker, id, "", false)
 		return remember(id, piece{At: time.Now()}), nil
 	case a == nil:
 		return done, nil
 	case !a.enter():
-		w.failed(r, MethodSend, fault.New(fault.Retryable, "draft", errNoSlot))
+		w.failed(ctx, r, MethodSend, fault.New(fault.Retryable, "draft", errNoSlot))
 		return done, nil
 	}
 	defer a.leave()
@@ -115,7 +115,7 @@ func (w *drafts) send(ctx context.Context, s *sending, asker string) (queue.Comm
 		return err
 	})
 	if err != nil {
-		w.failed(s.reply, MethodSend, err)
+		w.failed(ctx, s.reply, MethodSend, err)
 		if class := fault.ClassOf(err); class == fault.RateLimited || class == fault.Retryable && !unsure(err) {
 			return queue.Commit{Done: 1}, nil // it is asked for again
 		}

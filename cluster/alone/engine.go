@@ -2,10 +2,14 @@
 // this process, and the lock on its data directory keeps a second one out.
 package alone
 
-// Engine is a cluster of one node. Make it with New.
+// Engine is a cluster of one. Make it with New.
 type Engine struct {
+	leases
+	members
 	topic
 }
 
-// New makes the engine.
-func New() *Engine { return &Engine{} }
+// New makes one.
+func New() *Engine {
+	return &Engine{leases: newLeases(), members: newMembers()}
+}

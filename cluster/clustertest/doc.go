@@ -1,3 +1,3 @@
-// Package clustertest is the contract of package cluster as test suites, one for each
-// part. Every engine calls them from its own tests.
+// Package clustertest holds engines to the contract of package cluster: one suite for each
+// of its parts.
 package clustertest
