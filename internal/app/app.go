@@ -189,7 +189,9 @@ func (a *App) makeAdapters(context.Context) error {
 			return err
 		}
 		a.adapters[name] = adapter
-		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log, Single: a.single})
+		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{
+			Adapter: adapter, Inbox: a.intake, Log: log, Single: a.single, Serve: a.serves(adapter),
+		})
 	}
 	if a.topic != nil {
 		a.lanes = lanesOf(a.adapters)
