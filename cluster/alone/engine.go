@@ -1,3 +1,19 @@
 // Package alone is the engine of package cluster for a hub of one node: everything is in
 // this process, and the lock on its data directory keeps a second one out.
 package alone
+
+// Engine is a cluster of one node. Make it with New.
+type Engine struct {
+	memory
+}
+
+// New makes an engine. What it is told is forgotten with the process, except what a part
+// was given a place for.
+func New() *Engine {
+	e := &Engine{}
+	e.memory.notes = noted{}
+	return e
+}
+
+// Close ends the engine.
+func (e *Engine) Close() error { return e.memory.close() }
