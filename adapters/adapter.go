@@ -216,6 +216,9 @@ type Settings struct {
 	// StateDir is where the account may keep small files of its own between lives of
 	// the process; empty for nowhere. It exists and only this user can read it.
 	StateDir string
+	// Memory keeps what other nodes need, or the next life of this one; nil when nothing
+	// does, and everything of that kind is forgotten.
+	Memory Memory
 	// Sent gives the reply that a message of the account is a piece of, with the pieces
 	// before it in Reply.Sent; false when it is not known, or not yet. nil when nobody
 	// keeps them.

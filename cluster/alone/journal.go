@@ -12,7 +12,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/core"
 )
 
@@ -49,7 +48,7 @@ type lineMark struct {
 	At    int64  `json:"t"`
 }
 
-func lineOf(name cluster.Note, n *note) line {
+func lineOf(name core.Note, n *note) line {
 	l := line{Account: name.Account, Kind: name.Kind, Key: name.Key}
 	if n == nil {
 		return l
@@ -85,7 +84,7 @@ func readJournal(path string, now time.Time) (noted, error) {
 		if json.Unmarshal(text, &l) != nil || l.Key == "" {
 			continue
 		}
-		name := cluster.Note{Account: l.Account, Kind: l.Kind, Key: l.Key}
+		name := core.Note{Account: l.Account, Kind: l.Kind, Key: l.Key}
 		if delete(kept, name); l.Until > now.UnixMilli() {
 			kept[name] = l.note()
 		}
@@ -94,7 +93,7 @@ func readJournal(path string, now time.Time) (noted, error) {
 }
 
 // write appends what is kept under a name now.
-func (j *journal) write(name cluster.Note, all noted) error {
+func (j *journal) write(name core.Note, all noted) error {
 	switch {
 	case j == nil:
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/cluster"
+	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
 
@@ -35,7 +36,7 @@ type memory struct {
 	journal *journal
 }
 
-type noted map[cluster.Note]*note
+type noted map[core.Note]*note
 
 // note is what is kept under one name.
 type note struct {
@@ -52,7 +53,7 @@ type mark struct {
 	at    time.Time
 }
 
-func (n *note) size(name cluster.Note) int {
+func (n *note) size(name core.Note) int {
 	size := noteSize + len(name.Key) + len(n.value)
 	for _, m := range n.marks {
 		size += noteSize/4 + len(m.name) + len(m.value)
@@ -92,7 +93,7 @@ func (m *memory) close() error {
 }
 
 // Put implements cluster.Memory.
-func (m *memory) Put(ctx context.Context, n cluster.Note, value []byte, ttl time.Duration) error {
+func (m *memory) Put(ctx context.Context, n core.Note, value []byte, ttl time.Duration) error {
 	if err := check(ctx, n, value, ttl); err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (m *memory) Put(ctx context.Context, n cluster.Note, value []byte, ttl time
 }
 
 // Get implements cluster.Memory.
-func (m *memory) Get(ctx context.Context, n cluster.Note) (value []byte, ok bool, err error) {
+func (m *memory) Get(ctx context.Context, n core.Note) (value []byte, ok bool, err error) {
 	if err := check(ctx, n, nil, time.Second); err != nil {
 		return nil, false, err
 	}
@@ -119,7 +120,7 @@ func (m *memory) Get(ctx context.Context, n cluster.Note) (value []byte, ok bool
 }
 
 // Delete implements cluster.Memory.
-func (m *memory) Delete(ctx context.Context, n cluster.Note) error {
+func (m *memory) Delete(ctx context.Context, n core.Note) error {
 	if err := check(ctx, n, nil, time.Second); err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func (m *memory) Delete(ctx context.Context, n cluster.Note) error {
 }
 
 // Advance implements cluster.Memory.
-func (m *memory) Advance(ctx context.Context, n cluster.Note, to cluster.Mark, ttl time.Duration) (all []cluster.Mark, moved bool, err error) {
+func (m *memory) Advance(ctx context.Context, n core.Note, to core.Mark, ttl time.Duration) (all []core.Mark, moved bool, err error) {
 	if err := check(ctx, n, to.Value, ttl); err != nil {
 		return nil, false, err
 	}
@@ -157,14 +158,14 @@ func (m *memory) Advance(ctx context.Context, n cluster.Note, to cluster.Mark, t
 		return nil, false, err
 	}
 	for _, k := range next.marks {
-		all = append(all, cluster.Mark{Name: k.name, Rank: k.rank, Value: slices.Clone(k.value), Age: max(now.Sub(k.at), 0)})
+		all = append(all, core.Mark{Name: k.name, Rank: k.rank, Value: slices.Clone(k.value), Age: max(now.Sub(k.at), 0)})
 	}
 	return all, moved, nil
 }
 
 // check refuses what no engine takes; one whose context ended would not be asked either.
-func check(ctx context.Context, n cluster.Note, value []byte, ttl time.Duration) error {
-	if err := n.Check(value, ttl); err != nil {
+func check(ctx context.Context, n core.Note, value []byte, ttl time.Duration) error {
+	if err := cluster.CheckNote(n, value, ttl); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -174,7 +175,7 @@ func check(ctx context.Context, n cluster.Note, value []byte, ttl time.Duration)
 }
 
 // find gives a note that is not over; mu is held, as it is in all that follows.
-func (m *memory) find(n cluster.Note, now time.Time) *note {
+func (m *memory) find(n core.Note, now time.Time) *note {
 	held := m.notes[n]
 	if held == nil || !now.Before(held.until) {
 		return nil
@@ -182,13 +183,13 @@ func (m *memory) find(n cluster.Note, now time.Time) *note {
 	return held
 }
 
-func (m *memory) set(n cluster.Note, to *note) {
+func (m *memory) set(n core.Note, to *note) {
 	m.remove(n)
 	m.notes[n] = to
 	m.bytes += to.size(n)
 }
 
-func (m *memory) remove(n cluster.Note) {
+func (m *memory) remove(n core.Note) {
 	if held := m.notes[n]; held != nil {
 		m.bytes -= held.size(n)
 		delete(m.notes, n)
@@ -196,7 +197,7 @@ func (m *memory) remove(n cluster.Note) {
 }
 
 // write brings what is kept under a name into the journal.
-func (m *memory) write(n cluster.Note) error {
+func (m *memory) write(n core.Note) error {
 	if err := m.journal.write(n, m.notes); err != nil {
 		return fault.New(fault.Retryable, "remember", err)
 	}
@@ -216,11 +217,11 @@ func (m *memory) sweep(now time.Time) {
 		}
 	}
 	if len(m.notes) >= mostNotes || m.bytes >= mostNoteBytes {
-		names := make([]cluster.Note, 0, len(m.notes))
+		names := make([]core.Note, 0, len(m.notes))
 		for name := range m.notes {
 			names = append(names, name)
 		}
-		slices.SortFunc(names, func(a, b cluster.Note) int {
+		slices.SortFunc(names, func(a, b core.Note) int {
 			return cmp.Compare(m.notes[a].until.UnixNano(), m.notes[b].until.UnixNano())
 		})
 		for _, name := range names {

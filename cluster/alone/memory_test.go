@@ -14,6 +14,7 @@ import (
 	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/cluster/clustertest"
+	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
 
@@ -42,7 +43,7 @@ func open(t *testing.T, path string) *alone.Engine {
 	return e
 }
 
-func note(key string) cluster.Note { return cluster.Note{Account: "a", Kind: "k", Key: key} }
+func note(key string) core.Note { return core.Note{Account: "a", Kind: "k", Key: key} }
 
 // TestNotesOutliveTheProcess: also one that was killed in the middle of a line.
 func TestNotesOutliveTheProcess(t *testing.T) {
@@ -59,7 +60,7 @@ func TestNotesOutliveTheProcess(t *testing.T) {
 	if err := first.Delete(t.Context(), note("gone")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := first.Advance(t.Context(), note("marked"), cluster.Mark{Name: "m", Rank: 3, Value: []byte{0, 255}}, time.Hour); err != nil {
+	if _, _, err := first.Advance(t.Context(), note("marked"), core.Mark{Name: "m", Rank: 3, Value: []byte{0, 255}}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
@@ -84,7 +85,7 @@ func TestNotesOutliveTheProcess(t *testing.T) {
 			t.Errorf("%s is %q, %v; want %q", key, value, err, want)
 		}
 	}
-	all, moved, err := later.Advance(t.Context(), note("marked"), cluster.Mark{Name: "m", Rank: 3}, time.Hour)
+	all, moved, err := later.Advance(t.Context(), note("marked"), core.Mark{Name: "m", Rank: 3}, time.Hour)
 	if err != nil || moved || len(all) != 1 || all[0].Rank != 3 || string(all[0].Value) != "\x00\xff" {
 		t.Errorf("%+v, %v, %v", all, moved, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-hub/parley/cluster"
+	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
 
@@ -31,9 +32,9 @@ func Memory(t *testing.T, open func(t *testing.T) (a, b cluster.Memory)) {
 
 const day = 24 * time.Hour
 
-func noteOf(key string) cluster.Note { return cluster.Note{Account: "sl", Kind: "test", Key: key} }
+func noteOf(key string) core.Note { return core.Note{Account: "sl", Kind: "test", Key: key} }
 
-func put(t *testing.T, m cluster.Memory, n cluster.Note, value string, ttl time.Duration) {
+func put(t *testing.T, m cluster.Memory, n core.Note, value string, ttl time.Duration) {
 	t.Helper()
 	if err := m.Put(t.Context(), n, []byte(value), ttl); err != nil {
 		t.Fatal(err)
@@ -41,7 +42,7 @@ func put(t *testing.T, m cluster.Memory, n cluster.Note, value string, ttl time.
 }
 
 // holds fails unless a note is there with this value; "-" is for none.
-func holds(t *testing.T, m cluster.Memory, n cluster.Note, want string) {
+func holds(t *testing.T, m cluster.Memory, n core.Note, want string) {
 	t.Helper()
 	value, ok, err := m.Get(t.Context(), n)
 	if err != nil {
@@ -52,9 +53,9 @@ func holds(t *testing.T, m cluster.Memory, n cluster.Note, want string) {
 	}
 }
 
-func advance(t *testing.T, m cluster.Memory, n cluster.Note, name string, rank int, value string) ([]cluster.Mark, bool) {
+func advance(t *testing.T, m cluster.Memory, n core.Note, name string, rank int, value string) ([]core.Mark, bool) {
 	t.Helper()
-	all, moved, err := m.Advance(t.Context(), n, cluster.Mark{Name: name, Rank: rank, Value: []byte(value)}, day)
+	all, moved, err := m.Advance(t.Context(), n, core.Mark{Name: name, Rank: rank, Value: []byte(value)}, day)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func advance(t *testing.T, m cluster.Memory, n cluster.Note, name string, rank i
 }
 
 // marked fails unless the marks are these, as name:rank:value.
-func marked(t *testing.T, all []cluster.Mark, want ...string) {
+func marked(t *testing.T, all []core.Mark, want ...string) {
 	t.Helper()
 	var got []string
 	for _, m := range all {
@@ -103,7 +104,7 @@ func kept(t *testing.T, a, b cluster.Memory) {
 
 // eachItsOwn: names are never glued together.
 func eachItsOwn(t *testing.T, a, b cluster.Memory) {
-	notes := []cluster.Note{
+	notes := []core.Note{
 		{Account: "a", Kind: "b", Key: "c"}, {Account: "ab", Kind: "b", Key: "c"}, {Account: "a", Kind: "bb", Key: "c"},
 		{Account: "a", Kind: "b", Key: "bc"}, {Account: "a", Kind: "b", Key: "{c}:d/ \n"}, {Account: "a:b", Kind: "b", Key: "c"},
 	}
@@ -164,7 +165,7 @@ func forward(t *testing.T, a, b cluster.Memory) {
 	var before time.Duration
 	eventually(t, "the mark grows old", func() bool {
 		all, _ := advance(t, b, n, "x", 0, "")
-		age := all[slices.IndexFunc(all, func(m cluster.Mark) bool { return m.Name == "x" })].Age
+		age := all[slices.IndexFunc(all, func(m core.Mark) bool { return m.Name == "x" })].Age
 		if age < before {
 			t.Errorf("the mark was %v old and is %v now", before, age)
 		}
@@ -206,7 +207,7 @@ func oneWins(t *testing.T, a, b cluster.Memory) {
 			node = b
 		}
 		work.Go(func() {
-			all, moved, err := node.Advance(t.Context(), noteOf("k"), cluster.Mark{Name: "m", Value: fmt.Append(nil, i)}, day)
+			all, moved, err := node.Advance(t.Context(), noteOf("k"), core.Mark{Name: "m", Value: fmt.Append(nil, i)}, day)
 			if err != nil || len(all) != 1 {
 				t.Errorf("%v, %v", all, err)
 				return
@@ -225,14 +226,14 @@ func oneWins(t *testing.T, a, b cluster.Memory) {
 func misusedNotes(t *testing.T, m, _ cluster.Memory) {
 	good := noteOf("k")
 	for name, try := range map[string]func() error{
-		"no account":   func() error { return m.Put(t.Context(), cluster.Note{Kind: "k", Key: "k"}, nil, day) },
-		"no kind":      func() error { return m.Delete(t.Context(), cluster.Note{Account: "a", Key: "k"}) },
-		"odd kind":     func() error { return m.Put(t.Context(), cluster.Note{Account: "a", Kind: "{}", Key: "k"}, nil, day) },
-		"no key":       func() error { _, _, err := m.Get(t.Context(), cluster.Note{Account: "a", Kind: "k"}); return err },
+		"no account":   func() error { return m.Put(t.Context(), core.Note{Kind: "k", Key: "k"}, nil, day) },
+		"no kind":      func() error { return m.Delete(t.Context(), core.Note{Account: "a", Key: "k"}) },
+		"odd kind":     func() error { return m.Put(t.Context(), core.Note{Account: "a", Kind: "{}", Key: "k"}, nil, day) },
+		"no key":       func() error { _, _, err := m.Get(t.Context(), core.Note{Account: "a", Kind: "k"}); return err },
 		"too long":     func() error { return m.Put(t.Context(), good, make([]byte, cluster.MaxNote+1), day) },
 		"for ever":     func() error { return m.Put(t.Context(), good, nil, 0) },
 		"too far":      func() error { return m.Put(t.Context(), good, nil, cluster.MaxNoteLife+1) },
-		"mark too far": func() error { _, _, err := m.Advance(t.Context(), good, cluster.Mark{}, 3*day); return err },
+		"mark too far": func() error { _, _, err := m.Advance(t.Context(), good, core.Mark{}, 3*day); return err },
 	} {
 		if err := try(); fault.ClassOf(err) != fault.Bug {
 			t.Errorf("%s: %v", name, err)
@@ -250,7 +251,7 @@ func noteContext(t *testing.T, m, _ cluster.Memory) {
 		"delete": m.Delete(ctx, noteOf("k")),
 		"get":    func() error { _, _, err := m.Get(ctx, noteOf("k")); return err }(),
 	} {
-		if fault.ClassOf(err) != fault.Retryable {
+		if fault.ClassOf(err) != fault.Retryable || fault.IsUnsure(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

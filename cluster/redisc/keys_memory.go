@@ -4,12 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 
-	"github.com/parley-hub/parley/cluster"
+	"github.com/parley-hub/parley/core"
 )
 
 // noteKey is where a note is kept. What it is about, such as a phone number, cannot be
 // read in it.
-func noteKey(prefix string, n cluster.Note) string {
+func noteKey(prefix string, n core.Note) string {
 	h := sha256.New()
 	for _, part := range []string{string(n.Account), n.Kind, n.Key} {
 		var length [8]byte

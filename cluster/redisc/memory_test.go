@@ -11,6 +11,7 @@ import (
 	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/cluster/clustertest"
 	"github.com/parley-hub/parley/cluster/redisc"
+	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/test/redistest"
@@ -52,12 +53,12 @@ func TestMemory(t *testing.T) {
 func TestNotesInRedis(t *testing.T) {
 	server := redistest.Start(t)
 	e := noteNode(t, server.URL(), "")
-	n := cluster.Note{Account: "account", Kind: "chat", Key: "4915551234"}
+	n := core.Note{Account: "account", Kind: "chat", Key: "4915551234"}
 	if err := e.Put(t.Context(), n, []byte("value"), time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	n.Key = "marked"
-	if _, _, err := e.Advance(t.Context(), n, cluster.Mark{Name: "m"}, time.Hour); err != nil {
+	if _, _, err := e.Advance(t.Context(), n, core.Mark{Name: "m"}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	keys, _ := server.Do("KEYS", "*").([]any)
@@ -75,7 +76,7 @@ func TestNotesInRedis(t *testing.T) {
 		t.Logf("%s takes %v bytes", key, server.Do("MEMORY", "USAGE", key))
 	}
 	server.Do("SCRIPT", "FLUSH")
-	if _, moved, err := e.Advance(t.Context(), n, cluster.Mark{Name: "m"}, time.Hour); moved || err != nil {
+	if _, moved, err := e.Advance(t.Context(), n, core.Mark{Name: "m"}, time.Hour); moved || err != nil {
 		t.Errorf("without its scripts: %v, %v", moved, err)
 	}
 }
@@ -84,7 +85,7 @@ func TestNotesInRedis(t *testing.T) {
 func TestMemoryWithoutRedis(t *testing.T) {
 	server := redistest.Start(t)
 	e := noteNode(t, server.URL(), "")
-	n := cluster.Note{Account: "a", Kind: "k", Key: "k"}
+	n := core.Note{Account: "a", Kind: "k", Key: "k"}
 	if err := e.Put(t.Context(), n, []byte("kept"), time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -95,9 +96,9 @@ func TestMemoryWithoutRedis(t *testing.T) {
 		"put":     func() error { return e.Put(ctx, n, nil, time.Hour) },
 		"get":     func() error { _, _, err := e.Get(ctx, n); return err },
 		"delete":  func() error { return e.Delete(ctx, n) },
-		"advance": func() error { _, _, err := e.Advance(ctx, n, cluster.Mark{}, time.Hour); return err },
+		"advance": func() error { _, _, err := e.Advance(ctx, n, core.Mark{}, time.Hour); return err },
 	} {
-		if err := try(); fault.ClassOf(err) != fault.Retryable || ctx.Err() != nil {
+		if err := try(); fault.ClassOf(err) != fault.Retryable || fault.IsUnsure(err) || ctx.Err() != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -125,7 +126,7 @@ func BenchmarkMemory(b *testing.B) {
 		for pb.Next() {
 			mu.Lock()
 			serial++
-			n := cluster.Note{Account: "a", Kind: "k", Key: fmt.Sprint(serial)}
+			n := core.Note{Account: "a", Kind: "k", Key: fmt.Sprint(serial)}
 			mu.Unlock()
 			if err := e.Put(b.Context(), n, value, time.Hour); err != nil {
 				b.Error(err)
