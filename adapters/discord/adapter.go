@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/recent"
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -56,6 +57,7 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		observer: s.Observer,
 		log:      s.Log,
 		now:      time.Now,
+		memory:   adapters.MemoryOf(s),
 		channels: map[string]channel{},
 		roles:    map[string]bool{},
 		app:      c.ApplicationID,
@@ -70,11 +72,6 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		file = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+".json")
 	}
 	a.place = loadPlace(file, a.log)
-	waiting := ""
-	if s.StateDir != "" {
-		waiting = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+"-answers.jsonl")
-	}
-	a.answers = newAnswers(waiting, a.now(), a.log)
 	return a, nil
 }
 
@@ -89,10 +86,14 @@ type Adapter struct {
 	log      zerolog.Logger
 	now      func() time.Time
 
-	// answers are interactions that wait for their reply; deferral those that Run's
-	// worker tells Discord to wait for.
-	answers  *answers
-	deferral chan *pending
+	// memory has the interactions that wait for their answer; answers are those of them
+	// that were looked up, nil for what is none.
+	memory  adapters.Memory
+	answers recent.Map[core.EnvelopeID, *responder]
+	// deferral are interactions that Run's worker tells Discord to wait for; deferring
+	// those of this node.
+	deferral  chan *pending
+	deferring recent.Map[core.EnvelopeID, *pending]
 
 	// place is where the gateway session stands; only Run touches it.
 	place *place
