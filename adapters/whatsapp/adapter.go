@@ -25,8 +25,6 @@ const (
 	checkEvery = 10 * time.Minute
 	// keptUploads bounds the uploads that are remembered.
 	keptUploads = 1000
-	// keptPeople bounds the chats whose last message is remembered.
-	keptPeople = 50_000
 )
 
 // factory implements adapters.Factory.

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/whatsapp"
+	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/core"
 	websim "github.com/parley-hub/parley/simulators/whatsapp/web"
 )
@@ -31,6 +32,9 @@ type linked struct {
 	sim *websim.Server
 	url string
 	dir string
+
+	// memory is shared by all adapters of this server.
+	memory *alone.Engine
 
 	mu    sync.Mutex
 	known map[string]bool
@@ -141,7 +145,7 @@ func (s *linked) ShownFiles(chat core.ChatID) (out []adaptertest.File) {
 
 func startWeb(t *testing.T, o websim.Options) *linked {
 	t.Helper()
-	s := &linked{t: t, sim: websim.New(o), known: map[string]bool{}, dir: t.TempDir()}
+	s := &linked{t: t, sim: websim.New(o), known: map[string]bool{}, dir: t.TempDir(), memory: alone.New()}
 	s.sim.AddNumber(websim.Number{Phone: webBot, LID: webBotLID, Name: "Parley"})
 	listener := httptest.NewServer(s.sim)
 	t.Cleanup(func() {
@@ -161,7 +165,7 @@ func (s *linked) adapter(log zerolog.Logger, change ...func(*adapters.Settings))
 	}
 	key := websim.RootKey()
 	c.Mode, c.APIURL, c.RootKey = whatsapp.ModeWeb, s.url, hex.EncodeToString(key[:])
-	settings := adapters.Settings{Account: "wa-web", Config: c, StateDir: s.dir, Log: log, Blobs: adaptertest.Blobs()}
+	settings := adapters.Settings{Account: "wa-web", Config: c, StateDir: s.dir, Log: log, Blobs: adaptertest.Blobs(), Memory: s.memory}
 	for _, f := range change {
 		f(&settings)
 	}
