@@ -223,6 +223,6 @@ func TestContractOfWeb(t *testing.T) {
 			t.Cleanup(s.noProblems)
 			return a, s
 		},
-		Untold: true, Secrets: []string{webBot, webBotLID, "16505550000", "16505550001"},
+		OneNode: true, Untold: true, Secrets: []string{webBot, webBotLID, "16505550000", "16505550001"},
 	})
 }

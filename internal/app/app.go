@@ -15,6 +15,8 @@ import (
 
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/blobs"
+	"github.com/parley-hub/parley/cluster"
+	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -57,6 +59,10 @@ type App struct {
 	records *records.SQLite
 	people  *persons
 	blobs   blobs.Store
+	// memory is what the nodes remember for each other.
+	memory cluster.Memory
+	// closeMemory is nil where nothing is to be closed.
+	closeMemory func() error
 	// closeBlobs is nil where nothing is to be closed.
 	closeBlobs func() error
 
@@ -131,8 +137,24 @@ func (a *App) openStores(ctx context.Context) error {
 	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
 		return err
 	}
+	if err := a.openMemory(); err != nil {
+		return err
+	}
 	return a.openBlobs(ctx)
 }
+
+// openMemory is for a hub of one node: notes are in a file of the data directory.
+func (a *App) openMemory() error {
+	e := alone.New()
+	if err := e.Remember(filepath.Join(a.cfg.DataDir, notesFile), a.room("memory")); err != nil {
+		return err
+	}
+	a.memory, a.closeMemory = e, e.Close
+	return nil
+}
+
+// notesFile is the file of notes in the data folder.
+const notesFile = "notes.jsonl"
 
 // recordsFile is the file of the records in the data folder.
 const recordsFile = "records.db"
@@ -186,7 +208,7 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Sent: a.sentBy(name), Blobs: a.blobs,
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Memory: a.memory, Sent: a.sentBy(name), Blobs: a.blobs,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
@@ -312,6 +334,11 @@ func (a *App) close() {
 	if a.records != nil {
 		if err := a.records.Close(); err != nil {
 			a.log.Error().Err(err).Msg("closing the records")
+		}
+	}
+	if a.closeMemory != nil {
+		if err := a.closeMemory(); err != nil {
+			a.log.Error().Err(err).Msg("closing the notes")
 		}
 	}
 	if a.closeBlobs != nil {
