@@ -25,9 +25,9 @@
 // http.Handler: Ed25519 signature and age are checked on the raw body before it is
 // parsed. An interaction is answered "deferred" after Inbox.Accept returned nil;
 // Discord gives three seconds for that and delivers an interaction only once, so a
-// person sees a failure when the inbox refuses. The tokens of deferred answers are kept
-// in a file (journal.go) for the quarter of an hour that Discord takes them: after a crash
-// the answer still takes the place of its "thinking". A token that is not there, or that
+// person sees a failure when the inbox refuses. The tokens of deferred answers are in
+// Settings.Memory for the quarter of an hour that Discord takes them: after a crash, or from
+// another node, the answer still takes the place of its "thinking". A token that is not there, or that
 // Discord does not know because our "deferred" never reached it, makes the answer an
 // ordinary message.
 //

@@ -286,7 +286,7 @@ func (c *connection) message(e *events.Message) bool {
 	r := c.reader()
 	if e.Info.IsFromMe {
 		if id := revoked(e); id != "" {
-			c.d.o.Revoked(id)
+			c.d.o.Revoked(c.ctx, id)
 		}
 		return true
 	}
