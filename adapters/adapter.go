@@ -13,6 +13,7 @@ import (
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/secret"
 )
 
 // Adapter is one account on one platform. All methods are safe for concurrent use.
@@ -51,6 +52,10 @@ type Capabilities struct {
 	// and not many, sends of the account follow each other; one that takes longer
 	// than this lets the next begin. 0 sends as many at once as there is work.
 	Overlap time.Duration
+	// SingleSender is true where only who receives for the account can send: the node
+	// that has its connection. Where there are several nodes, its replies wait in an
+	// outbox of their own for Deliverer.Serve.
+	SingleSender bool
 	// Support tells what becomes of everything a message can hold.
 	Support Support
 }
@@ -219,6 +224,9 @@ type Settings struct {
 	// StateDir is where the account may keep small files of its own between lives of
 	// the process; empty for nowhere. It exists and only this user can read it.
 	StateDir string
+	// Database is a PostgreSQL database for state that must outlive the node, so that
+	// another one goes on with it; empty for StateDir.
+	Database secret.String
 	// Sent gives the reply that a message of the account is a piece of, with the pieces
 	// before it in Reply.Sent; false when it is not known, or not yet. nil when nobody
 	// keeps them.

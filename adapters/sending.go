@@ -73,6 +73,9 @@ func (s *sending) next(ctx context.Context) error {
 	if err := s.keep(ctx); err != nil {
 		return err
 	}
+	if err := s.holds(ctx); err != nil {
+		return err
+	}
 	var receipt core.Receipt
 	err = s.d.call(ctx, callTimeout+fileTime(s.reply), func(ctx context.Context) (err error) {
 		receipt, err = s.account.Send(ctx, s.reply)
@@ -88,7 +91,7 @@ func (s *sending) next(ctx context.Context) error {
 	if kept := s.keep(context.WithoutCancel(ctx)); kept != nil {
 		return errors.Join(kept, err)
 	}
-	return s.heed(MethodSend, err)
+	return s.heed(ctx, MethodSend, err)
 }
 
 // fileTime is what a reply's files add to the time that sending one of its pieces may take.
@@ -117,6 +120,9 @@ func (s *sending) edit(ctx context.Context, editor Editor, draft core.MessageID)
 	if err := s.d.room(ctx, s.reply.To, MethodEdit); err != nil {
 		return err
 	}
+	if err := s.holds(ctx); err != nil {
+		return err
+	}
 	var receipt core.Receipt
 	err := s.d.call(ctx, callTimeout, func(ctx context.Context) (err error) {
 		receipt, err = editor.Edit(ctx, draft, s.reply)
@@ -130,7 +136,7 @@ func (s *sending) edit(ctx context.Context, editor Editor, draft core.MessageID)
 		s.note.Fresh = true
 		return s.keep(ctx)
 	default:
-		return s.heed(MethodEdit, err)
+		return s.heed(ctx, MethodEdit, err)
 	}
 }
 
@@ -199,21 +205,21 @@ func (s *sending) reconcile(ctx context.Context, reconciler Reconciler) (known b
 		s.d.log.Warn().Err(err).Object("reply", s.reply).Msg("the platform cannot tell whether a message was sent")
 		return false, nil
 	default:
-		return false, s.heed(MethodReconcile, err)
+		return false, s.heed(ctx, MethodReconcile, err)
 	}
 }
 
 // heed does what a failed call asks for besides this reply's own wait, and gives
 // the fault to return.
-func (s *sending) heed(m Method, err error) error {
+func (s *sending) heed(ctx context.Context, m Method, err error) error {
 	switch fault.ClassOf(err) {
 	case fault.RateLimited:
-		wait := s.d.obey(s.reply.To, m, err)
+		wait := s.d.obey(ctx, s.reply.To, m, err)
 		return fault.New(fault.RateLimited, "", err, fault.WithWait(wait), fault.WithScope(fault.ScopeOf(err)))
 	case fault.NeedsHuman:
 		// The account's other chats need not find out one by one.
 		wait := max(fault.Wait(err), humanEvery)
-		s.d.limiter.Obey(s.reply.To, m, fault.ScopeAccount, wait)
+		s.d.wait(ctx, s.reply.To, m, fault.ScopeAccount, wait)
 		return fault.New(fault.NeedsHuman, "", err, fault.WithWait(wait))
 	case fault.Retryable, fault.Permanent, fault.Bug:
 	}
@@ -227,6 +233,21 @@ func unknown(err error) error {
 		return fault.New(fault.NeedsHuman, "", err, fault.WithWait(max(fault.Wait(err), humanEvery)))
 	}
 	return fault.New(fault.Retryable, "", err, fault.WithWait(fault.Wait(err)), fault.Unsure())
+}
+
+// holds refuses to go on where another node may hold the lane. A note that was stored
+// says that it was so at that moment; this process may have been paused since.
+func (s *sending) holds(ctx context.Context) error {
+	if s.q.Left() > 0 {
+		return nil
+	}
+	if s.note.Step == stepSending {
+		s.note.Step = stepIdle
+		if err := s.keep(context.WithoutCancel(ctx)); err != nil {
+			s.d.log.Debug().Err(err).Object("reply", s.reply).Msg("lease lost before a call")
+		}
+	}
+	return fault.New(fault.Retryable, "send", queue.ErrStale)
 }
 
 // keep stores the note. That storing failed says nothing against the reply, so it
@@ -246,7 +267,7 @@ func (s *sending) settle(ctx context.Context, err error) (queue.Commit, error) {
 	switch {
 	case err == nil:
 		return s.commit(), nil
-	case errors.Is(err, errNoRoom), ctx.Err() != nil:
+	case errors.Is(err, errNoRoom), errors.Is(err, queue.ErrStale), ctx.Err() != nil:
 		return queue.Commit{}, err
 	case class == fault.Permanent, class == fault.Bug:
 		return s.bury(ctx, err)

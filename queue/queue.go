@@ -20,7 +20,7 @@ type Box string
 const (
 	// Inbox holds envelopes, one mailbox a conversation.
 	Inbox Box = "inbox"
-	// Outbox holds replies, one mailbox (lane) a chat.
+	// Outbox holds replies, one mailbox (lane) a chat; see Lanes.
 	Outbox Box = "outbox"
 	// Ledger holds what is to be written into the records.
 	Ledger Box = "ledger"
@@ -38,8 +38,8 @@ type Key struct {
 	Thread  string
 }
 
-// Lane is the outbox mailbox of a chat. Threads share their chat's lane, since
-// platforms limit and order by chat.
+// Lane is the mailbox of a chat in the common outbox. Threads share their chat's lane,
+// since platforms limit and order by chat. Who publishes replies asks Lanes.Of.
 func Lane(to core.Conversation) Key {
 	return Key{Box: Outbox, Scope: "chat", Account: to.Account, Owner: string(to.Chat)}
 }
@@ -65,7 +65,7 @@ const (
 )
 
 // Errors that callers tell apart. Each is wrapped in a fault: ErrBusy and
-// ErrFull are Retryable, ErrStale and ErrClosed are Retryable, ErrLocked needs a human.
+// ErrFull are Retryable, and so are ErrStale and ErrClosed.
 var (
 	// ErrBusy: the mailbox or the engine holds as much as it may.
 	ErrBusy = errors.New("queue is full")
@@ -75,8 +75,6 @@ var (
 	ErrStale = errors.New("stale token")
 	// ErrClosed: the engine was closed.
 	ErrClosed = errors.New("queue is closed")
-	// ErrLocked: another process uses the same data.
-	ErrLocked = errors.New("in use by another process")
 	// ErrNoLetter: there is no dead letter of that id.
 	ErrNoLetter = errors.New("no such dead letter")
 )
@@ -165,6 +163,12 @@ type Delivery struct {
 	// Last is true when the first item is buried if this attempt fails.
 	Last  bool
 	Token Token
+	// Left tells for how long the lease holds for certain if nothing more is heard from
+	// the engine; 0 once the lease may have been lost or the handler is back. It looks at
+	// this process's own clock, so a holder that was paused sees it at its first look.
+	// Who does something that others would see asks right before, and lets it take no
+	// longer.
+	Left func() time.Duration
 	// Note is what an earlier holder left on the first item with SetNote, nil for
 	// nothing. It tells what had been begun when that holder died.
 	Note []byte
@@ -174,6 +178,15 @@ type Delivery struct {
 	// with the item. ErrStale when the lease was lost.
 	SetNote func(ctx context.Context, note []byte) error
 }
+
+// Lease is a delivery's hold on its mailbox, for those who act in the delivery's name.
+type Lease struct {
+	Token Token
+	Left  func() time.Duration
+}
+
+// Lease gives the delivery's hold on its mailbox.
+func (d Delivery) Lease() Lease { return Lease{d.Token, d.Left} }
 
 // Handler works on one delivery. Its error decides what becomes of the first
 // item (see the package comment); its Commit is used only without an error. ctx

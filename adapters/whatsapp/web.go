@@ -94,7 +94,7 @@ func newWeb(s adapters.Settings, c *Config) (*Web, error) {
 		files:  recent.Of[core.BlobRef, web.File](keptUploads),
 	}
 	a.device = newDevice(web.Options{
-		Account: string(s.Account), Dir: s.StateDir, Endpoint: endpoint, RootKey: root,
+		Account: string(s.Account), Dir: s.StateDir, Database: s.Database, Endpoint: endpoint, RootKey: root,
 		Sent: a.again, Revoked: a.revoked, Gone: a.isGone, Log: s.Log,
 	})
 	return a, nil
@@ -122,7 +122,9 @@ func (a *Web) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: webDraftEvery, core.Group: webDraftEvery},
 			TypingFor:  webTypingFor,
 			Limits:     a.config.limits(),
-			Support:    webSupport,
+			// The device's keys make one message after the other, on one connection.
+			SingleSender: true,
+			Support:      webSupport,
 		},
 	}
 }

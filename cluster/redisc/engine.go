@@ -46,6 +46,8 @@ type Engine struct {
 	o   Options
 	log zerolog.Logger
 	rdb *redisconn.Client
+	// untold are waits that Redis could not be told.
+	untold untoldWaits
 	*leases
 	*members
 }
@@ -101,12 +103,14 @@ func (e *Engine) Close() error {
 var sources embed.FS
 
 // script reads a script. What it takes, gives and costs stands in its file.
-func script(name string) *redis.Script {
+func script(name string) *redis.Script { return redis.NewScript(source(name)) }
+
+func source(name string) string {
 	text, err := sources.ReadFile(path.Join("lua", name+".lua"))
 	if err != nil {
 		panic(err) // it is embedded
 	}
-	return redis.NewScript(string(text))
+	return string(text)
 }
 
 // run runs a script: by its hash, and with its text where the server does not know it.

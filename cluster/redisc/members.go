@@ -100,15 +100,15 @@ func (m *members) call(ctx context.Context, what, id, about string) (all []clust
 		if json.Unmarshal([]byte(texts[i+2]), &one) != nil {
 			m.e.log.Warn().Str("node", texts[i]).Msg("a node says of itself what this version cannot read")
 		}
-		one.ID, one.Seen = texts[i], micros(texts[i+1])
+		one.ID, one.Seen = texts[i], asTime(texts[i+1])
 		all = append(all, one)
 	}
 	slices.SortFunc(all, func(x, y cluster.Member) int { return cmp.Compare(x.ID, y.ID) })
-	return all, micros(texts[0]), nil
+	return all, asTime(texts[0]), nil
 }
 
-// micros reads a time of the server.
-func micros(text string) time.Time {
+// asTime reads a time of the server.
+func asTime(text string) time.Time {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return time.Time{}

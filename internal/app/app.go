@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,8 +23,6 @@ import (
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/queue"
-	"github.com/parley-hub/parley/queue/sqliteq"
-	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
 )
@@ -53,10 +50,13 @@ type App struct {
 	// observer sees what becomes of messages: telemetry, and the playground.
 	observer core.Observer
 
-	queue   queue.Queue
-	records *records.SQLite
-	people  *persons
-	blobs   blobs.Store
+	*stores
+	people *persons
+	blobs  blobs.Store
+	// topic is how nodes tell each other of drafts, nil for a node alone; lanes tell where
+	// replies wait. Both are known before anything runs.
+	topic adapters.Topic
+	lanes queue.Lanes
 	// closeBlobs is nil where nothing is to be closed.
 	closeBlobs func() error
 
@@ -102,7 +102,7 @@ func (a *App) build(ctx context.Context) error {
 			world.Observe(e)
 		})
 	}
-	for _, step := range []func(context.Context) error{a.openStores, a.makeModels, a.makeBrain, a.makeAdapters, a.makeServer} {
+	for _, step := range []func(context.Context) error{a.open, a.makeModels, a.makeBrain, a.makeAdapters, a.makeServer} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -118,26 +118,19 @@ func (a *App) accounts() []core.Account {
 	return out
 }
 
-func (a *App) openStores(ctx context.Context) error {
-	q, err := sqliteq.Open(ctx, sqliteq.Options{
-		Dir: a.cfg.DataDir, DedupeWindow: a.cfg.Queue.Dedupe, MaxItems: a.cfg.Queue.MaxItems,
-		MaxPerKey: a.cfg.Queue.MaxPerChat, MaxBytes: int64(a.cfg.Queue.MaxBytes), Log: a.room("queue"),
-	})
-	if err != nil {
+func (a *App) open(ctx context.Context) error {
+	var err error
+	if a.stores, err = openStores(ctx, a.cfg, a.log); err != nil {
 		return err
 	}
-	a.queue = q
-	if a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, recordsFile)); err != nil {
+	if err := a.stores.lockOnce(a.cfg); err != nil {
 		return err
 	}
-	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
+	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories(), letterBoxes(a.cfg)); err != nil {
 		return err
 	}
 	return a.openBlobs(ctx)
 }
-
-// recordsFile is the file of the records in the data folder.
-const recordsFile = "records.db"
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
@@ -162,7 +155,7 @@ func (a *App) makeBrain(context.Context) error {
 	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
 	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.observer, time.Now)}
 	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
-		Queue: a.queue, Table: table, Skills: set, Memories: memories, Drafts: drafts{a}, Ledger: ledger{},
+		Queue: a.queue, Table: table, Skills: set, Memories: memories, Drafts: drafts{a}, Lane: a.lane, Ledger: ledger{},
 		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
 		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
 		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
@@ -188,7 +181,8 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Sent: a.sentBy(name), Blobs: a.blobs,
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir,
+			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
@@ -197,8 +191,11 @@ func (a *App) makeAdapters(context.Context) error {
 		a.adapters[name] = adapter
 		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log, Single: a.single})
 	}
+	if a.topic != nil {
+		a.lanes = lanesOf(a.adapters)
+	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
-		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
+		Queue: a.queue, Topic: a.topic, Lanes: a.lanes, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
 		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown / 10,
 	})
 	return nil
@@ -235,7 +232,7 @@ func (a *App) makeServer(ctx context.Context) error {
 		a.o.playground.Hub("http://" + reachable(address.String()))
 	}
 	return a.telemetry.Watch(telemetry.Sources{
-		Boxes: boxes, Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates,
+		Boxes: a.boxes(), Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates,
 	})
 }
 
@@ -273,8 +270,6 @@ func loopback(address string) bool {
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
-var boxes = []queue.Box{queue.Inbox, queue.Outbox, queue.Ledger}
-
 // Run runs the hub until ctx ends, then drains it; nil when all work was finished
 // or handed back inside the configured bound.
 func (a *App) Run(ctx context.Context) error {
@@ -283,6 +278,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"http server", a.server.Run},
 		{"records", a.keepRecords},
 		{"files", a.sweepBlobs},
+		{"archive", a.putAway},
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
 	}
@@ -306,14 +302,9 @@ func (a *App) receive(ctx context.Context) error {
 
 // close ends what New opened; safe on a half-built hub.
 func (a *App) close() {
-	if a.queue != nil {
-		if err := a.queue.Close(); err != nil {
-			a.log.Error().Err(err).Msg("closing the queue")
-		}
-	}
-	if a.records != nil {
-		if err := a.records.Close(); err != nil {
-			a.log.Error().Err(err).Msg("closing the records")
+	if a.stores != nil {
+		if err := a.stores.close(); err != nil {
+			a.log.Error().Err(err).Msg("closing the stores")
 		}
 	}
 	if a.closeBlobs != nil {
@@ -328,8 +319,11 @@ func (a *App) room(name string) zerolog.Logger { return a.log.With().Str("room",
 // drafts passes drafts on to the deliverer, which is made after the dispatcher.
 type drafts struct{ a *App }
 
-func (d drafts) Draft(r core.Reply)        { d.a.deliverer.Draft(r) }
-func (d drafts) StopDraft(id core.ReplyID) { d.a.deliverer.StopDraft(id) }
+func (d drafts) Draft(r core.Reply, turn queue.Lease) { d.a.deliverer.Draft(r, turn) }
+func (d drafts) SettleDraft(ctx context.Context, id core.ReplyID) {
+	d.a.deliverer.SettleDraft(ctx, id)
+}
+func (d drafts) StopDraft(ctx context.Context, id core.ReplyID) { d.a.deliverer.StopDraft(ctx, id) }
 
 // gate is the inbox as adapters see it: shut as soon as the hub stops, so that
 // platforms keep what comes then for the next process.
