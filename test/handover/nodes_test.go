@@ -159,14 +159,14 @@ func (k *talk) check() {
 
 // handOver has two nodes work, and ends the one that holds most again and again: by a stop,
 // and by cutting it off from Redis, which it cannot tell from a long sleep.
-func handOver(t *testing.T, make func(t *testing.T) platform) {
+func handOver(t *testing.T, open func(t *testing.T) platform) {
 	t.Helper()
 	for how, end := range map[string]func(*node){
 		"stopped": func(n *node) { n.stop() },
 		"cut off": func(n *node) { n.proxy.Refuse() },
 	} {
 		t.Run(how, func(t *testing.T) {
-			p, redis := make(t), redistest.Start(t)
+			p, redis := open(t), redistest.Start(t)
 			k := &talk{t: t, p: p, in: newMailbox()}
 			nodes := []*node{start(t, "n0", redis, p.adapter(t), k.in), start(t, "n1", redis, p.adapter(t), k.in)}
 			for turn := range 4 {
