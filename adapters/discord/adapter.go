@@ -179,7 +179,7 @@ func (a *Adapter) RunPart(ctx context.Context, name string, keep adapters.Keeper
 	}
 	s := a.shards[at]
 	if keep != nil {
-		s = &shard{Adapter: a, id: at, place: keptPlace(keep, a.log)}
+		s = &shard{Adapter: a, id: at, place: keptPlace(ctx, keep, a.log)}
 		a.mu.Lock()
 		a.self = cmp.Or(a.self, s.place.Self)
 		a.mu.Unlock()

@@ -77,10 +77,10 @@ func loadPlace(path string, log zerolog.Logger) *place {
 	return readPlace(data, write, 0, log)
 }
 
-// keptPlace reads where the node before stood.
-func keptPlace(keep adapters.Keeper, log zerolog.Logger) *place {
+// keptPlace reads where the node before stood. What is kept last is kept though ctx is over.
+func keptPlace(ctx context.Context, keep adapters.Keeper, log zerolog.Logger) *place {
 	return readPlace(keep.State(), func(data []byte) error {
-		ctx, cancel := context.WithTimeout(context.Background(), keepWithin)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
 		defer cancel()
 		return keep.Save(ctx, data)
 	}, keepEvery, log)
