@@ -143,18 +143,18 @@ func (a *App) openStores(ctx context.Context) error {
 	return a.openBlobs(ctx)
 }
 
-// openMemory is for a hub of one node: notes are in a file of the data directory.
+// openMemory is for a hub of one node: what adapters remember is in the data directory.
 func (a *App) openMemory() error {
 	e := alone.New()
-	if err := e.Remember(filepath.Join(a.cfg.DataDir, notesFile), a.room("memory")); err != nil {
+	if err := e.Remember(filepath.Join(a.cfg.DataDir, memoryFile), a.room("memory")); err != nil {
 		return err
 	}
 	a.memory, a.closeMemory = e, e.Close
 	return nil
 }
 
-// notesFile is the file of notes in the data folder.
-const notesFile = "notes.jsonl"
+// memoryFile is the file of what adapters remember, in the data folder.
+const memoryFile = "adapters.jsonl"
 
 // recordsFile is the file of the records in the data folder.
 const recordsFile = "records.db"
