@@ -72,6 +72,8 @@ type Cloud struct {
 	lookup lookup
 
 	mu sync.Mutex
+	// number is the phone number, digits only, once it is known.
+	number string
 	// last is the newest message of each chat: what can be marked as read.
 	last *recent.Map[core.ChatID, core.MessageID]
 	// templates tells when a chat was sent the template it has not answered yet.
@@ -108,6 +110,7 @@ var (
 	_ adapters.Webhooker  = (*Cloud)(nil)
 	_ adapters.Fetcher    = (*Cloud)(nil)
 	_ adapters.Reconciler = (*Cloud)(nil)
+	_ adapters.DeepLinker = (*Cloud)(nil)
 	_ adapters.Factory    = factory{}
 	_ adapters.Config     = (*Config)(nil)
 )
@@ -152,7 +155,8 @@ func (a *Cloud) Run(ctx context.Context, in adapters.Inbox) error {
 // check asks for the number with the account's token.
 func (a *Cloud) check(ctx context.Context) error {
 	var number struct {
-		ID string `json:"id"`
+		ID      string `json:"id"`
+		Display string `json:"display_phone_number"`
 	}
 	err := a.api.do(ctx, call{
 		op: "check number", method: http.MethodGet, path: a.config.PhoneNumberID,
@@ -168,6 +172,9 @@ func (a *Cloud) check(ctx context.Context) error {
 	case number.ID != a.config.PhoneNumberID:
 		return fault.New(fault.Retryable, "check number", errShape)
 	}
+	a.mu.Lock()
+	a.number = digits(number.Display)
+	a.mu.Unlock()
 	return nil
 }
 

@@ -77,7 +77,7 @@ func newBench(t *testing.T, policy session.Policy) *bench {
 	if b.persons, err = newPersons(t.Context(), r, q, policy); err != nil {
 		t.Fatal(err)
 	}
-	set, err := skills.NewSet(memory{}, link.New(b.persons), unlink.New(b.persons), forget.New(b.persons))
+	set, err := skills.NewSet(memory{}, link.New(b.persons, nil), unlink.New(b.persons), forget.New(b.persons))
 	if err != nil {
 		t.Fatal(err)
 	}
