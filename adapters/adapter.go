@@ -13,6 +13,7 @@ import (
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/secret"
 )
 
 // Adapter is one account on one platform. All methods are safe for concurrent use.
@@ -27,7 +28,10 @@ type Description struct {
 	Account  core.Account
 	Platform string
 	// Mode is how messages come in ("poll", "webhook"), for people to read.
-	Mode         string
+	Mode string
+	// Singles name what of receiving only one node may do at a time: one name for a
+	// receiver, several for a PartReceiver. Empty when all nodes may receive.
+	Singles      []string
 	Capabilities Capabilities
 }
 
@@ -225,6 +229,9 @@ type Settings struct {
 	// StateDir is where the account may keep small files of its own between lives of
 	// the process; empty for nowhere. It exists and only this user can read it.
 	StateDir string
+	// Database is a PostgreSQL database for state that must outlive the node, so that
+	// another one goes on with it; empty for StateDir.
+	Database secret.String
 	// Sent gives the reply that a message of the account is a piece of, with the pieces
 	// before it in Reply.Sent; false when it is not known, or not yet. nil when nobody
 	// keeps them.

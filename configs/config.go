@@ -26,11 +26,16 @@ type Config struct {
 	Skills  Skills  `yaml:"skills"`
 	// Collect is how long a chat's waiting messages are merged behind a running
 	// turn; 0 answers each on its own.
-	Collect  time.Duration `yaml:"collect"`
-	Queue    Queue         `yaml:"queue"`
-	Media    Media         `yaml:"media"`
-	Delivery Delivery      `yaml:"delivery"`
-	Log      Log           `yaml:"log"`
+	Collect time.Duration `yaml:"collect"`
+	Queue   Queue         `yaml:"queue"`
+	// Redis and Postgres are where several nodes keep what they share; without them
+	// everything is in DataDir.
+	Redis    Redis    `yaml:"redis"`
+	Postgres Postgres `yaml:"postgres"`
+	Node     Node     `yaml:"node"`
+	Media    Media    `yaml:"media"`
+	Delivery Delivery `yaml:"delivery"`
+	Log      Log      `yaml:"log"`
 	// Shutdown is how long the hub may take to finish what it began.
 	Shutdown time.Duration `yaml:"shutdown"`
 }
@@ -134,6 +139,9 @@ type Session struct {
 	// Ambient is how many messages of a group that were not meant for the bot it
 	// remembers; 0 for none.
 	Ambient int `yaml:"ambient"`
+	// Idle is how long a conversation on Redis must be silent for its memory to go into
+	// the records until the next message; 0 for never.
+	Idle time.Duration `yaml:"idle"`
 }
 
 // Skills sets the skills and what holds for all of them.
@@ -163,6 +171,34 @@ type Queue struct {
 	MaxBytes Bytes `yaml:"max_bytes"`
 	// Dedupe is how long a message is known again.
 	Dedupe time.Duration `yaml:"dedupe"`
+}
+
+// Redis is where the mailboxes are, and what else nodes share.
+type Redis struct {
+	// URL is redis://, redis+sentinel:// or redis+cluster://, with rediss for TLS; empty
+	// for mailboxes in DataDir.
+	URL secret.String `yaml:"url"`
+	// SentinelUser and SentinelPassword are for the Sentinels themselves.
+	SentinelUser     string        `yaml:"sentinel_user"`
+	SentinelPassword secret.String `yaml:"sentinel_password"`
+	// Prefix stands before every key.
+	Prefix string `yaml:"prefix"`
+	// Replicas is how many replicas must have what was accepted before a platform is
+	// told so, within WaitFor.
+	Replicas int           `yaml:"replicas"`
+	WaitFor  time.Duration `yaml:"wait_for"`
+}
+
+// Postgres is where the records are.
+type Postgres struct {
+	// URL is postgres://user:password@host:port/database; empty for a file in DataDir.
+	URL secret.String `yaml:"url"`
+}
+
+// Node is this process among those of the hub.
+type Node struct {
+	// Name is what the others see; empty for the machine's name and a part by chance.
+	Name string `yaml:"name"`
 }
 
 // Media says where pictures, voice notes and other files lie while the hub has them.
@@ -218,9 +254,10 @@ func Default() *Config {
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * MiB},
 		DataDir:  "./data",
 		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
-		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000},
+		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
 		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
+		Redis:    Redis{Prefix: "parley", WaitFor: time.Second},
 		Media:    Media{MaxSize: 20 * MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},
 		Delivery: Delivery{Parallel: 32},
 		Log:      Log{Level: "info", Format: "json"},

@@ -32,11 +32,13 @@ func (l *loader) validate(c *Config) {
 	l.oneOf("session.scope", string(c.Session.Scope), scopes...)
 	l.require("session.history_tokens", c.Session.HistoryTokens > 0, "must be a number of tokens above 0")
 	l.require("session.ambient", c.Session.Ambient >= 0, "must be a number of messages, 0 for none")
+	l.require("session.idle", c.Session.Idle == 0 || c.Session.Idle >= time.Minute, "must be a time of 1m or more, 0s for never")
 	l.validateSkills(c.Skills)
 	l.require("collect", c.Collect >= 0, "must be a time, 0s for not at all")
 	l.require("queue.max_items", c.Queue.MaxItems > 0, aboveZero)
 	l.require("queue.max_per_chat", c.Queue.MaxPerChat > 0, aboveZero)
 	l.positive("queue.dedupe", c.Queue.Dedupe)
+	l.validateStores(c)
 	l.validateMedia(c.Media)
 	l.require("delivery.parallel", c.Delivery.Parallel > 0, aboveZero)
 	l.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
@@ -62,6 +64,33 @@ func (l *loader) positive(path string, d time.Duration) {
 func (l *loader) oneOf(path, value string, allowed ...string) {
 	l.require(path, slices.Contains(allowed, value), "must be one of: "+strings.Join(allowed, ", "))
 }
+
+var (
+	keyPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
+	nodeName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}$`)
+)
+
+// validateStores looks at the form alone; what is behind the addresses is seen when they
+// are opened.
+func (l *loader) validateStores(c *Config) {
+	r := c.Redis
+	if !r.URL.IsZero() {
+		scheme, rest, _ := strings.Cut(r.URL.Reveal(), "://")
+		l.require("redis.url", slices.Contains(redisSchemes, scheme) && rest != "",
+			"must begin with redis://, redis+sentinel:// or redis+cluster://, or with rediss in the place of redis for TLS")
+	}
+	l.require("redis.prefix", keyPrefix.MatchString(r.Prefix), "must be 1 to 64 of a-z, A-Z, 0-9, _ . : and -")
+	l.require("redis.replicas", r.Replicas >= 0, "must be a number of replicas, 0 for none")
+	l.positive("redis.wait_for", r.WaitFor)
+	if !c.Postgres.URL.IsZero() {
+		u, err := url.Parse(c.Postgres.URL.Reveal())
+		l.require("postgres.url", err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && u.Host != "" && strings.Trim(u.Path, "/") != "",
+			"must be postgres://user:password@host:port/database")
+	}
+	l.require("node.name", nodeName.MatchString(c.Node.Name), "must be up to 64 of a-z, A-Z, 0-9, _ . and -")
+}
+
+var redisSchemes = []string{"redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"}
 
 func (l *loader) validateMedia(m Media) {
 	l.require("media.max_size", m.MaxSize > 0, "must be a size above 0, such as 20MiB")

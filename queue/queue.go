@@ -65,7 +65,7 @@ const (
 )
 
 // Errors that callers tell apart. Each is wrapped in a fault: ErrBusy and
-// ErrFull are Retryable, ErrStale and ErrClosed are Retryable, ErrLocked needs a human.
+// ErrFull are Retryable, and so are ErrStale and ErrClosed.
 var (
 	// ErrBusy: the mailbox or the engine holds as much as it may.
 	ErrBusy = errors.New("queue is full")
@@ -75,8 +75,6 @@ var (
 	ErrStale = errors.New("stale token")
 	// ErrClosed: the engine was closed.
 	ErrClosed = errors.New("queue is closed")
-	// ErrLocked: another process uses the same data.
-	ErrLocked = errors.New("in use by another process")
 	// ErrNoLetter: there is no dead letter of that id.
 	ErrNoLetter = errors.New("no such dead letter")
 )

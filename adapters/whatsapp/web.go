@@ -94,7 +94,7 @@ func newWeb(s adapters.Settings, c *Config) (*Web, error) {
 		files:  recent.Of[core.BlobRef, web.File](keptUploads),
 	}
 	a.device = newDevice(web.Options{
-		Account: string(s.Account), Dir: s.StateDir, Endpoint: endpoint, RootKey: root,
+		Account: string(s.Account), Dir: s.StateDir, Database: s.Database, Endpoint: endpoint, RootKey: root,
 		Sent: a.again, Revoked: a.revoked, Gone: a.isGone, Log: s.Log,
 	})
 	return a, nil
@@ -116,6 +116,7 @@ func (a *Web) Describe() adapters.Description {
 		Account:  a.account,
 		Platform: platform,
 		Mode:     a.config.Mode,
+		Singles:  []string{"receiver"}, // a second connection of the device ends the first
 		Capabilities: adapters.Capabilities{
 			EditsIn:    []core.Place{core.Private, core.Group},
 			DraftEvery: map[core.Place]time.Duration{core.Private: webDraftEvery, core.Group: webDraftEvery},

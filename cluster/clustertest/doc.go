@@ -1,3 +1,3 @@
-// Package clustertest holds the engines of package cluster to it, one suite for each
-// part.
+// Package clustertest holds engines to the contract of package cluster: one suite for each
+// of its parts.
 package clustertest

@@ -2,6 +2,7 @@
 //
 //	parley serve     run the hub (the default)
 //	parley check     read the configuration and report every problem
+//	parley doctor    look at everything the hub stands on, and say what a crash could lose
 //	parley explain   show which rule and skill an envelope would meet, and why
 //	parley pair      link an account by a code that its phone scans
 //	parley replay    list the dead letters, put some back or drop them
@@ -100,6 +101,14 @@ func (c *commands) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.file, "config", "", "configuration file (default: ./parley.yaml if there, else the playground)")
 	serve := &cobra.Command{Use: "serve", Short: "Run the hub", Args: noArgs, RunE: c.serve}
 	check := &cobra.Command{Use: "check", Short: "Read the configuration and report every problem", Args: noArgs, RunE: c.check}
+	doctor := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look at everything the hub stands on, and say what a crash could lose",
+		Long: "Looks at the data folder, Redis, PostgreSQL, the place of files and the model workers, and says what is well, what is " +
+			"not, and what a crash could lose with their present settings. It changes nothing; the hub may be running.",
+		Args: noArgs,
+		RunE: c.doctor,
+	}
 	explain := &cobra.Command{
 		Use:   "explain ENVELOPE.json...",
 		Short: "Show which rule and skill an envelope would meet, and why",
@@ -137,7 +146,7 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, explain, pair, replay, c.person(), ver)
+	root.AddCommand(serve, check, doctor, explain, pair, replay, c.person(), ver)
 	return root
 }
 
@@ -180,6 +189,14 @@ func (c *commands) check(*cobra.Command, []string) error {
 		return err
 	}
 	return app.Check(c.out, cfg, path)
+}
+
+func (c *commands) doctor(cmd *cobra.Command, _ []string) error {
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	return app.Diagnose(cmd.Context(), c.out, cfg)
 }
 
 func (c *commands) replay(cmd *cobra.Command, args []string) error {

@@ -102,8 +102,14 @@ func (s String) GoString() string { return redacted }
 // Format gives [redacted] for every verb.
 func (s String) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// MarshalText gives [redacted]; JSON, YAML and zerolog all come through it.
-func (s String) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// MarshalText gives [redacted], or nothing for no secret: whether there is one may be
+// seen. JSON, YAML and zerolog all come through it.
+func (s String) MarshalText() ([]byte, error) {
+	if s.IsZero() {
+		return nil, nil
+	}
+	return []byte(redacted), nil
+}
 
 // UnmarshalText reads a spelling as Parse does.
 func (s *String) UnmarshalText(text []byte) error {

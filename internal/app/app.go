@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,8 +23,6 @@ import (
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/queue"
-	"github.com/parley-hub/parley/queue/sqliteq"
-	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
 )
@@ -53,10 +50,9 @@ type App struct {
 	// observer sees what becomes of messages: telemetry, and the playground.
 	observer core.Observer
 
-	queue   queue.Queue
-	records *records.SQLite
-	people  *persons
-	blobs   blobs.Store
+	*stores
+	people *persons
+	blobs  blobs.Store
 	// closeBlobs is nil where nothing is to be closed.
 	closeBlobs func() error
 
@@ -65,6 +61,8 @@ type App struct {
 	set        *skills.Set
 	adapters   map[core.Account]adapters.Adapter
 	supervised map[core.Account]*adapters.Supervisor
+	// single lets one node at a time do what must be single; nil for a hub alone.
+	single     adapters.Single
 	intake     *gate
 	dispatcher *router.Dispatcher
 	deliverer  *adapters.Deliverer
@@ -100,7 +98,7 @@ func (a *App) build(ctx context.Context) error {
 			world.Observe(e)
 		})
 	}
-	for _, step := range []func(context.Context) error{a.openStores, a.makeModels, a.makeBrain, a.makeAdapters, a.makeServer} {
+	for _, step := range []func(context.Context) error{a.open, a.makeModels, a.makeBrain, a.makeAdapters, a.makeServer} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -116,16 +114,12 @@ func (a *App) accounts() []core.Account {
 	return out
 }
 
-func (a *App) openStores(ctx context.Context) error {
-	q, err := sqliteq.Open(ctx, sqliteq.Options{
-		Dir: a.cfg.DataDir, DedupeWindow: a.cfg.Queue.Dedupe, MaxItems: a.cfg.Queue.MaxItems,
-		MaxPerKey: a.cfg.Queue.MaxPerChat, MaxBytes: int64(a.cfg.Queue.MaxBytes), Log: a.room("queue"),
-	})
-	if err != nil {
+func (a *App) open(ctx context.Context) error {
+	var err error
+	if a.stores, err = openStores(ctx, a.cfg, a.log); err != nil {
 		return err
 	}
-	a.queue = q
-	if a.records, err = records.OpenSQLite(ctx, filepath.Join(a.cfg.DataDir, recordsFile)); err != nil {
+	if err := a.stores.lockOnce(a.cfg); err != nil {
 		return err
 	}
 	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
@@ -133,9 +127,6 @@ func (a *App) openStores(ctx context.Context) error {
 	}
 	return a.openBlobs(ctx)
 }
-
-// recordsFile is the file of the records in the data folder.
-const recordsFile = "records.db"
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
@@ -189,14 +180,15 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Sent: a.sentBy(name), Blobs: a.blobs,
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir,
+			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
 			return err
 		}
 		a.adapters[name] = adapter
-		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log})
+		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log, Single: a.single})
 	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
 		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
@@ -226,7 +218,7 @@ func (a *App) makeServer(ctx context.Context) error {
 	}
 	a.server = httpserver.New(httpserver.Options{
 		Listen: a.cfg.HTTP.Listen, MaxBody: int64(a.cfg.HTTP.MaxBody), Drain: a.cfg.Shutdown / 10, Log: a.room("http"),
-		Ready: a.ready, Metrics: a.telemetry.Handler(), Webhooks: webhooks, Console: pages,
+		Ready: a.ready, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, Console: pages,
 	})
 	address, err := a.server.Listen(ctx)
 	if err != nil {
@@ -284,6 +276,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"http server", a.server.Run},
 		{"records", a.keepRecords},
 		{"files", a.sweepBlobs},
+		{"archive", a.putAway},
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
 	}
@@ -307,14 +300,9 @@ func (a *App) receive(ctx context.Context) error {
 
 // close ends what New opened; safe on a half-built hub.
 func (a *App) close() {
-	if a.queue != nil {
-		if err := a.queue.Close(); err != nil {
-			a.log.Error().Err(err).Msg("closing the queue")
-		}
-	}
-	if a.records != nil {
-		if err := a.records.Close(); err != nil {
-			a.log.Error().Err(err).Msg("closing the records")
+	if a.stores != nil {
+		if err := a.stores.close(); err != nil {
+			a.log.Error().Err(err).Msg("closing the stores")
 		}
 	}
 	if a.closeBlobs != nil {

@@ -28,7 +28,7 @@ func TestSentBy(t *testing.T) {
 	if err := store.Write(t.Context(), []records.Entry{entry}); err != nil {
 		t.Fatal(err)
 	}
-	sent := (&App{records: store}).sentBy("a")
+	sent := (&App{stores: &stores{records: store}}).sentBy("a")
 	got, ok, err := sent(t.Context(), "c", "2")
 	if err != nil || !ok || !got.Final || got.ID != r.ID || !slices.Equal(got.Sent, []core.MessageID{"1"}) {
 		t.Errorf("%+v, %v, %v", got, ok, err)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/queue"
-	"github.com/parley-hub/parley/queue/sqliteq"
 )
 
 // letterPage is how many dead letters are read at a time.
@@ -73,9 +72,10 @@ func ReplayLetters(ctx context.Context, out io.Writer, cfg *configs.Config, ids 
 
 // withLetters opens the queue as a hub would, so that a running one is noticed.
 func withLetters(ctx context.Context, cfg *configs.Config, use func(queue.DeadLetters) error) error {
-	q, err := sqliteq.Open(ctx, sqliteq.Options{Dir: cfg.DataDir, DedupeWindow: cfg.Queue.Dedupe, Log: zerolog.Nop()})
-	if err != nil {
-		return err
+	s := &stores{}
+	err := s.openQueue(ctx, cfg, zerolog.Nop())
+	if err == nil {
+		err = use(s.queue.DeadLetters())
 	}
-	return errors.Join(use(q.DeadLetters()), q.Close())
+	return errors.Join(err, s.close())
 }

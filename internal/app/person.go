@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
-	"github.com/parley-hub/parley/queue/sqliteq"
 	"github.com/parley-hub/parley/records"
 )
 
@@ -31,22 +29,17 @@ func operator() records.Cause {
 
 // with opens the stores as a hub would, so that a running one is noticed.
 func (o Person) with(ctx context.Context, use func(p *persons) error) error {
-	q, err := sqliteq.Open(ctx, sqliteq.Options{Dir: o.Config.DataDir, DedupeWindow: o.Config.Queue.Dedupe, Log: zerolog.Nop()})
+	s, err := openStores(ctx, o.Config, zerolog.Nop())
 	if err != nil {
 		return err
 	}
-	r, err := records.OpenSQLite(ctx, filepath.Join(o.Config.DataDir, recordsFile))
-	if err != nil {
-		return errors.Join(err, q.Close())
-	}
-	err = catchUp(ctx, q, r)
-	if err == nil {
+	if err = catchUp(ctx, s.queue, s.records); err == nil {
 		var p *persons
-		if p, err = newPersons(ctx, r, q, o.Config.Memories()); err == nil {
+		if p, err = newPersons(ctx, s.records, s.queue, o.Config.Memories()); err == nil {
 			err = use(p)
 		}
 	}
-	return errors.Join(err, r.Close(), q.Close())
+	return errors.Join(err, s.close())
 }
 
 // account finds what is known of an account.

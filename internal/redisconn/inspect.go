@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -20,29 +22,56 @@ const oldestMajor = 7
 // work: its fault needs a human where only the configuration or another Redis helps. In
 // a Cluster every master is asked. It tells of each server's state.
 func (c *Client) Inspect(ctx context.Context) ([]Server, error) {
+	return c.each(ctx, c.inspect)
+}
+
+// Examine does what Inspect does, and asks each server also how it writes its file and
+// what its clock says, which takes rights that a hub does not need: what is refused stays
+// empty.
+func (c *Client) Examine(ctx context.Context) ([]Server, error) {
+	return c.each(ctx, func(ctx context.Context, one *redis.Client) (Server, error) {
+		s, err := c.inspect(ctx, one)
+		if err != nil {
+			return s, err
+		}
+		if set, err := one.ConfigGet(ctx, "appendfsync").Result(); err == nil {
+			s.Fsync = set["appendfsync"]
+		}
+		before := time.Now()
+		if at, err := one.Time(ctx).Result(); err == nil {
+			s.Ahead = at.Sub(before.Add(time.Since(before) / 2))
+		}
+		return s, nil
+	})
+}
+
+// each asks every server that takes writes.
+func (c *Client) each(ctx context.Context, ask func(context.Context, *redis.Client) (Server, error)) ([]Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout)
 	defer cancel()
-	if all, ok := c.UniversalClient.(*redis.ClusterClient); ok {
-		var mu sync.Mutex
-		var servers []Server
-		err := all.ForEachMaster(ctx, func(ctx context.Context, one *redis.Client) error {
-			s, err := c.inspect(ctx, one)
-			mu.Lock()
-			defer mu.Unlock()
-			servers = append(servers, s)
-			return err
-		})
-		if err != nil && strings.Contains(err.Error(), "cluster support disabled") {
-			return nil, refuse("this Redis is not a Cluster: its URL begins with redis://, not redis+cluster://")
-		}
-		if err == nil && len(servers) == 0 {
-			return nil, refuse("the Redis Cluster has no masters: it was never created, or its hosts are not reachable from here")
-		}
-		return servers, Classify("open redis", err)
+	all, ok := c.UniversalClient.(*redis.ClusterClient)
+	if !ok {
+		one, _ := c.UniversalClient.(*redis.Client)
+		s, err := ask(ctx, one)
+		return []Server{s}, Classify("open redis", err)
 	}
-	one, _ := c.UniversalClient.(*redis.Client)
-	s, err := c.inspect(ctx, one)
-	return []Server{s}, Classify("open redis", err)
+	var mu sync.Mutex
+	var servers []Server
+	err := all.ForEachMaster(ctx, func(ctx context.Context, one *redis.Client) error {
+		s, err := ask(ctx, one)
+		mu.Lock()
+		defer mu.Unlock()
+		servers = append(servers, s)
+		return err
+	})
+	if err != nil && strings.Contains(err.Error(), "cluster support disabled") {
+		return nil, refuse("this Redis is not a Cluster: its URL begins with redis://, not redis+cluster://")
+	}
+	if err == nil && len(servers) == 0 {
+		return nil, refuse("the Redis Cluster has no masters: it was never created, or its hosts are not reachable from here")
+	}
+	slices.SortFunc(servers, func(x, y Server) int { return strings.Compare(x.Address, y.Address) })
+	return servers, Classify("open redis", err)
 }
 
 func (c *Client) inspect(ctx context.Context, one *redis.Client) (Server, error) {
@@ -80,6 +109,10 @@ type Server struct {
 	AppendOnly bool
 	// Replicas is how many follow it now.
 	Replicas int
+	// Fsync is how it brings the file to the disk: always, everysec or no. Ahead is how
+	// much its clock is ahead of this machine's. Both only from Examine.
+	Fsync string
+	Ahead time.Duration
 }
 
 // parseInfo reads the answer of INFO: lines of name:value.

@@ -104,7 +104,7 @@ func (e *Engine) receive(ctx context.Context, from, to *shard, parcels []parcel)
 		box := keys.add(to.box(p.mb.key.Box)...)
 		args = append(args, p.number, string(p.mb.key.Box), p.payload, p.settle, p.mb.wire, at, box, p.mb.id)
 	}
-	answer, err := e.run(ctx, "carry", receiveScript, keys.keys, args...)
+	answer, err := e.runSafely(ctx, "carry", receiveScript, keys.keys, args...)
 	return str(answer), err
 }
 

@@ -52,6 +52,12 @@ type Options struct {
 	// Timeout is how long one call to Redis may take; 0 means 2 s, less than 1.5 s
 	// counts as that. Publish fails as Retryable past it.
 	Timeout time.Duration
+	// Replicas is how many replicas must have an item before Publish returns, and before
+	// an item that goes to another shard leaves the first; 0 for none. ReplicasWithin is
+	// how long they may take; 0 means 1 s. Past it, Publish fails as Retryable, and its
+	// repeat is harmless.
+	Replicas       int
+	ReplicasWithin time.Duration
 	// Log gets what an operator should know. The zero value is silent.
 	Log zerolog.Logger
 
@@ -78,6 +84,9 @@ func (o Options) withDefaults() Options {
 	o.MemoryCache = max(o.MemoryCache, 0)
 	if o.Timeout == 0 {
 		o.Timeout = 2 * time.Second
+	}
+	if o.ReplicasWithin <= 0 {
+		o.ReplicasWithin = time.Second
 	}
 	o.Timeout = max(o.Timeout, blockFor*3/2)
 	if o.place == nil {

@@ -90,6 +90,6 @@ func (e *Engine) store(ctx context.Context, mb *mailbox, digest string, in queue
 	keys := append([]string{s.meta()}, s.seen()...)
 	keys = append(keys, mb.state(), mb.items())
 	keys = append(keys, s.box(mb.key.Box)...)
-	return e.run(ctx, "publish", publishScript, keys, digest, mb.id, mb.wire, payload(in), micros(in.Settle),
+	return e.runSafely(ctx, "publish", publishScript, keys, digest, mb.id, mb.wire, payload(in), micros(in.Settle),
 		e.o.MaxPerKey, e.perShard, e.period, string(mb.key.Box))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/internal/datadir"
 	"github.com/parley-hub/parley/queue"
 )
 
@@ -89,14 +90,14 @@ var _ queue.Queue = (*Engine)(nil)
 
 // Open opens the engine in a directory, makes it when it is empty, and puts what
 // waits there in order again. Its faults need a human: the directory cannot be
-// written, another process holds it (queue.ErrLocked), the journal is damaged or
+// written, another process holds it (datadir.ErrLocked), the journal is damaged or
 // was written by a newer release. ctx is for the opening only.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	o = o.withDefaults()
 	if o.Dir == "" {
 		return nil, misuse("open queue", "no data directory given")
 	}
-	lock, err := lockDir(o.Dir)
+	lock, err := datadir.Lock(o.Dir)
 	if err != nil {
 		return nil, err
 	}

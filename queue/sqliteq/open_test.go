@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/internal/datadir"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/sqliteq"
 )
@@ -34,7 +35,7 @@ func TestDirectoryIsLocked(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "data")
 	e := open(t, sqliteq.Options{Dir: dir})
 	err := refusal(t, dir)
-	if !errors.Is(err, queue.ErrLocked) || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())+" ") {
+	if !errors.Is(err, datadir.ErrLocked) || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())+" ") {
 		t.Errorf("%q does not say that process %d holds the directory", err, os.Getpid())
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
@@ -50,7 +51,7 @@ func TestLockOfAnotherProcess(t *testing.T) {
 	dir := t.TempDir()
 	lines, kill := startChild(t, dir, "load")
 	readLine(t, lines)
-	if err := refusal(t, dir); !errors.Is(err, queue.ErrLocked) || strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())+" ") {
+	if err := refusal(t, dir); !errors.Is(err, datadir.ErrLocked) || strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())+" ") {
 		t.Errorf("%q does not name the child", err)
 	}
 	kill()

@@ -1,4 +1,6 @@
-package sqliteq
+// Package datadir locks the folder in which a hub keeps what is its own, so that no two
+// processes use the same.
+package datadir
 
 import (
 	"errors"
@@ -11,15 +13,18 @@ import (
 	"syscall"
 
 	"github.com/parley-hub/parley/core/fault"
-	"github.com/parley-hub/parley/queue"
 )
 
 // lockName is the file whose lock stands for the whole directory.
 const lockName = "parley.lock"
 
-// lockDir makes the directory and takes its lock, which ends with the file or
-// the process. The file tells the pid of the holder.
-func lockDir(dir string) (*os.File, error) {
+// ErrLocked: another process uses the same folder.
+var ErrLocked = errors.New("in use by another process")
+
+// Lock makes the directory and takes its lock, which ends with the file or the
+// process. The file tells the pid of the holder. Its faults need a human; ErrLocked is
+// in the one of a folder that is in use.
+func Lock(dir string) (*os.File, error) {
 	const op = "open data directory"
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, unwritable(op, dir, err)
@@ -33,7 +38,7 @@ func lockDir(dir string) (*os.File, error) {
 		holder := readPID(f)
 		closeErr := f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fault.New(fault.NeedsHuman, op, fmt.Errorf("%w: process %s holds %s; stop it or choose another data directory", queue.ErrLocked, holder, path))
+			return nil, fault.New(fault.NeedsHuman, op, fmt.Errorf("%w: process %s holds %s; stop it or choose another data directory", ErrLocked, holder, path))
 		}
 		return nil, fault.New(fault.NeedsHuman, op, errors.Join(fmt.Errorf("lock %s: %w", path, err), closeErr))
 	}
