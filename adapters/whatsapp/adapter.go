@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -70,6 +71,10 @@ type Cloud struct {
 
 	// memory has what other nodes need: the outcomes, and the chats' last messages.
 	memory adapters.Memory
+
+	mu sync.Mutex
+	// number is the phone number, digits only, once it is known.
+	number string
 	// uploads are the ids of files that were uploaded lately.
 	uploads *recent.Map[uploaded, upload]
 }
@@ -101,6 +106,7 @@ var (
 	_ adapters.Webhooker  = (*Cloud)(nil)
 	_ adapters.Fetcher    = (*Cloud)(nil)
 	_ adapters.Reconciler = (*Cloud)(nil)
+	_ adapters.DeepLinker = (*Cloud)(nil)
 	_ adapters.Factory    = factory{}
 	_ adapters.Config     = (*Config)(nil)
 )
@@ -145,7 +151,8 @@ func (a *Cloud) Run(ctx context.Context, in adapters.Inbox) error {
 // check asks for the number with the account's token.
 func (a *Cloud) check(ctx context.Context) error {
 	var number struct {
-		ID string `json:"id"`
+		ID      string `json:"id"`
+		Display string `json:"display_phone_number"`
 	}
 	err := a.api.do(ctx, call{
 		op: "check number", method: http.MethodGet, path: a.config.PhoneNumberID,
@@ -161,6 +168,9 @@ func (a *Cloud) check(ctx context.Context) error {
 	case number.ID != a.config.PhoneNumberID:
 		return fault.New(fault.Retryable, "check number", errShape)
 	}
+	a.mu.Lock()
+	a.number = digits(number.Display)
+	a.mu.Unlock()
 	return nil
 }
 

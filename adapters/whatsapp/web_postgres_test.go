@@ -41,7 +41,7 @@ func TestContractOfWebOnPostgres(t *testing.T) {
 			t.Cleanup(s.noProblems)
 			return a, s
 		},
-		Untold: true, Secrets: []string{webBot, webBotLID, "16505550000", "16505550001", pgtest.Password},
+		Untold: true, OneNode: true, Secrets: []string{webBot, webBotLID, "16505550000", "16505550001", pgtest.Password},
 	})
 }
 
@@ -71,8 +71,8 @@ func TestWebGoesOnOnAnotherNode(t *testing.T) {
 		if round > 0 {
 			s.Say(chat.Chat, want)
 		}
-		if got := s.await(in, 1)[0].Text(); got != want {
-			t.Errorf("node %d: came %q", round, got)
+		// What the node before did not get to acknowledge comes once more, in front.
+		for n := 1; s.await(in, n)[n-1].Text() != want; n++ {
 		}
 		s.send(node, text(core.ReplyID("e."+want), chat, "answer "+want))
 		stop()

@@ -143,6 +143,9 @@ func (a *App) open(ctx context.Context) error {
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
 	p := parts{config: a.cfg, models: a.registry, status: a.report, people: a.people, playground: a.o.playground != nil}
+	if a.o.playground == nil { // there, links would lead out of it
+		p.doors = a.doors
+	}
 	if len(a.pools) > 0 {
 		p.real = a.registry
 	}

@@ -127,7 +127,7 @@ func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher 
 		t.Fatal(err)
 	}
 	b.nodes = append(b.nodes, persons)
-	set, err := skills.NewSet(memory{}, link.New(persons), unlink.New(persons), forget.New(persons))
+	set, err := skills.NewSet(memory{}, link.New(persons, nil), unlink.New(persons), forget.New(persons))
 	if err != nil {
 		t.Fatal(err)
 	}
