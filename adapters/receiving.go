@@ -164,6 +164,11 @@ func (p *part) receive(ctx context.Context, held Held) (err error) {
 		}()
 		ctx = life
 	}
+	if p.s.serve != nil {
+		receiver, wait := p.beside(ctx)
+		defer wait()
+		ctx = receiver
+	}
 	p.setAlive(true)
 	settle := time.AfterFunc(settleAfter, p.healthy)
 	defer func() {
@@ -178,6 +183,26 @@ func (p *part) receive(ctx context.Context, held Held) (err error) {
 		return err
 	}
 	return fault.New(fault.Retryable, "receive", errStopped)
+}
+
+// beside serves for as long as a life of the receiver lasts. It gives the receiver's
+// context, which ends once the serving did: what is being sent needs the connection. wait
+// ends the serving where the receiver ended first.
+func (p *part) beside(ctx context.Context) (receiver context.Context, wait func()) {
+	receiver, end := context.WithCancel(context.WithoutCancel(ctx))
+	serving, stop := context.WithCancel(ctx)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		defer end()
+		if err := p.s.serve(serving); err != nil {
+			p.log.Error().Err(err).Msg("replies of the account cannot be brought out")
+		}
+	}()
+	return receiver, func() {
+		stop()
+		<-served
+	}
 }
 
 func (p *part) setAlive(alive bool) {

@@ -336,3 +336,53 @@ func TestParts(t *testing.T) {
 		}
 	})
 }
+
+// What only the receiver's node can send is sent while it receives, and what is being
+// sent when that ends still has the connection.
+func TestServesWhileItReceives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{t: t, single: newSingle()}
+		var serving atomic.Int64
+		start := func(node string) (stop func()) {
+			p := &poller{Adapter: newBot("a"), fleet: f, singles: []string{"receiver"}, in: make(chan adapters.Inbox, 1)}
+			s := adapters.NewSupervisor(adapters.SupervisorOptions{
+				Adapter: p, Inbox: anyInbox{}, Log: zerolog.Nop(), Single: f.single.as(node),
+				Serve: func(ctx context.Context) error {
+					if n := serving.Add(1); n > 1 {
+						t.Errorf("%d serve at once", n)
+					}
+					defer serving.Add(-1)
+					<-ctx.Done()
+					elapse(time.Second)
+					if f.inside.Load() != 1 {
+						t.Error("the receiver ended before what was being sent")
+					}
+					return nil
+				},
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- s.Run(ctx) }()
+			return func() {
+				cancel()
+				if err := <-ended; err != nil {
+					t.Errorf("Run: %v", err)
+				}
+			}
+		}
+		stopA := start("node-a")
+		synctest.Wait()
+		stopB := start("node-b")
+		synctest.Wait()
+		for _, stop := range []func(){stopA, stopB} {
+			if serving.Load() != 1 || f.inside.Load() != 1 {
+				t.Errorf("%d serve, %d receive", serving.Load(), f.inside.Load())
+			}
+			stop()
+			synctest.Wait()
+		}
+		if serving.Load() != 0 {
+			t.Error("it serves though it ended")
+		}
+	})
+}

@@ -57,6 +57,10 @@ type SupervisorOptions struct {
 	// Single lets one node at a time receive what Description.Singles names; nil for a
 	// hub of one node.
 	Single Single
+	// Serve is run while this node receives, as Deliverer.Serve for an account that only
+	// who receives can send for. Once its context ends, the receiver stays until it
+	// returned. May be nil.
+	Serve func(ctx context.Context) error
 }
 
 // Supervisor keeps one account receiving. Each account has its own, so that what
@@ -65,6 +69,7 @@ type Supervisor struct {
 	adapter Adapter
 	inbox   Inbox
 	single  Single
+	serve   func(ctx context.Context) error
 	backoff Backoff
 	parts   []*part
 
@@ -80,7 +85,7 @@ func NewSupervisor(o SupervisorOptions) *Supervisor {
 	if o.Backoff == nil {
 		o.Backoff = Doubling(time.Second, time.Minute)
 	}
-	s := &Supervisor{adapter: o.Adapter, inbox: o.Inbox, single: o.Single, backoff: o.Backoff, tell: o.OnHealth}
+	s := &Supervisor{adapter: o.Adapter, inbox: o.Inbox, single: o.Single, serve: o.Serve, backoff: o.Backoff, tell: o.OnHealth}
 	starting := Health{
 		Account: about.Account, Platform: about.Platform, State: StateStarting, Code: CodeStarting, Since: time.Now(),
 	}

@@ -193,18 +193,16 @@ func (a *App) makeAdapters(context.Context) error {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
 			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir,
-			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
+			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs, Memory: a.memory,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
 			return err
 		}
 		a.adapters[name] = adapter
-		receiver := adapter
-		if a.topic != nil && adapter.Describe().Capabilities.SingleSender {
-			receiver = attended{adapter, func(ctx context.Context) error { return a.deliverer.Serve(ctx, name) }}
-		}
-		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: receiver, Inbox: a.intake, Log: log, Single: a.single})
+		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{
+			Adapter: adapter, Inbox: a.intake, Log: log, Single: a.single, Serve: a.serves(adapter),
+		})
 	}
 	if a.topic != nil {
 		a.lanes = lanesOf(a.adapters)
@@ -303,6 +301,7 @@ func (a *App) Run(ctx context.Context) error {
 		stages = append(stages, stage{"model pool", p.Run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
+	a.arrive(ctx)
 	a.greet(ctx)
 	return runStages(ctx, a.log, a.cfg.Shutdown, stages)
 }

@@ -23,6 +23,10 @@ import (
 // memoryFile is the file of what adapters remember, in the data folder of a hub alone.
 const memoryFile = "adapters.jsonl"
 
+// storeFormat is that of what nodes share. Nodes of another one do not go together with
+// these; the queue refuses theirs.
+const storeFormat = "1"
+
 // lagTimeout bounds the look at how long messages wait.
 const lagTimeout = time.Second
 
@@ -79,6 +83,20 @@ func (a *App) joinCluster() {
 	a.single = Single(a.singles)
 }
 
+// arrive looks who is there before this node takes anything, so that the first one does
+// not take everything. Failing, it takes what it gets, and hands it on later.
+func (a *App) arrive(ctx context.Context) {
+	if a.cluster == nil {
+		return
+	}
+	all, err := a.cluster.Announce(ctx, a.member())
+	if err != nil {
+		a.log.Warn().Err(err).Msg("the other nodes cannot be seen yet")
+		return
+	}
+	a.saw(all)
+}
+
 // limiter is the one that all nodes share; nil for a hub alone.
 func (a *App) limiter() adapters.Limiter {
 	if a.cluster == nil {
@@ -101,7 +119,7 @@ func (a *App) member() cluster.Member {
 	ctx, cancel := context.WithTimeout(context.Background(), lagTimeout)
 	defer cancel()
 	m := cluster.Member{
-		ID: a.cluster.Node(), Version: a.o.Version, Address: a.address, Started: a.started, Config: digest(a.cfg), Holds: a.singles.Holds(),
+		ID: a.cluster.Node(), Format: storeFormat, Version: a.o.Version, Address: a.address, Started: a.started, Config: digest(a.cfg), Holds: a.singles.Holds(),
 	}
 	if s, err := a.queue.Stats(ctx, queue.Inbox); err == nil && !s.Oldest.IsZero() {
 		m.Lag = max(time.Since(s.Oldest), 0)
@@ -153,30 +171,6 @@ func digest(cfg *configs.Config) string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:6])
-}
-
-// attended is a receiver of an account whose replies only the node can send that receives
-// for it: while it receives, it sends.
-type attended struct {
-	adapters.Adapter
-	serve func(ctx context.Context) error
-}
-
-// Run receives and sends until one of both ends.
-func (a attended) Run(ctx context.Context, in adapters.Inbox) error {
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	served := make(chan error, 1)
-	go func() {
-		defer end()
-		served <- a.serve(ctx)
-	}()
-	err := a.Adapter.Run(ctx, in)
-	end()
-	if failed := <-served; err == nil {
-		err = failed
-	}
-	return err
 }
 
 // Single has accounts ask the leases of the cluster who of the nodes receives.

@@ -23,6 +23,16 @@ func lanesOf(all map[core.Account]adapters.Adapter) queue.Lanes {
 	return queue.NewLanes(own...)
 }
 
+// serves brings out the replies of an account that only the node that receives for it
+// can send; nil for any other account, and where there is one node.
+func (a *App) serves(adapter adapters.Adapter) func(context.Context) error {
+	about := adapter.Describe()
+	if a.topic == nil || !about.Capabilities.SingleSender {
+		return nil
+	}
+	return func(ctx context.Context) error { return a.deliverer.Serve(ctx, about.Account) }
+}
+
 // lane is where the replies to a chat wait.
 func (a *App) lane(to core.Conversation) queue.Key { return a.lanes.Of(to) }
 
