@@ -14,8 +14,8 @@ const discordToken = "crash-test-token-of-no-real-bot"
 
 // discord is the gateway.
 type discord struct {
-	sim    *simulator.Server
-	api    string
+	sim *simulator.Server
+	endpoint
 	people []string
 	rooms  []string
 }
@@ -41,7 +41,7 @@ func (p *discord) serve(t *testing.T, _ string) { p.api = hubtest.Serve(t, p.sim
 func (p *discord) connect(*testing.T) {}
 
 func (p *discord) channels() string {
-	return fmt.Sprintf(`{discord: {mode: gateway, token: %q, application_id: "100", api_url: %q, limits: {account: {count: 0}, chat: {count: 0}}}}`,
+	return fmt.Sprintf(`{discord-gateway: {platform: discord, mode: gateway, token: %q, application_id: "100", api_url: %q, limits: {account: {count: 0}, chat: {count: 0}}}}`,
 		discordToken, p.api)
 }
 
@@ -117,4 +117,16 @@ func (p *interactions) channels() string {
 func (p *interactions) say(c int, text string) error {
 	_, err := p.sim.Command(p.rooms[c], p.people[c], "ask", text)
 	return err
+}
+
+func (p *discord) storm(calls int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Call: "create_message", Count: calls, RetryAfter: 1})
+}
+
+func (p *discord) repeat(events int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultDuplicate, Count: events})
+}
+
+func (p *interactions) storm(calls int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Call: "webhook_edit", Count: calls, RetryAfter: 1})
 }
