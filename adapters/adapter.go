@@ -13,6 +13,7 @@ import (
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/secret"
 )
 
 // Adapter is one account on one platform. All methods are safe for concurrent use.
@@ -216,6 +217,9 @@ type Settings struct {
 	// StateDir is where the account may keep small files of its own between lives of
 	// the process; empty for nowhere. It exists and only this user can read it.
 	StateDir string
+	// Database is a PostgreSQL database for state that must outlive the node, so that
+	// another one goes on with it; empty for StateDir.
+	Database secret.String
 	// Sent gives the reply that a message of the account is a piece of, with the pieces
 	// before it in Reply.Sent; false when it is not known, or not yet. nil when nobody
 	// keeps them.

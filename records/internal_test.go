@@ -15,7 +15,7 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 )
 
-func openStore(t *testing.T) *SQLite {
+func openStore(t *testing.T) *SQL {
 	t.Helper()
 	s, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "records.db"))
 	if err != nil {
@@ -58,7 +58,7 @@ func TestMigrationsDownAndUp(t *testing.T) {
 	if len(up) == 0 {
 		t.Fatal("the store has no tables")
 	}
-	p, err := provider(s.write)
+	p, err := s.d.provider(s.write)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestMigrationsDownAndUp(t *testing.T) {
 		t.Errorf("down left %v", left)
 	}
 	for range 2 { // the second time there is nothing to do
-		if err := migrate(t.Context(), s.write); err != nil {
+		if err := s.d.migrate(t.Context(), s.write); err != nil {
 			t.Fatalf("up: %v", err)
 		}
 	}
@@ -192,11 +192,11 @@ func TestClasses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 			continue
 		}
-		if got := classify("test", test.err); fault.ClassOf(got) != test.want || !errors.Is(got, test.err) {
+		if got := classify("test", test.err, faultOfSQLite); fault.ClassOf(got) != test.want || !errors.Is(got, test.err) {
 			t.Errorf("%s: %v is %v, want %v", name, got, fault.ClassOf(got), test.want)
 		}
 	}
-	if classify("test", nil) != nil {
+	if classify("test", nil, faultOfSQLite) != nil {
 		t.Error("nil is a fault")
 	}
 }

@@ -30,6 +30,11 @@ const (
 type People interface {
 	// Links gives every link.
 	Links(ctx context.Context) ([]Link, error)
+	// LinksSince gives the links that changed behind a mark, as they are now, and the mark
+	// of what it gave. all says that it gave every link: behind the zero mark, and when
+	// what is stored does not go on from the mark, since an older state was put back or
+	// another server took over.
+	LinksSince(ctx context.Context, since Mark) (changed []Belongs, all bool, now Mark, err error)
 	// Accounts gives the accounts of a person in the order in which they joined; none
 	// for somebody who is not linked.
 	Accounts(ctx context.Context, person core.PersonID) ([]Link, error)
@@ -82,6 +87,21 @@ type Link struct {
 	Person core.PersonID
 	// At is when the account joined.
 	At time.Time
+}
+
+// Belongs says which person an account is now.
+type Belongs struct {
+	Base core.PersonID
+	// Person is empty where the account has no link any more.
+	Person core.PersonID
+}
+
+// Mark is a state of the links.
+type Mark struct {
+	// Life is that of the server which told it.
+	Life int64
+	// Version grows with every change of links.
+	Version int64
 }
 
 // Operator is the actor of what is done on the command line.

@@ -20,6 +20,18 @@ func TestSQLitePeople(t *testing.T) {
 	})
 }
 
+// A command beside a hub that is stopping, say.
+func TestSQLiteNodes(t *testing.T) {
+	recordstest.RunNodes(t, func(t *testing.T, nodes int) (out []recordstest.Records) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "records.db")
+		for range nodes {
+			out = append(out, open(t, path))
+		}
+		return out
+	})
+}
+
 // A code stands nowhere in the file, and is the same after the records were opened
 // again.
 func TestSQLiteCodesAreHashed(t *testing.T) {

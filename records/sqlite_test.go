@@ -17,7 +17,7 @@ import (
 	"github.com/parley-hub/parley/records/recordstest"
 )
 
-func open(t *testing.T, path string) *records.SQLite {
+func open(t *testing.T, path string) *records.SQL {
 	t.Helper()
 	s, err := records.OpenSQLite(t.Context(), path)
 	if err != nil {

@@ -54,11 +54,7 @@ func (i *Intake) publish(ctx context.Context, e core.Envelope) (queue.Outcome, e
 	if e.ID == "" || e.In.Account == "" || e.In.Chat == "" {
 		return 0, fault.New(fault.Bug, "accept", errors.New("envelope without id, account or chat"))
 	}
-	_, key, err := i.memories.of(ctx, e)
-	if err != nil {
-		return 0, err
-	}
-	out, err := envelopeItem(e, key)
+	out, err := envelopeItem(e, i.memories.near(ctx, e))
 	if err != nil {
 		return 0, err
 	}

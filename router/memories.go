@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"time"
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -15,13 +16,29 @@ type Memories struct {
 	Policy    session.Policy
 }
 
-// of gives the person behind an envelope and the memory that it meets now.
+// of gives the person behind an envelope and the memory that it meets now. That the
+// directory does not answer is no failure of the envelope: it waits, and that counts as
+// no attempt.
 func (m Memories) of(ctx context.Context, e core.Envelope) (core.PersonID, session.Key, error) {
 	person, err := m.Directory.PersonOf(ctx, e.From)
 	if err != nil {
-		return "", session.Key{}, fault.New(fault.Retryable, "look up person", err)
+		return "", session.Key{}, fault.New(fault.RateLimited, "look up person", err, fault.WithWait(askAgain))
 	}
 	return person, m.Policy.KeyOf(e.In, e.From, person), nil
+}
+
+// askAgain is how long an envelope waits for a directory that does not answer.
+const askAgain = time.Second
+
+// near gives the memory that an envelope will most likely meet. When it meets another
+// one, its turn finds out and hands it over; so an envelope is taken also while the
+// directory does not answer.
+func (m Memories) near(ctx context.Context, e core.Envelope) session.Key {
+	person, err := m.Directory.PersonOf(ctx, e.From)
+	if err != nil {
+		person = m.Directory.Guess(e.From)
+	}
+	return m.Policy.KeyOf(e.In, e.From, person)
 }
 
 // Mailbox is the inbox of a memory.

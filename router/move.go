@@ -124,11 +124,14 @@ func (d *Dispatcher) strangers(ctx context.Context, box queue.Key, envelopes []c
 // any more, and only to another person's.
 func (d *Dispatcher) legacy(ctx context.Context, box queue.Key, e core.Envelope, fields map[string][]byte, log [][]byte) (*queue.Outgoing, error) {
 	from := memoryOf(box)
+	if from.Scope != session.OfPerson || len(fields)+len(log) == 0 {
+		return nil, nil
+	}
 	_, to, err := d.o.Memories.of(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	if from.Scope != session.OfPerson || to.Scope != session.OfPerson || from == to || len(fields)+len(log) == 0 {
+	if to.Scope != session.OfPerson || from == to {
 		return nil, nil
 	}
 	lives, err := d.o.Memories.Directory.Lives(ctx, core.PersonID(from.Owner))

@@ -46,7 +46,7 @@ func newTown(t *testing.T, change func(*router.DispatcherOptions)) *town {
 		hold: make(chan struct{}), began: make(chan struct{}, 100),
 	}
 	var err error
-	if w.dir, err = session.NewLinked(t.Context(), w); err != nil {
+	if w.dir, err = session.NewLinked(t.Context(), w, false); err != nil {
 		t.Fatal(err)
 	}
 	w.rig = newRig(t, w.handle, func(o *router.DispatcherOptions) {
@@ -58,11 +58,11 @@ func newTown(t *testing.T, change func(*router.DispatcherOptions)) *town {
 	return w
 }
 
-func (w *town) All(context.Context) (out []session.Link, err error) {
+func (w *town) Since(context.Context, session.Mark) (out []session.Link, all bool, now session.Mark, err error) {
 	for base, person := range w.links {
 		out = append(out, session.Link{Base: base, Person: person})
 	}
-	return out, nil
+	return out, true, session.Mark{}, nil
 }
 
 // account is one of a person's, in private.

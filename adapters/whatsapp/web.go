@@ -94,7 +94,7 @@ func newWeb(s adapters.Settings, c *Config) (*Web, error) {
 		files:  recent.Of[core.BlobRef, web.File](keptUploads),
 	}
 	a.device = newDevice(web.Options{
-		Account: string(s.Account), Dir: s.StateDir, Endpoint: endpoint, RootKey: root,
+		Account: string(s.Account), Dir: s.StateDir, Database: s.Database, Endpoint: endpoint, RootKey: root,
 		Sent: a.again, Revoked: a.revoked, Gone: a.isGone, Log: s.Log,
 	})
 	return a, nil

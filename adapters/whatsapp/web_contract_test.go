@@ -17,6 +17,7 @@ import (
 	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/whatsapp"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/secret"
 	websim "github.com/parley-hub/parley/simulators/whatsapp/web"
 )
 
@@ -31,6 +32,8 @@ type linked struct {
 	sim *websim.Server
 	url string
 	dir string
+	// database is where devices are kept; empty for dir.
+	database secret.String
 
 	mu    sync.Mutex
 	known map[string]bool
@@ -161,7 +164,7 @@ func (s *linked) adapter(log zerolog.Logger, change ...func(*adapters.Settings))
 	}
 	key := websim.RootKey()
 	c.Mode, c.APIURL, c.RootKey = whatsapp.ModeWeb, s.url, hex.EncodeToString(key[:])
-	settings := adapters.Settings{Account: "wa-web", Config: c, StateDir: s.dir, Log: log, Blobs: adaptertest.Blobs()}
+	settings := adapters.Settings{Account: "wa-web", Config: c, StateDir: s.dir, Database: s.database, Log: log, Blobs: adaptertest.Blobs()}
 	for _, f := range change {
 		f(&settings)
 	}
@@ -173,13 +176,15 @@ func (s *linked) adapter(log zerolog.Logger, change ...func(*adapters.Settings))
 }
 
 // pair links an adapter; the number's phone scans the first code.
-func (s *linked) pair(a *whatsapp.Web) {
+func (s *linked) pair(a *whatsapp.Web) { s.t.Helper(); s.pairWith(a, webBot) }
+
+func (s *linked) pairWith(a *whatsapp.Web, phone string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	scanned := make(chan error, 8)
 	err := a.Pair(ctx, func(c adapters.PairingCode) {
-		go func() { scanned <- s.sim.Scan(ctx, webBot, c.Text) }()
+		go func() { scanned <- s.sim.Scan(ctx, phone, c.Text) }()
 	})
 	if err != nil {
 		s.t.Fatalf("pair: %v\n%s", err, s.story())

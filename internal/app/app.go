@@ -172,7 +172,7 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Sent: a.sentBy(name), Blobs: a.blobs,
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {

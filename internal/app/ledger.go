@@ -78,7 +78,7 @@ const (
 )
 
 // catchUp writes what still waits in the ledger of a hub that was stopped.
-func catchUp(ctx context.Context, q queue.Queue, r *records.SQLite) error {
+func catchUp(ctx context.Context, q queue.Queue, r *records.SQL) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	recorder := records.NewRecorder(r, r)

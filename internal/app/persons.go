@@ -16,19 +16,23 @@ import (
 // directory knows it for every message, and mailboxes whose person became another are
 // told through the queue.
 type persons struct {
-	records   *records.SQLite
+	records   *records.SQL
 	directory *session.Linked
 	queue     queue.Queue
 	policy    session.Policy
 }
 
 // links is the records as the directory reads them.
-type links struct{ records *records.SQLite }
+type links struct{ records *records.SQL }
 
-// All implements session.Links.
-func (l links) All(ctx context.Context) ([]session.Link, error) {
-	all, err := l.records.Links(ctx)
-	return sessionLinks(all), err
+// Since implements session.Links.
+func (l links) Since(ctx context.Context, since session.Mark) ([]session.Link, bool, session.Mark, error) {
+	changed, all, now, err := l.records.LinksSince(ctx, records.Mark(since))
+	out := make([]session.Link, len(changed))
+	for i, b := range changed {
+		out[i] = session.Link(b)
+	}
+	return out, all, session.Mark(now), err
 }
 
 func sessionLinks(list []records.Link) []session.Link {
@@ -39,8 +43,8 @@ func sessionLinks(list []records.Link) []session.Link {
 	return out
 }
 
-func newPersons(ctx context.Context, r *records.SQLite, q queue.Queue, policy session.Policy) (*persons, error) {
-	directory, err := session.NewLinked(ctx, links{r})
+func newPersons(ctx context.Context, r *records.SQL, q queue.Queue, policy session.Policy) (*persons, error) {
+	directory, err := session.NewLinked(ctx, links{r}, r.Shared())
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ const recordsFile = "records.db"
 // folder alone, or on Redis and PostgreSQL. One process at a time uses a data folder.
 type stores struct {
 	queue   queue.Queue
-	records *records.SQLite
+	records *records.SQL
 	// closers end what was opened, the last first.
 	closers []func() error
 }
@@ -38,15 +38,9 @@ func openStores(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_
 	if err := s.openQueue(ctx, cfg, log.With().Str("room", "queue").Logger()); err != nil {
 		return nil, err
 	}
-	if !cfg.Redis.URL.IsZero() { // the embedded queue locks the folder by itself
-		if err := s.lock(cfg); err != nil {
-			return nil, err
-		}
-	}
-	if s.records, err = records.OpenSQLite(ctx, filepath.Join(cfg.DataDir, recordsFile)); err != nil {
+	if err := s.openRecords(ctx, cfg); err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, s.records.Close)
 	return s, nil
 }
 
@@ -73,6 +67,23 @@ func (s *stores) openQueue(ctx context.Context, cfg *configs.Config, log zerolog
 	}
 	s.queue, s.closers = engine, append(s.closers, engine.Close)
 	return nil
+}
+
+func (s *stores) openRecords(ctx context.Context, cfg *configs.Config) (err error) {
+	if !cfg.Postgres.URL.IsZero() {
+		s.records, err = records.OpenPostgres(ctx, records.PostgresOptions{URL: cfg.Postgres.URL})
+	} else {
+		if !cfg.Redis.URL.IsZero() { // the embedded queue locks the folder by itself
+			if err := s.lock(cfg); err != nil {
+				return err
+			}
+		}
+		s.records, err = records.OpenSQLite(ctx, filepath.Join(cfg.DataDir, recordsFile))
+	}
+	if err == nil {
+		s.closers = append(s.closers, s.records.Close)
+	}
+	return err
 }
 
 func (s *stores) lock(cfg *configs.Config) error {

@@ -30,7 +30,8 @@ func House() []Room {
 		{"session", on(), "queue, session, models and records are strangers to each other"},
 		{"models", on(), "queue, session, models and records are strangers to each other"},
 		{"models/*", on("models", "models/*"), "a worker's protocol knows the models contract"},
-		{"records", on(), "queue, session, models and records are strangers to each other"},
+		{"internal/postgres", on(), "how a server is reached knows nothing of what is stored there"},
+		{"records", on("internal/postgres"), "queue, session, models and records are strangers to each other"},
 		{"records/*", on("records"), "the suite knows the contract"},
 
 		{"blobs", on(), "bytes know nobody who reads them"},
@@ -42,7 +43,7 @@ func House() []Room {
 		{"adapters/recent", nil, "a map is a map"},
 		{"adapters/adaptertest", on("adapters", "queue", "blobs"), "the suite knows the contract"},
 		{"adapters/whatsapp", on("adapters", "adapters/document", "adapters/recent", "adapters/transport", "blobs", "adapters/whatsapp/web"), "the adapter of both modes, and the linked device under it"},
-		{"adapters/whatsapp/web", on("adapters/transport"), "a linked device in plain terms knows no contract"},
+		{"adapters/whatsapp/web", on("adapters/transport", "internal/postgres"), "a linked device in plain terms knows no contract"},
 		{"adapters/*", on("adapters", "adapters/document", "adapters/recent", "adapters/transport", "blobs"), "a platform knows the contract, never another platform"},
 
 		{"skills", on("session"), "skills see sessions, not how they are stored"},

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) records.Store) {
 	}{
 		{"EmptyStore", emptyStore},
 		{"KeepsEveryField", keepsEveryField},
+		{"OddText", oddText},
 		{"TimeOrder", timeOrder},
 		{"BatchIsAllOrNone", batchIsAllOrNone},
 		{"Idempotent", idempotent},
@@ -137,6 +138,19 @@ func keepsEveryField(t *testing.T, s records.Store) {
 	full.At = past.Add(123 * time.Millisecond)
 	local.At = local.At.UTC()
 	wantExport(t, s, "p", bare, full, local, large)
+}
+
+// What no text may hold in some databases keeps nothing from being stored and found.
+func oddText(t *testing.T, s records.Store) {
+	odd := answered("p", 1, 0)
+	odd.Sender.Name, odd.Conversation.Chat, odd.Messages = "a\x00b\xff", "c\x00", []core.MessageID{"m\x00"}
+	write(t, s, said("p", 1), odd, said("p", 2))
+	if got := export(t, s, "p"); len(got) != 3 || !bytes.Equal(got[1].Body, odd.Body) || !strings.HasPrefix(got[1].Sender.Name, "a") {
+		t.Errorf("export: %+v", got)
+	}
+	if got, ok, err := s.Find(t.Context(), "a", "c\x00", "m\x00"); err != nil || !ok || got.ID != odd.ID {
+		t.Errorf("Find = %+v, %v, %v", got, ok, err)
+	}
 }
 
 func timeOrder(t *testing.T, s records.Store) {

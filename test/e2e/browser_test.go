@@ -122,9 +122,9 @@ func (b tab) scheme(name string) {
 	}
 }
 
-func openPlayground(t *testing.T) (tab, *hubtest.Hub) {
+func openPlayground(t *testing.T, env ...string) (tab, *hubtest.Hub) {
 	t.Helper()
-	h := hubtest.New(t, "")
+	h := hubtest.New(t, "", env...)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the hub's log:\n%s", strings.Join(h.Lines(), "\n"))

@@ -17,6 +17,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/internal/postgres"
 )
 
 var errNoDir = errors.New("there is no data directory to keep the linked device in; set data_dir to one that is there and writable")
@@ -27,18 +28,35 @@ func (d *Device) file() string { return filepath.Join(d.o.Dir, "whatsapp-"+d.o.A
 // load opens the store and gives the device in it, or a new one that is not linked.
 // Without create a store that is not there is not made.
 func (d *Device) load(ctx context.Context, create bool) (*sqlstore.Container, *store.Device, error) {
+	open := d.openFile
+	if !d.o.Database.IsZero() {
+		open = d.openDatabase
+	}
+	container, err := open(ctx, create)
+	if err != nil {
+		return nil, nil, err
+	}
+	device, err := container.GetFirstDevice(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(d.storeFault(ctx, err), container.Close())
+	}
+	return container, device, nil
+}
+
+// openFile opens the store in the data directory.
+func (d *Device) openFile(ctx context.Context, create bool) (*sqlstore.Container, error) {
 	if info, err := os.Stat(d.o.Dir); d.o.Dir == "" || err != nil || !info.IsDir() {
-		return nil, nil, fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: %w", d.o.Account, errNoDir))
+		return nil, fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: %w", d.o.Account, errNoDir))
 	}
 	_, err := os.Stat(d.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !create:
-		return nil, nil, d.notPaired()
+		return nil, d.notPaired()
 	case errors.Is(err, fs.ErrNotExist):
 		// So that it and the files SQLite puts beside it are readable by their owner only.
 		f, err := os.OpenFile(d.file(), os.O_RDWR|os.O_CREATE, 0o600)
 		if err = errors.Join(err, closeFile(f)); err != nil {
-			return nil, nil, fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: %w", d.o.Account, err))
+			return nil, fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: %w", d.o.Account, err))
 		}
 	}
 	// A session that steps back after a loss of power would spoil what was encrypted
@@ -47,17 +65,13 @@ func (d *Device) load(ctx context.Context, create bool) (*sqlstore.Container, *s
 		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, nil, d.storeFault(ctx, err)
+		return nil, d.storeFault(ctx, err)
 	}
 	container := sqlstore.NewWithDB(db, "sqlite", d.log)
 	if err := container.Upgrade(ctx); err != nil {
-		return nil, nil, errors.Join(d.storeFault(ctx, err), container.Close())
+		return nil, errors.Join(d.storeFault(ctx, err), container.Close())
 	}
-	device, err := container.GetFirstDevice(ctx)
-	if err != nil {
-		return nil, nil, errors.Join(d.storeFault(ctx, err), container.Close())
-	}
-	return container, device, nil
+	return container, nil
 }
 
 func closeFile(f *os.File) error {
@@ -71,7 +85,11 @@ func (d *Device) storeFault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fault.New(fault.Retryable, "open device", ctx.Err())
 	}
-	return fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: the store of the linked device cannot be opened: %w", d.o.Account, err))
+	class := fault.NeedsHuman
+	if !d.o.Database.IsZero() && postgres.ClassOf(err) == fault.Retryable {
+		class = fault.Retryable
+	}
+	return fault.New(class, "open device", fmt.Errorf("account %s: the store of the linked device cannot be opened: %w", d.o.Account, err))
 }
 
 func (d *Device) notPaired() error {

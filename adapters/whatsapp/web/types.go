@@ -15,14 +15,19 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/secret"
 )
 
 // Options make a Device.
 type Options struct {
 	// Account names the account in errors and in what a human is told to do. Required.
 	Account string
-	// Dir is the data directory; the device's store is a file in it. Required.
+	// Dir is the data directory; the device's store is a file in it. Required without a
+	// Database.
 	Dir string
+	// Database is a PostgreSQL database for the store, in which the account has a schema
+	// of its own; empty for a file.
+	Database secret.String
 	// Endpoint is the address of a simulator, RootKey the key its certificates are
 	// signed with; nil for WhatsApp itself.
 	Endpoint *url.URL

@@ -97,7 +97,7 @@ const handlers = {
     old.replaceWith(fresh);
     if (focused) fresh.querySelector("summary").focus();
   },
-  notes({ id, html }) { byId("notes-" + id)?.replaceChildren(...elements(html)); },
+  notes({ id, html = "" }) { byId("notes-" + id)?.replaceChildren(...elements(html)); },
   link({ id, html = "" }) {
     const place = byId("link-" + id);
     if (!place) return;
@@ -105,7 +105,7 @@ const handlers = {
     place.innerHTML = html;
     if (focused) (place.querySelector("button") ?? textOf(place.closest(".phone"))).focus();
   },
-  health({ id, html }) { byId("health-" + id)?.replaceChildren(...elements(html)); },
+  health({ id, html = "" }) { byId("health-" + id)?.replaceChildren(...elements(html)); },
   status({ html }) { refill(byId("status"), html); },
   hub({ html }) { if (byId("hub")) refill(byId("hub"), html); },
 };

@@ -31,8 +31,8 @@ const (
 )
 
 // Issue implements People.
-func (s *SQLite) Issue(ctx context.Context, why Cause, account Account) (out Issued, err error) {
-	err = s.change(ctx, "issue link code", func(tx *sql.Tx) error {
+func (s *SQL) Issue(ctx context.Context, why Cause, account Account) (out Issued, err error) {
+	err = s.change(ctx, "issue link code", func(tx runner) error {
 		key, err := key(ctx, tx)
 		if err != nil {
 			return err
@@ -72,24 +72,28 @@ func (s *SQLite) Issue(ctx context.Context, why Cause, account Account) (out Iss
 }
 
 // countSince counts rows since a time, and tells when the first of them was.
-func countSince(ctx context.Context, tx *sql.Tx, since time.Time, query string, args ...any) (n int, first time.Time, err error) {
+func countSince(ctx context.Context, tx runner, since time.Time, query string, args ...any) (n int, first time.Time, err error) {
 	var at int64
 	err = tx.QueryRowContext(ctx, query, append(args, since.UnixMilli())...).Scan(&n, &at)
 	return n, time.UnixMilli(at).UTC(), err
 }
 
 // Redeem implements People.
-func (s *SQLite) Redeem(ctx context.Context, why Cause, code string, by Account) (out Redeemed, err error) {
-	err = s.change(ctx, "redeem link code", func(tx *sql.Tx) error {
+func (s *SQL) Redeem(ctx context.Context, why Cause, code string, by Account) (out Redeemed, err error) {
+	err = s.change(ctx, "redeem link code", func(tx runner) error {
+		out = Redeemed{}
 		return once(ctx, tx, why, &out, func() (core.PersonID, Outcome, error) {
 			out, err = redeem(ctx, tx, why, code, by)
+			if err == nil {
+				err = number(ctx, tx, out.Delta)
+			}
 			return by.Base(), out.Outcome, err
 		})
 	})
 	return out, err
 }
 
-func redeem(ctx context.Context, tx *sql.Tx, why Cause, code string, by Account) (out Redeemed, err error) {
+func redeem(ctx context.Context, tx runner, why Cause, code string, by Account) (out Redeemed, err error) {
 	wrong, first, err := countSince(ctx, tx, why.At.Add(-CodeLife), wrongSince, string(by.Base()), string(Wrong))
 	if err != nil {
 		return out, err
@@ -121,8 +125,8 @@ func redeem(ctx context.Context, tx *sql.Tx, why Cause, code string, by Account)
 }
 
 // Void implements People.
-func (s *SQLite) Void(ctx context.Context, code string) error {
-	return s.change(ctx, "void link code", func(tx *sql.Tx) error {
+func (s *SQL) Void(ctx context.Context, code string) error {
+	return s.change(ctx, "void link code", func(tx runner) error {
 		key, err := key(ctx, tx)
 		if err != nil {
 			return err
@@ -133,10 +137,14 @@ func (s *SQLite) Void(ctx context.Context, code string) error {
 }
 
 // Join implements People.
-func (s *SQLite) Join(ctx context.Context, why Cause, to, joining Account) (out Joined, err error) {
-	err = s.change(ctx, "link accounts", func(tx *sql.Tx) error {
+func (s *SQL) Join(ctx context.Context, why Cause, to, joining Account) (out Joined, err error) {
+	err = s.change(ctx, "link accounts", func(tx runner) error {
+		out = Joined{}
 		return once(ctx, tx, why, &out, func() (core.PersonID, Outcome, error) {
 			out, err = join(ctx, tx, why, to, joining)
+			if err == nil {
+				err = number(ctx, tx, out.Delta)
+			}
 			return joining.Base(), out.Outcome, err
 		})
 	})
@@ -144,7 +152,7 @@ func (s *SQLite) Join(ctx context.Context, why Cause, to, joining Account) (out 
 }
 
 // join makes the person behind by part of the person behind to.
-func join(ctx context.Context, tx *sql.Tx, why Cause, to, by Account) (out Joined, err error) {
+func join(ctx context.Context, tx runner, why Cause, to, by Account) (out Joined, err error) {
 	if to.Base() == by.Base() {
 		return Joined{Outcome: Same}, nil
 	}
@@ -180,7 +188,7 @@ func join(ctx context.Context, tx *sql.Tx, why Cause, to, by Account) (out Joine
 }
 
 // keepAccount writes how an account is shown. When it joined stays, once it did.
-func keepAccount(ctx context.Context, tx *sql.Tx, a Account, person core.PersonID, at time.Time) error {
+func keepAccount(ctx context.Context, tx runner, a Account, person core.PersonID, at time.Time) error {
 	known, err := queryLinks(ctx, tx, `SELECT `+linkColumns+` FROM links WHERE base = ?`, string(a.Base()))
 	if err != nil {
 		return err
@@ -200,17 +208,21 @@ func keepAccount(ctx context.Context, tx *sql.Tx, a Account, person core.PersonI
 }
 
 // Unlink implements People.
-func (s *SQLite) Unlink(ctx context.Context, why Cause, of core.PersonID, choice Choice) (out Parted, err error) {
-	err = s.change(ctx, "unlink account", func(tx *sql.Tx) error {
+func (s *SQL) Unlink(ctx context.Context, why Cause, of core.PersonID, choice Choice) (out Parted, err error) {
+	err = s.change(ctx, "unlink account", func(tx runner) error {
+		out = Parted{}
 		return once(ctx, tx, why, &out, func() (core.PersonID, Outcome, error) {
 			out, err = unlink(ctx, tx, why, of, choice)
+			if err == nil {
+				err = number(ctx, tx, out.Delta)
+			}
 			return of, out.Outcome, err
 		})
 	})
 	return out, err
 }
 
-func unlink(ctx context.Context, tx *sql.Tx, why Cause, of core.PersonID, choice Choice) (out Parted, err error) {
+func unlink(ctx context.Context, tx runner, why Cause, of core.PersonID, choice Choice) (out Parted, err error) {
 	person, err := personOf(ctx, tx, of)
 	if err != nil {
 		return out, err
@@ -245,7 +257,7 @@ func unlink(ctx context.Context, tx *sql.Tx, why Cause, of core.PersonID, choice
 
 // leave makes an account a person of its own again: the one that is derived from it,
 // or a new one where others are that person.
-func leave(ctx context.Context, tx *sql.Tx, l Link) (d Delta, err error) {
+func leave(ctx context.Context, tx runner, l Link) (d Delta, err error) {
 	base := l.Base()
 	if _, err := tx.ExecContext(ctx, dropReachOn, string(l.Person), string(base)); err != nil {
 		return d, err
@@ -271,11 +283,15 @@ func isRoot(l Link) int {
 }
 
 // Forget implements People.
-func (s *SQLite) Forget(ctx context.Context, why Cause, person core.PersonID, links bool) (out Forgotten, err error) {
+func (s *SQL) Forget(ctx context.Context, why Cause, person core.PersonID, links bool) (out Forgotten, err error) {
 	const op = "forget person"
-	err = s.change(ctx, op, func(tx *sql.Tx) error {
+	err = s.change(ctx, op, func(tx runner) error {
+		out = Forgotten{}
 		return once(ctx, tx, why, &out, func() (core.PersonID, Outcome, error) {
 			out, err = forget(ctx, tx, why, person, links)
+			if err == nil {
+				err = number(ctx, tx, out.Delta)
+			}
 			return person, Done, err
 		})
 	})
@@ -285,7 +301,7 @@ func (s *SQLite) Forget(ctx context.Context, why Cause, person core.PersonID, li
 	return out, s.empty(ctx, op)
 }
 
-func forget(ctx context.Context, tx *sql.Tx, why Cause, person core.PersonID, links bool) (out Forgotten, err error) {
+func forget(ctx context.Context, tx runner, why Cause, person core.PersonID, links bool) (out Forgotten, err error) {
 	list, err := bases(ctx, tx, person)
 	if err != nil {
 		return out, err

@@ -1,0 +1,234 @@
+// Package pgtest runs a real PostgreSQL for tests: one server for a test's process,
+// started by the first test that asks, and a database of its own for each. The server
+// ends with the process, however that ends.
+package pgtest
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/parley-hub/parley/core/secret"
+	"github.com/parley-hub/parley/internal/postgres"
+)
+
+// Password is that of the server's one user, postgres.
+const Password = "a pass/word%of@tests"
+
+// Database is a database of one test.
+type Database struct {
+	tb   testing.TB
+	Name string
+	// Host is where the server listens, HOST:PORT.
+	Host string
+}
+
+// URL is the database's address.
+func (d Database) URL() secret.String { return d.At(d.Host) }
+
+// At is its address through another host, such as a proxy before the server.
+func (d Database) At(host string) secret.String {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword("postgres", Password), Host: host, Path: "/" + d.Name}
+	return secret.New(u.String())
+}
+
+// Open opens the database beside who is tested; it is closed with the test.
+func (d Database) Open() *sql.DB {
+	d.tb.Helper()
+	db, err := postgres.Open(context.Background(), postgres.Options{URL: d.URL(), Connections: 2})
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	d.tb.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// Exec runs a statement in the database.
+func (d Database) Exec(statement string, args ...any) {
+	d.tb.Helper()
+	db := d.Open()
+	if _, err := db.ExecContext(context.Background(), statement, args...); err != nil {
+		d.tb.Fatalf("%s: %v", statement, err)
+	}
+	_ = db.Close()
+}
+
+// Cut ends every connection to the database, as a server that restarts does.
+func (d Database) Cut() {
+	d.tb.Helper()
+	admin := Database{tb: d.tb, Name: "postgres", Host: d.Host}
+	admin.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, d.Name)
+}
+
+var databases atomic.Int64
+
+// New makes an empty database, which is dropped with the test. Without PostgreSQL the
+// test fails.
+func New(tb testing.TB) Database {
+	tb.Helper()
+	host, err := start()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d := Database{tb: tb, Name: fmt.Sprintf("test%d", databases.Add(1)), Host: host}
+	admin := Database{tb: tb, Name: "postgres", Host: host}
+	admin.Exec(`CREATE DATABASE ` + d.Name)
+	tb.Cleanup(func() {
+		db, err := postgres.Open(context.Background(), postgres.Options{URL: admin.URL(), Connections: 1})
+		if err == nil {
+			_, err = db.ExecContext(context.Background(), `DROP DATABASE IF EXISTS `+d.Name+` WITH (FORCE)`)
+			err = errors.Join(err, db.Close())
+		}
+		if err != nil {
+			tb.Errorf("drop database: %v", err)
+		}
+	})
+	return d
+}
+
+// script makes a server in $1 and says "ready" on its output. It ends the server when
+// its input ends: when the test's process does, by whatever.
+const script = `
+cd "$1" && {
+  "$2/initdb" -D data -U postgres -A scram-sha-256 --pwfile=password --no-sync -E UTF8 --locale=C.UTF-8 >log 2>&1 &&
+  "$2/pg_ctl" -D data -l log -w -t 120 -o "-c listen_addresses=127.0.0.1 -p $3 -k $1 -c fsync=off -c full_page_writes=off
+    -c synchronous_commit=off -c shared_buffers=32MB -c max_connections=200" start >>log 2>&1 && echo ready
+} || { cat log; cd / && rm -rf "$1"; exit 1; }
+cat >/dev/null
+"$2/pg_ctl" -D data -m immediate stop >/dev/null 2>&1
+cd / && rm -rf "$1"
+`
+
+// start starts the server, once.
+var start = sync.OnceValues(func() (host string, err error) {
+	bin, err := binaries()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "pgtest")
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "password"), []byte(Password+"\n"), 0o600); err != nil {
+		return "", err
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("sh", "-c", script, "sh", dir, bin, strconv.Itoa(port))
+	// A group of its own: an interrupt from the keyboard must not end it before the tests.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
+	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
+		if err := unprivileged(cmd, dir); err != nil {
+			return "", err
+		}
+	}
+	if _, err := cmd.StdinPipe(); err != nil { // stays open as long as this process lives
+		return "", err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	running = cmd
+	lines := bufio.NewScanner(out)
+	var said []string
+	for lines.Scan() {
+		if lines.Text() == "ready" {
+			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
+		}
+		said = append(said, lines.Text())
+	}
+	return "", fmt.Errorf("PostgreSQL does not start: %s", strings.Join(said, "; "))
+})
+
+// running keeps the server's process, with the pipe whose end ends it.
+var running *exec.Cmd
+
+// binaries finds the folder with PostgreSQL's programs: beside the postgres on PATH, or
+// where Debian puts them, the newest one.
+func binaries() (string, error) {
+	var folders []string
+	if path, err := exec.LookPath("postgres"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			folders = append(folders, filepath.Dir(path))
+		}
+	}
+	debian, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(debian, func(a, b string) int { return release(b) - release(a) })
+	for _, folder := range append(folders, debian...) {
+		if !slices.ContainsFunc([]string{"postgres", "initdb", "pg_ctl"}, func(name string) bool {
+			_, err := os.Stat(filepath.Join(folder, name))
+			return err != nil
+		}) {
+			return folder, nil
+		}
+	}
+	return "", errors.New("PostgreSQL is needed, with initdb and pg_ctl: on PATH or in /usr/lib/postgresql (make setup)")
+}
+
+func release(folder string) int {
+	n, err := strconv.Atoi(filepath.Base(filepath.Dir(folder)))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// unprivileged has a command run as somebody else, who gets the folder.
+func unprivileged(cmd *exec.Cmd, dir string) error {
+	who, err := user.Lookup("postgres")
+	if err != nil {
+		if who, err = user.Lookup("nobody"); err != nil {
+			return fmt.Errorf("PostgreSQL does not run as root, and there is neither postgres nor nobody: %w", err)
+		}
+	}
+	uid, err := strconv.ParseUint(who.Uid, 10, 32)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.ParseUint(who.Gid, 10, 32)
+	if err != nil {
+		return err
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "password")} {
+		if err := os.Chown(path, int(uid), int(gid)); err != nil {
+			return err
+		}
+	}
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	cmd.Dir = dir
+	return nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
