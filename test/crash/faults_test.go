@@ -66,6 +66,13 @@ func faults(d length) []fault {
 				p.Set(wire.Everybody, wire.Weather{})
 			})
 		}},
+		{"postgres-restart", func(w *world, _ *rand.Rand) func() {
+			return w.taking("postgres", func() {
+				if err := w.records.Restart(); err != nil {
+					w.t.Error(err)
+				}
+			})
+		}},
 		{"storm", onCrowd(func(c *crowd, rng *rand.Rand) func() {
 			sim, ok := c.sim.(stormy)
 			if !ok {
@@ -120,7 +127,7 @@ func (w *world) taking(what string, do func()) func() {
 	if w.busy[what] {
 		return nil
 	}
-	w.busy[what] = true
+	w.busy[what], w.drawn = true, what
 	return func() {
 		do()
 		w.mu.Lock()
@@ -156,7 +163,11 @@ func onLink(do func(ps []*wire.Proxy, caller string)) func(*world, *rand.Rand) f
 }
 
 func onCrowd(draw func(*crowd, *rand.Rand) func()) func(*world, *rand.Rand) func() {
-	return func(w *world, rng *rand.Rand) func() { return draw(w.crowds[rng.IntN(len(w.crowds))], rng) }
+	return func(w *world, rng *rand.Rand) func() {
+		c := w.crowds[rng.IntN(len(w.crowds))]
+		w.drawn = c.name
+		return draw(c, rng)
+	}
 }
 
 // onRedis is what happens to a server of a Redis that can bear it.
@@ -193,6 +204,7 @@ func restart(w *world, rng *rand.Rand) {
 // roll stops and starts one hub after the other, as a new release does. Nothing else
 // happens meanwhile.
 func roll(w *world, _ *rand.Rand) func() {
+	w.drawn = "all hubs"
 	return func() {
 		for _, n := range w.nodes {
 			w.stop(n)
@@ -214,7 +226,7 @@ func (w *world) strike(ctx context.Context, all []fault, every time.Duration) {
 			w.underWay.Wait()
 		}
 		if do := f.draw(w, w.rng); do != nil {
-			w.t.Logf("fault: %s", f.name)
+			w.t.Logf("fault: %s, %s", f.name, w.drawn)
 			w.met[f.name]++
 			if f.name == "roll" {
 				do()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/test/hubtest"
+	"github.com/parley-hub/parley/test/pgtest"
 	"github.com/parley-hub/parley/test/wire"
 )
 
@@ -22,9 +23,10 @@ http: {listen: "ADDRESS", public_url: "%[1]s"}
 data_dir: "DIR"
 channels: {%[2]s}
 redis: {url: "%[3]s", replicas: 1}
+postgres: {url: "%[4]s"}
 models:
   pools:
-    chat: {model: fake, workers: [%[4]s]}
+    chat: {model: fake, workers: [%[5]s]}
 skills: {rate: {count: 0}}
 shutdown: 10s
 log: {level: warn}
@@ -49,12 +51,15 @@ type world struct {
 	nodes    []*node
 	balancer *balancer
 	redis    redisForm
+	records  pgtest.Database
 	crowds   []*crowd
-	// links are the proxies in front of each kind of server: redis, platforms, models.
+	// links are the proxies in front of each kind of server: redis, postgres, platforms, models.
 	links map[string][]*wire.Proxy
 	rng   *rand.Rand
+	// drawn is where the last fault was drawn to be.
+	drawn string
 
-	// under way are faults that did not end yet.
+	// underWay are faults that did not end yet.
 	underWay sync.WaitGroup
 	mu       sync.Mutex
 	busy     map[string]bool
@@ -84,7 +89,9 @@ func newWorld(t *testing.T, o clusterOptions) *world {
 		channels = append(channels, strings.TrimSuffix(strings.TrimPrefix(sim.channels(), "{"), "}"))
 		w.crowds = append(w.crowds, newCrowd(t, name, sim, i*1000, o.people, o.seed))
 	}
-	config := fmt.Sprintf(clusterConfig, balancer, strings.Join(channels, ", "), w.redis.url(), strings.Join(workers, ", "))
+	w.records = pgtest.New(t)
+	records := w.records.At(w.proxy("postgres", w.records.Host).Addr()).Reveal()
+	config := fmt.Sprintf(clusterConfig, balancer, strings.Join(channels, ", "), w.redis.url(), records, strings.Join(workers, ", "))
 	for i := range o.hubs {
 		name := fmt.Sprint("hub", i+1)
 		n := &node{Hub: hubtest.New(t, config, "PARLEY_NODE_NAME="+name), t: t, name: name}
