@@ -187,7 +187,8 @@ func (s *Server) Do(args ...any) any {
 
 // Try is Do of a server that may not answer.
 func (s *Server) Try(args ...any) (any, error) {
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, MaxRetries: -1})
+	silence()
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1})
 	defer c.Close()
 	answer, err := c.Do(context.Background(), args...).Result()
 	if errors.Is(err, redis.Nil) {
@@ -195,6 +196,15 @@ func (s *Server) Try(args ...any) (any, error) {
 	}
 	return answer, err
 }
+
+// quiet takes what the client library would print of a server that is down; the error
+// tells it. The library has one logger for the whole process.
+type quiet struct{}
+
+// Printf drops the line.
+func (quiet) Printf(context.Context, string, ...any) {}
+
+var silence = sync.OnceFunc(func() { redis.SetLogger(quiet{}) })
 
 // WaitFor tries until what is wanted is so.
 func WaitFor(t testing.TB, what string, try func() error) {
