@@ -27,7 +27,7 @@ build: ## build bin/parley, one static binary (TAGS=nowhatsmeow: without WhatsAp
 run: build ## run Parley: your ./parley.yaml, or the playground on http://127.0.0.1:8080/
 	./$(BIN) serve
 
-setup: ## make sure that what the tests need is there (Chromium, Node, Redis)
+setup: ## make sure that what the tests need is there (Chromium, Node, Redis, PostgreSQL)
 	@test/setup $(NEEDS)
 
 race: NEEDS = gcc

@@ -28,7 +28,10 @@ type Description struct {
 	Account  core.Account
 	Platform string
 	// Mode is how messages come in ("poll", "webhook"), for people to read.
-	Mode         string
+	Mode string
+	// Singles name what of receiving only one node may do at a time: one name for a
+	// receiver, several for a PartReceiver. Empty when all nodes may receive.
+	Singles      []string
 	Capabilities Capabilities
 }
 

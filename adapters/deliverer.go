@@ -31,9 +31,9 @@ const (
 type DelivererOptions struct {
 	Queue    queue.Queue
 	Adapters map[core.Account]Adapter
-	// Limiter is shared with whoever else calls the platforms; nil means one of its
-	// own, made from what the adapters describe.
-	Limiter *Limiter
+	// Limiter is shared with whoever else calls the platforms, on this node and on
+	// others; nil means one of its own, made from what the adapters describe.
+	Limiter Limiter
 	// Ledger gives what is to be recorded of a reply that stands; false for nothing.
 	// It is published in the step that takes the reply off the outbox. May be nil.
 	Ledger func(r core.Reply, receipts []core.Receipt) (queue.Outgoing, bool)
@@ -70,7 +70,7 @@ type DelivererOptions struct {
 type Deliverer struct {
 	queue    queue.Queue
 	accounts map[core.Account]*account
-	limiter  *Limiter
+	limiter  Limiter
 	ledger   func(core.Reply, []core.Receipt) (queue.Outgoing, bool)
 	observer core.Observer
 	log      zerolog.Logger
@@ -187,8 +187,12 @@ var (
 // fault, for the lane to sit out in the queue.
 func (d *Deliverer) room(ctx context.Context, to core.Conversation, m Method) error {
 	for {
-		wait := d.limiter.Reserve(to, m)
+		wait, err := d.limiter.Reserve(ctx, to, m)
 		switch {
+		case err != nil:
+			// That nobody knows whether there is room says nothing against the reply, so
+			// it is a wait and no failed attempt.
+			return fault.New(fault.RateLimited, "limit", err, fault.WithWait(time.Second))
 		case wait <= 0:
 			return nil
 		case wait > patience:
@@ -200,10 +204,18 @@ func (d *Deliverer) room(ctx context.Context, to core.Conversation, m Method) er
 }
 
 // obey tells the limiter what the platform asked for. It gives the wait.
-func (d *Deliverer) obey(to core.Conversation, m Method, err error) time.Duration {
+func (d *Deliverer) obey(ctx context.Context, to core.Conversation, m Method, err error) time.Duration {
 	wait := max(fault.Wait(err), leastWait)
-	d.limiter.Obey(to, m, fault.ScopeOf(err), wait)
+	d.wait(ctx, to, m, fault.ScopeOf(err), wait)
 	return wait
+}
+
+// wait tells the limiter to wait, even where ctx ends: the platform said so. A limiter
+// that could not note it makes no call before it has.
+func (d *Deliverer) wait(ctx context.Context, to core.Conversation, m Method, scope fault.Scope, wait time.Duration) {
+	if err := d.limiter.Obey(context.WithoutCancel(ctx), to, m, scope, wait); err != nil {
+		d.log.Warn().Err(err).Str("account", string(to.Account)).Dur("wait", wait).Msg("a wait that the platform asked for could not be noted yet")
+	}
 }
 
 // call makes one call to an adapter. A panic becomes a Bug whose outcome is unknown.

@@ -1,6 +1,7 @@
 package adapters
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ const (
 	StateStarting State = "starting"
 	// StateHealthy: it receives.
 	StateHealthy State = "healthy"
+	// StateStandby: another node receives; this one takes over when it must.
+	StateStandby State = "standby"
 	// StateHealing: it failed and will probably heal by itself.
 	StateHealing State = "healing"
 	// StateNeedsHuman: it will not heal before somebody acts; Health.Text says what
@@ -32,6 +35,7 @@ const (
 const (
 	CodeStarting = "starting"
 	CodeHealthy  = "healthy"
+	CodeStandby  = "standby"
 	// CodeStopped: the receiver ended without a reason while it should have run.
 	CodeStopped = "stopped"
 	// CodePanic: the receiver panicked.
@@ -47,11 +51,20 @@ type Health struct {
 	// Code is stable and has few values: a class of core/fault or one of the codes
 	// of this package.
 	Code string
-	// Text says to a person what is wrong and what to do; empty while all is well.
+	// Text says to a person what is wrong and what to do, or which node receives; empty
+	// while all is well.
 	Text string
 	// Since is when this state began.
 	Since time.Time
 }
+
+// rank orders states by how much they need to be seen.
+func (s State) rank() int {
+	return slices.Index([]State{StateStandby, StateHealthy, StateStarting, StateHealing, StateNeedsHuman, StateFatal}, s)
+}
+
+// Up tells whether messages of the account come in, here or on another node.
+func (h Health) Up() bool { return h.State == StateHealthy || h.State == StateStandby }
 
 // health keeps the state and tells each change once.
 type health struct {
@@ -87,7 +100,7 @@ func (h *health) set(state State, code, text string, err error) {
 		level = zerolog.WarnLevel
 	case StateNeedsHuman, StateFatal:
 		level = zerolog.ErrorLevel
-	case StateStarting, StateHealthy:
+	case StateStarting, StateHealthy, StateStandby:
 	}
 	h.log.WithLevel(level).Err(err).Str("state", string(state)).Str("code", code).Str("ref", fault.Ref(err)).
 		Msg("receiver changed its state")

@@ -1,6 +1,7 @@
 package adapters
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -32,16 +33,32 @@ const (
 )
 
 // Limiter shares out what each account may call, between all that call: finals,
-// edits, drafts and typing. It knows two things: the platform's published rates,
-// as token buckets per account and per chat, and what the platform told while
-// running (wait so long), per account, chat and method.
+// edits, drafts and typing. It knows two things: the platform's published rates, per
+// account and per chat, and what the platform told while running (wait so long), per
+// account, chat and method. Its errors are faults; on one nobody knows whether a call
+// may be made, and none is made. A LocalLimiter has none.
 //
 // A final that finds no room is given a place in line and comes back for it, so
 // chats of one account go out in the order they asked. A draft is shown now or
 // not at all, and leaves some of each burst to the finals.
-//
-// What it remembers of a chat is forgotten as soon as it says nothing any more.
-type Limiter struct {
+type Limiter interface {
+	// Reserve asks for one call that must be made. On 0 it may be made now and is
+	// counted; otherwise ask again after the wait: the place in line is kept. A chat
+	// has one place, so only one caller at a time may reserve for it.
+	Reserve(ctx context.Context, to core.Conversation, m Method) (time.Duration, error)
+	// Allow asks for one call that may as well not be made. When it says true the
+	// call is counted. Typing leaves no message and does not count against the chat.
+	Allow(ctx context.Context, to core.Conversation, m Method) (bool, error)
+	// Obey notes that the platform told to wait. Of a wait whose reach is unknown it
+	// is assumed to hold for the chat, and for the account once a second chat of it is
+	// told the same shortly after.
+	Obey(ctx context.Context, to core.Conversation, m Method, scope fault.Scope, wait time.Duration) error
+}
+
+// LocalLimiter is the Limiter of a process that has its accounts for itself: token
+// buckets in memory. What it remembers of a chat is forgotten as soon as it says
+// nothing any more.
+type LocalLimiter struct {
 	limits   map[core.Account]Limits
 	mu       sync.Mutex
 	accounts map[core.Account]*accountLimit
@@ -67,63 +84,58 @@ type chatLimit struct {
 	turn, slot time.Time
 }
 
-// NewLimiter makes a Limiter for accounts with these limits. An account that is
+// NewLimiter makes a LocalLimiter for accounts with these limits. An account that is
 // not named has none but those its platform tells.
-func NewLimiter(limits map[core.Account]Limits) *Limiter {
-	return &Limiter{limits: limits, accounts: map[core.Account]*accountLimit{}, swept: time.Now()}
+func NewLimiter(limits map[core.Account]Limits) *LocalLimiter {
+	return &LocalLimiter{limits: limits, accounts: map[core.Account]*accountLimit{}, swept: time.Now()}
 }
 
-// Reserve asks for one call that must be made. On 0 it may be made now and is
-// counted; otherwise ask again after the wait: the place in line is kept. A chat
-// has one place, so only one caller at a time may reserve for it.
-func (l *Limiter) Reserve(to core.Conversation, m Method) time.Duration {
+// Reserve gives a place in line.
+func (l *LocalLimiter) Reserve(_ context.Context, to core.Conversation, m Method) (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	a, c := l.find(to, now)
 	if until := a.blocked(c, m); until.After(now) {
-		return until.Sub(now)
+		return until.Sub(now), nil
 	}
 	if c.turn.IsZero() {
 		c.turn = c.bucket.take(now)
 	}
 	if c.turn.After(now) {
-		return c.turn.Sub(now)
+		return c.turn.Sub(now), nil
 	}
 	if c.slot.IsZero() || now.Sub(c.slot) > lateAfter {
 		c.slot = a.bucket.take(now)
 	}
 	if c.slot.After(now) {
-		return c.slot.Sub(now)
+		return c.slot.Sub(now), nil
 	}
 	c.bucket.used(now)
 	a.bucket.used(now)
 	c.turn, c.slot = time.Time{}, time.Time{}
-	return 0
+	return 0, nil
 }
 
-// Allow asks for one call that may as well not be made. When it says true the
-// call is counted. Typing leaves no message and does not count against the chat.
-func (l *Limiter) Allow(to core.Conversation, m Method) bool {
+// Allow grants a call out of what the finals leave.
+func (l *LocalLimiter) Allow(_ context.Context, to core.Conversation, m Method) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	a, c := l.find(to, now)
 	counts := m != MethodTyping
 	if a.blocked(c, m).After(now) || !a.bucket.spare(now) || counts && !c.bucket.spare(now) {
-		return false
+		return false, nil
 	}
 	a.bucket.take(now)
 	if counts {
 		c.bucket.take(now)
 	}
-	return true
+	return true, nil
 }
 
-// Obey notes that the platform told to wait. Of a wait whose reach is unknown it
-// is assumed to hold for the chat, and for the account once a second chat of it is
-// told the same shortly after.
-func (l *Limiter) Obey(to core.Conversation, m Method, scope fault.Scope, wait time.Duration) {
+// Obey keeps the wait.
+func (l *LocalLimiter) Obey(_ context.Context, to core.Conversation, m Method, scope fault.Scope, wait time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -143,9 +155,10 @@ func (l *Limiter) Obey(to core.Conversation, m Method, scope fault.Scope, wait t
 		}
 		a.told, a.toldAt = to.Chat, now
 	}
+	return nil
 }
 
-func (l *Limiter) find(to core.Conversation, now time.Time) (*accountLimit, *chatLimit) {
+func (l *LocalLimiter) find(to core.Conversation, now time.Time) (*accountLimit, *chatLimit) {
 	if now.Sub(l.swept) >= sweepEvery {
 		l.sweep(now)
 	}
@@ -171,7 +184,7 @@ func (l *Limiter) find(to core.Conversation, now time.Time) (*accountLimit, *cha
 }
 
 // sweep forgets the chats that would be no different if they were made anew.
-func (l *Limiter) sweep(now time.Time) {
+func (l *LocalLimiter) sweep(now time.Time) {
 	l.swept = now
 	for _, a := range l.accounts {
 		for id, c := range a.chats {

@@ -19,16 +19,27 @@ func TestLimiterForgets(t *testing.T) {
 			return core.Conversation{Account: "a", Place: core.Private, Chat: core.ChatID(strconv.Itoa(i))}
 		}
 		for i := range 10_000 {
-			l.Reserve(chat(i), MethodSend)
+			reserve(t, l, chat(i))
 		}
-		l.Obey(chat(7), MethodSend, fault.ScopeChat, time.Hour)
+		if err := l.Obey(t.Context(), chat(7), MethodSend, fault.ScopeChat, time.Hour); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(2 * sweepEvery)
-		l.Reserve(chat(0), MethodSend)
+		reserve(t, l, chat(0))
 		if n := len(l.accounts["a"].chats); n != 2 {
 			t.Errorf("%d chats remembered, want the one that waits and the one that asks", n)
 		}
-		if wait := l.Reserve(chat(7), MethodSend); wait == 0 {
+		if wait := reserve(t, l, chat(7)); wait == 0 {
 			t.Error("a wait was forgotten")
 		}
 	})
+}
+
+func reserve(t *testing.T, l *LocalLimiter, to core.Conversation) time.Duration {
+	t.Helper()
+	wait, err := l.Reserve(t.Context(), to, MethodSend)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wait
 }

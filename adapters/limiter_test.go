@@ -1,200 +1,110 @@
 package adapters_test
 
 import (
-	"fmt"
+	"context"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/cluster"
+	"github.com/parley-hub/parley/cluster/clustertest"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/queue"
 )
 
-func limits(l adapters.Limits) *adapters.Limiter {
-	return adapters.NewLimiter(map[core.Account]adapters.Limits{"a": l})
-}
-
-// TestReserveKeepsRates: however many chats ask, no account and no chat makes more
-// calls in any stretch of time than its rate and burst allow, and nobody starves.
-func TestReserveKeepsRates(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		account := adapters.Rate{Count: rapid.IntRange(1, 30).Draw(rt, "count"), Per: time.Second, Burst: rapid.IntRange(1, 10).Draw(rt, "burst")}
-		chat := adapters.Rate{Count: 1, Per: time.Second, Burst: rapid.IntRange(1, 3).Draw(rt, "chat burst")}
-		chats := rapid.IntRange(1, 12).Draw(rt, "chats")
-		each := rapid.IntRange(1, 6).Draw(rt, "each")
-		var all []time.Time
-		by := make([][]time.Time, chats)
-		synctest.Test(t, func(*testing.T) {
-			l := limits(adapters.Limits{Account: account, Chat: chat})
-			due := make([]time.Time, chats)
-			for len(all) < chats*each {
-				next := time.Now().Add(time.Hour)
-				for c := range chats {
-					for len(by[c]) < each && !due[c].After(time.Now()) {
-						wait := l.Reserve(private("a", core.ChatID(fmt.Sprint(c))), adapters.MethodSend)
-						if due[c] = time.Now().Add(wait); wait == 0 {
-							by[c], all = append(by[c], time.Now()), append(all, time.Now())
-						}
-					}
-					if len(by[c]) < each && due[c].Before(next) {
-						next = due[c]
-					}
-				}
-				elapse(time.Until(next))
-			}
+// TestLocalLimiter: a hub alone keeps the rule that nodes keep together.
+func TestLocalLimiter(t *testing.T) {
+	clustertest.Limits(t, func(t *testing.T, f func(*testing.T, clustertest.LimitsWorld)) {
+		synctest.Test(t, func(t *testing.T) {
+			f(t, clustertest.LimitsWorld{Limits: &local{}, Now: time.Now, Elapse: elapse})
 		})
-		within(rt, "account", all, account)
-		for c := range chats {
-			within(rt, "chat", by[c], chat)
-		}
 	})
 }
 
-// within tells whether calls kept to a rate.
-func within(rt *rapid.T, what string, at []time.Time, r adapters.Rate) {
-	every := r.Per / time.Duration(r.Count)
-	for i := range at {
-		for j := i + 1; j < len(at); j++ {
-			calls := j - i + 1
-			if least := every * time.Duration(calls-r.Burst); at[j].Sub(at[i]) < least {
-				rt.Fatalf("%s: %d calls in %v, burst %d and one each %v", what, calls, at[j].Sub(at[i]), r.Burst, every)
-			}
-		}
-	}
-}
-
-// TestChatsTakeTurns: chats of one account that find no room go in the order in
-// which they asked, whoever asks again first.
-func TestChatsTakeTurns(t *testing.T) {
+// TestNobodyKnowsTheLimits: while nobody can tell what may be called nothing is. The
+// reply waits, which is no failed attempt, and drafts are left out.
+func TestNobodyKnowsTheLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limits(adapters.Limits{Account: adapters.Rate{Count: 1, Per: time.Second, Burst: 1}})
-		first, second, third := private("a", "1"), private("a", "2"), private("a", "3")
-		for i, to := range []core.Conversation{first, second, third} {
-			if wait := l.Reserve(to, adapters.MethodSend); wait != time.Duration(i)*time.Second {
-				t.Fatalf("chat %d waits %v", i, wait)
-			}
-		}
-		elapse(time.Second)
-		if wait := l.Reserve(third, adapters.MethodSend); wait != time.Second {
-			t.Errorf("the third waits %v", wait)
-		}
-		if wait := l.Reserve(second, adapters.MethodSend); wait != 0 {
-			t.Errorf("the second waits %v", wait)
-		}
-	})
-}
-
-// TestChatDoesNotHoldAccount: a chat that has to wait long takes nothing from others.
-func TestChatDoesNotHoldAccount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := limits(adapters.Limits{
-			Account: adapters.Rate{Count: 1, Per: time.Second, Burst: 2}, Group: adapters.Rate{Count: 1, Per: time.Minute},
-		})
-		if wait := l.Reserve(group("a", "1"), adapters.MethodSend); wait != 0 {
-			t.Fatalf("waits %v", wait)
-		}
-		if wait := l.Reserve(group("a", "1"), adapters.MethodSend); wait != time.Minute {
-			t.Fatalf("waits %v", wait)
-		}
-		if wait := l.Reserve(group("a", "2"), adapters.MethodSend); wait != 0 {
-			t.Errorf("another chat waits %v", wait)
-		}
-	})
-}
-
-// TestObey: how far a wait reaches.
-func TestObey(t *testing.T) {
-	const wait = 30 * time.Second
-	here, there, elsewhere := private("a", "1"), private("a", "2"), private("b", "1")
-	type told struct {
-		to    core.Conversation
-		scope fault.Scope
-		later time.Duration
-	}
-	for _, test := range []struct {
-		name string
-		told []told
-		// waits by who asks: here sends, here types, there sends, elsewhere sends
-		want [4]bool
-	}{
-		{"chat", []told{{here, fault.ScopeChat, 0}}, [4]bool{true, true, false, false}},
-		{"account", []told{{here, fault.ScopeAccount, 0}}, [4]bool{true, true, true, false}},
-		{"method", []told{{here, fault.ScopeMethod, 0}}, [4]bool{true, false, true, false}},
-		{"unknown", []told{{here, fault.ScopeUnknown, 0}}, [4]bool{true, true, false, false}},
-		{"unknown, same chat twice", []told{{here, fault.ScopeUnknown, 0}, {here, fault.ScopeUnknown, time.Second}}, [4]bool{true, true, false, false}},
-		{"unknown, two chats", []told{{here, fault.ScopeUnknown, 0}, {private("a", "3"), fault.ScopeUnknown, 9 * time.Second}}, [4]bool{true, true, true, false}},
-		{"unknown, two chats far apart", []told{{here, fault.ScopeUnknown, 0}, {private("a", "3"), fault.ScopeUnknown, 11 * time.Second}}, [4]bool{true, true, false, false}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := limits(adapters.Limits{})
-				for _, told := range test.told {
-					elapse(told.later)
-					l.Obey(told.to, adapters.MethodSend, told.scope, wait)
-				}
-				got := [4]bool{
-					l.Reserve(here, adapters.MethodSend) > 0, !l.Allow(here, adapters.MethodTyping),
-					l.Reserve(there, adapters.MethodSend) > 0, l.Reserve(elsewhere, adapters.MethodSend) > 0,
-				}
-				if got != test.want {
-					t.Errorf("waits %v, want %v", got, test.want)
-				}
-				elapse(wait)
-				for _, to := range []core.Conversation{here, there, elsewhere} {
-					if left := l.Reserve(to, adapters.MethodSend); left != 0 {
-						t.Errorf("still waits %v", left)
-					}
-				}
-			})
-		})
-	}
-}
-
-// TestAllowLeavesRoom: what may as well not be made leaves some for what must be.
-func TestAllowLeavesRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := limits(adapters.Limits{Account: adapters.Rate{Count: 10, Per: time.Second, Burst: 10}})
-		allowed := 0
-		for i := range 20 {
-			if l.Allow(private("a", core.ChatID(fmt.Sprint(i))), adapters.MethodDraft) {
-				allowed++
-			}
-		}
-		if allowed != 8 {
-			t.Errorf("%d of a burst of 10 went to drafts, want 8", allowed)
-		}
-		for range 2 {
-			if wait := l.Reserve(private("a", "1"), adapters.MethodSend); wait != 0 {
-				t.Errorf("a final waits %v", wait)
-			}
-		}
-		if l.Allow(private("a", "1"), adapters.MethodTyping) {
-			t.Error("typing went over the limit")
-		}
-	})
-}
-
-// TestLatePlaceIsGivenUp: places in line that nobody took up do not add up to a burst.
-func TestLatePlaceIsGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := limits(adapters.Limits{Account: adapters.Rate{Count: 10, Per: time.Second, Burst: 5}})
-		free := func() (n int) {
-			for i := range 100 {
-				if l.Reserve(private("a", core.ChatID(fmt.Sprint(i))), adapters.MethodSend) == 0 {
-					n++
-				}
-			}
-			return n
-		}
-		if n := free(); n != 5 {
-			t.Fatalf("%d calls at once, want the burst", n)
-		}
+		q, b, away := newLanes(), newBot("a"), &unknown{}
+		away.away.Store(true)
+		h := deliver(t, q, adapters.DelivererOptions{MaxAttempts: 2, Limiter: away}, b)
+		publish(t, q, reply(private("a", "1"), "x.0", "one"))
+		h.Draft(draft(private("a", "2"), "y.0", 1, "grows"))
+		h.Draft(draft(private("a", "3"), "z.0", 1, ""))
 		elapse(time.Minute)
-		if n := free(); n != 5 {
-			t.Errorf("%d calls at once after a minute, want the burst", n)
+		if calls := b.did(); len(calls) > 0 || q.failed > 0 || len(q.buried()) > 0 {
+			t.Errorf("calls %q, %d failed attempts, buried %v", calls, q.failed, q.buried())
+		}
+		away.away.Store(false)
+		q.settled(t, queue.Lane(private("a", "1")))
+		elapse(5 * time.Second)
+		same(t, "chat", b.stands("1"), []string{"one"})
+		if !slices.Contains(b.did(), "draft 2 grows") || !slices.Contains(b.did(), "typing 3") {
+			t.Errorf("drafts did not go on: %q", b.did())
 		}
 	})
+}
+
+// unknown is limits that nobody can tell while they are away.
+type unknown struct{ away atomic.Bool }
+
+func (u *unknown) err() error {
+	if u.away.Load() {
+		return fault.New(fault.Retryable, "limits", errTest)
+	}
+	return nil
+}
+
+func (u *unknown) Reserve(context.Context, core.Conversation, adapters.Method) (time.Duration, error) {
+	return 0, u.err()
+}
+
+func (u *unknown) Allow(context.Context, core.Conversation, adapters.Method) (bool, error) {
+	return true, u.err()
+}
+
+func (u *unknown) Obey(context.Context, core.Conversation, adapters.Method, fault.Scope, time.Duration) error {
+	return u.err()
+}
+
+// local asks a LocalLimiter as nodes ask each other. With other rates it begins anew,
+// since a LocalLimiter is made for its rates.
+type local struct {
+	*adapters.LocalLimiter
+	account, chat cluster.Rate
+}
+
+func (l *local) of(c cluster.Call) (*adapters.LocalLimiter, core.Conversation) {
+	if l.LocalLimiter == nil || l.account != c.OfAccount || l.chat != c.OfChat {
+		l.account, l.chat = c.OfAccount, c.OfChat
+		limits := adapters.Limits{Account: rate(c.OfAccount), Chat: rate(c.OfChat)}
+		l.LocalLimiter = adapters.NewLimiter(map[core.Account]adapters.Limits{"a": limits, "b": limits})
+	}
+	return l.LocalLimiter, private(c.Account, c.Chat)
+}
+
+func rate(r cluster.Rate) adapters.Rate {
+	if r.Every == 0 {
+		return adapters.Rate{}
+	}
+	return adapters.Rate{Count: 1, Per: r.Every, Burst: r.Burst}
+}
+
+func (l *local) Reserve(ctx context.Context, c cluster.Call) (time.Duration, error) {
+	limiter, to := l.of(c)
+	return limiter.Reserve(ctx, to, adapters.Method(c.Method))
+}
+
+func (l *local) Allow(ctx context.Context, c cluster.Call) (bool, error) {
+	limiter, to := l.of(c)
+	return limiter.Allow(ctx, to, adapters.Method(c.Method))
+}
+
+func (l *local) Obey(ctx context.Context, c cluster.Call, scope fault.Scope, wait time.Duration) error {
+	limiter, to := l.of(c)
+	return limiter.Obey(ctx, to, adapters.Method(c.Method), scope, wait)
 }

@@ -88,7 +88,7 @@ func (s *sending) next(ctx context.Context) error {
 	if kept := s.keep(context.WithoutCancel(ctx)); kept != nil {
 		return errors.Join(kept, err)
 	}
-	return s.heed(MethodSend, err)
+	return s.heed(ctx, MethodSend, err)
 }
 
 // fileTime is what a reply's files add to the time that sending one of its pieces may take.
@@ -130,7 +130,7 @@ func (s *sending) edit(ctx context.Context, editor Editor, draft core.MessageID)
 		s.note.Fresh = true
 		return s.keep(ctx)
 	default:
-		return s.heed(MethodEdit, err)
+		return s.heed(ctx, MethodEdit, err)
 	}
 }
 
@@ -199,21 +199,21 @@ func (s *sending) reconcile(ctx context.Context, reconciler Reconciler) (known b
 		s.d.log.Warn().Err(err).Object("reply", s.reply).Msg("the platform cannot tell whether a message was sent")
 		return false, nil
 	default:
-		return false, s.heed(MethodReconcile, err)
+		return false, s.heed(ctx, MethodReconcile, err)
 	}
 }
 
 // heed does what a failed call asks for besides this reply's own wait, and gives
 // the fault to return.
-func (s *sending) heed(m Method, err error) error {
+func (s *sending) heed(ctx context.Context, m Method, err error) error {
 	switch fault.ClassOf(err) {
 	case fault.RateLimited:
-		wait := s.d.obey(s.reply.To, m, err)
+		wait := s.d.obey(ctx, s.reply.To, m, err)
 		return fault.New(fault.RateLimited, "", err, fault.WithWait(wait), fault.WithScope(fault.ScopeOf(err)))
 	case fault.NeedsHuman:
 		// The account's other chats need not find out one by one.
 		wait := max(fault.Wait(err), humanEvery)
-		s.d.limiter.Obey(s.reply.To, m, fault.ScopeAccount, wait)
+		s.d.wait(ctx, s.reply.To, m, fault.ScopeAccount, wait)
 		return fault.New(fault.NeedsHuman, "", err, fault.WithWait(wait))
 	case fault.Retryable, fault.Permanent, fault.Bug:
 	}

@@ -79,7 +79,13 @@ func (w *drafts) step(ctx context.Context, dr *draft) {
 		w.showTyping(ctx, a, r)
 	default:
 		dr.nextWords = now.Add(a.pace(r.To.Place))
-		if !w.d.limiter.Allow(r.To, dr.method()) {
+		method := dr.method()
+		w.mu.Unlock()
+		if !w.allowed(ctx, r, method) {
+			return
+		}
+		w.mu.Lock()
+		if r = dr.reply; w.replies[r.ID] != dr || dr.method() != method {
 			w.mu.Unlock()
 			return
 		}
@@ -116,13 +122,22 @@ func (dr *draft) method() Method {
 	}
 }
 
+// allowed asks whether a draft may be shown now. Where nobody can tell it is not.
+func (w *drafts) allowed(ctx context.Context, r core.Reply, m Method) bool {
+	ok, err := w.d.limiter.Allow(ctx, r.To, m)
+	if err != nil {
+		w.d.log.Debug().Err(err).Object("reply", r).Str("method", string(m)).Msg("draft not shown: nobody knows whether it may be")
+	}
+	return ok && err == nil
+}
+
 func (w *drafts) showTyping(ctx context.Context, a *account, r core.Reply) {
-	if !w.d.limiter.Allow(r.To, MethodTyping) {
+	if !w.allowed(ctx, r, MethodTyping) {
 		return
 	}
 	err := w.d.call(ctx, draftTimeout, func(ctx context.Context) error { return a.Adapter.(Typer).Typing(ctx, r.To) })
 	if err != nil && ctx.Err() == nil {
-		w.failed(r, MethodTyping, err)
+		w.failed(ctx, r, MethodTyping, err)
 	}
 }
 
@@ -141,7 +156,7 @@ func (w *drafts) showWords(ctx context.Context, a *account, r core.Reply, messag
 		return
 	}
 	if err != nil {
-		w.failed(r, method, err)
+		w.failed(ctx, r, method, err)
 		return
 	}
 	w.d.observe(core.StageDraft, r, 0, nil)
@@ -149,13 +164,13 @@ func (w *drafts) showWords(ctx context.Context, a *account, r core.Reply, messag
 
 // failed takes in that a draft could not be shown. It is shown again later if that
 // may help, else its words are not shown any more. Nobody is told: the final comes.
-func (w *drafts) failed(r core.Reply, m Method, err error) {
+func (w *drafts) failed(ctx context.Context, r core.Reply, m Method, err error) {
 	w.d.log.Debug().Err(err).Object("reply", r).Str("method", string(m)).Msg("draft not shown")
 	w.d.observe(core.StageDraft, r, 0, err)
 	class := fault.ClassOf(err)
 	var wait time.Duration
 	if class == fault.RateLimited {
-		wait = w.d.obey(r.To, m, err)
+		wait = w.d.obey(ctx, r.To, m, err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -228,10 +243,10 @@ func (w *drafts) place(ctx context.Context, q queue.Delivery, id core.ReplyID) (
 	case a == nil:
 		return done, nil
 	case n.Step == stepSending:
-		w.failed(r, MethodSend, fault.New(fault.Permanent, "draft", nil, fault.Unsure()))
+		w.failed(ctx, r, MethodSend, fault.New(fault.Permanent, "draft", nil, fault.Unsure()))
 		return done, nil
 	case !a.enter():
-		w.failed(r, MethodSend, fault.New(fault.Retryable, "draft", errNoSlot))
+		w.failed(ctx, r, MethodSend, fault.New(fault.Retryable, "draft", errNoSlot))
 		return done, nil
 	}
 	defer a.leave()
@@ -247,7 +262,7 @@ func (w *drafts) place(ctx context.Context, q queue.Delivery, id core.ReplyID) (
 		return err
 	})
 	if err != nil {
-		w.failed(r, MethodSend, err)
+		w.failed(ctx, r, MethodSend, err)
 		return done, nil
 	}
 	message := piece{Message: receipt.Message, At: time.Now()}

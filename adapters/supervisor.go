@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"github.com/parley-hub/parley/core"
-	"github.com/parley-hub/parley/core/fault"
 )
 
 // How a receiver is tried again. The waits without a Backoff are fixed: nothing
@@ -29,6 +26,13 @@ const (
 	fatalEvery = 5 * time.Minute
 	// leastWait is the wait after a RateLimited fault that does not say how long.
 	leastWait = time.Second
+	// holdAgain is the wait after nobody could be asked who receives.
+	holdAgain = time.Second
+	// keepFor is how long a node that failed keeps what only one may do. Before a longer
+	// wait it lets others try: what failed may be its own trouble.
+	keepFor = 5 * time.Second
+	// releaseWithin bounds the letting go.
+	releaseWithin = 2 * time.Second
 )
 
 // errStopped is a Run that returned nil although it was not told to end.
@@ -50,6 +54,9 @@ type SupervisorOptions struct {
 	// Backoff gives the waits after Retryable faults; nil means one second,
 	// doubling, up to a minute.
 	Backoff Backoff
+	// Single lets one node at a time receive what Description.Singles names; nil for a
+	// hub of one node.
+	Single Single
 }
 
 // Supervisor keeps one account receiving. Each account has its own, so that what
@@ -57,14 +64,13 @@ type SupervisorOptions struct {
 type Supervisor struct {
 	adapter Adapter
 	inbox   Inbox
-	log     zerolog.Logger
+	single  Single
 	backoff Backoff
-	health  health
+	parts   []*part
 
-	mu sync.Mutex
-	// alive is true while the adapter's Run is under way. What a life of the
-	// receiver says about its health counts only until that life is over.
-	alive bool
+	mu   sync.Mutex
+	tell func(Health)
+	told Health
 }
 
 // NewSupervisor makes a Supervisor; it does nothing before Run.
@@ -74,117 +80,89 @@ func NewSupervisor(o SupervisorOptions) *Supervisor {
 	if o.Backoff == nil {
 		o.Backoff = Doubling(time.Second, time.Minute)
 	}
-	return &Supervisor{
-		adapter: o.Adapter, inbox: o.Inbox, log: log, backoff: o.Backoff,
-		health: health{log: log, tell: o.OnHealth, current: Health{
-			Account: about.Account, Platform: about.Platform, State: StateStarting, Code: CodeStarting, Since: time.Now(),
-		}},
+	s := &Supervisor{adapter: o.Adapter, inbox: o.Inbox, single: o.Single, backoff: o.Backoff, tell: o.OnHealth}
+	starting := Health{
+		Account: about.Account, Platform: about.Platform, State: StateStarting, Code: CodeStarting, Since: time.Now(),
 	}
+	add := func(p *part) { s.parts = append(s.parts, p) }
+	if receiver, ok := o.Adapter.(PartReceiver); ok && len(about.Singles) > 1 {
+		for _, name := range about.Singles {
+			own := log.With().Str("part", name).Logger()
+			add(&part{
+				s: s, log: own, claim: Claim{about.Account, name, len(about.Singles)},
+				health: health{log: own, tell: s.partChanged, current: starting},
+				run: func(ctx context.Context, held Held, in Inbox) error {
+					return receiver.RunPart(ctx, name, keeper(held), in)
+				},
+			})
+		}
+		s.told = s.Health()
+		return s
+	}
+	p := &part{s: s, log: log, health: health{log: log, tell: o.OnHealth, current: starting}}
+	p.run = func(ctx context.Context, _ Held, in Inbox) error { return o.Adapter.Run(ctx, in) }
+	if len(about.Singles) > 0 {
+		p.claim = Claim{about.Account, about.Singles[0], 1}
+		if receiver, ok := o.Adapter.(PartReceiver); ok {
+			p.run = func(ctx context.Context, held Held, in Inbox) error {
+				return receiver.RunPart(ctx, p.claim.Name, keeper(held), in)
+			}
+		}
+	}
+	add(p)
+	return s
 }
 
-// Health tells how the account is now.
-func (s *Supervisor) Health() Health { return s.health.get() }
+// keeper is nil where nothing is held.
+func keeper(held Held) Keeper {
+	if held == nil {
+		return nil
+	}
+	return held
+}
+
+// Health tells how the account is now: as its worst part is.
+func (s *Supervisor) Health() Health {
+	worst := s.parts[0].health.get()
+	if len(s.parts) == 1 {
+		return worst
+	}
+	var texts []string
+	for _, p := range s.parts {
+		h := p.health.get()
+		if h.Text != "" {
+			texts = append(texts, p.claim.Name+": "+h.Text)
+		}
+		if h.State.rank() > worst.State.rank() {
+			worst = h
+		}
+	}
+	worst.Text = strings.Join(texts, "; ")
+	return worst
+}
+
+// partChanged tells on when a part's change is one of the account's.
+func (s *Supervisor) partChanged(Health) {
+	now := s.Health()
+	s.mu.Lock()
+	changed := now.State != s.told.State || now.Code != s.told.Code
+	s.told = now
+	s.mu.Unlock()
+	if changed && s.tell != nil {
+		s.tell(now)
+	}
+}
 
 // Run receives until ctx ends and returns nil then. Whatever the adapter fails
 // with, it is started again: after Backoff when it may heal, as told when it was
 // told to wait, every minute when somebody must act and every five minutes when
-// it looks hopeless.
+// it looks hopeless. What only one node may do it does while it holds it, and lets go
+// after the adapter's Run returned.
 func (s *Supervisor) Run(ctx context.Context) error {
-	for failures := 0; ; {
-		began := time.Now()
-		err := s.receive(ctx)
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it ended because it was told to
-		}
-		if time.Since(began) >= steadyAfter {
-			failures = 0
-		}
-		failures++
-		wait := s.assess(err, failures)
-		s.log.Debug().Err(err).Dur("wait", wait).Int("failures", failures).Msg("receiver is started again after a wait")
-		if !sleep(ctx, wait) {
-			return nil
-		}
+	var parts sync.WaitGroup
+	for _, p := range s.parts {
+		parts.Go(func() { p.keep(ctx) })
 	}
-}
-
-// assess sets the state that follows from err and gives the wait before the next start.
-func (s *Supervisor) assess(err error, failures int) time.Duration {
-	text := fault.Public(err)
-	if text == "" {
-		text = err.Error()
-	}
-	class := fault.ClassOf(err)
-	code := class.String()
-	switch {
-	case errors.Is(err, errStopped):
-		code = CodeStopped
-	case errors.As(err, new(panicked)):
-		code = CodePanic
-	}
-	switch class {
-	case fault.RateLimited:
-		s.health.set(StateHealing, code, text, err)
-		return max(fault.Wait(err), leastWait)
-	case fault.NeedsHuman:
-		s.health.set(StateNeedsHuman, code, text, err)
-		return jitter(humanEvery)
-	case fault.Permanent, fault.Bug:
-		s.health.set(StateFatal, code, text, err)
-		return jitter(fatalEvery)
-	case fault.Retryable:
-	}
-	s.health.set(StateHealing, code, text, err)
-	return max(fault.Wait(err), s.backoff(failures))
-}
-
-// receive is one life of the receiver. It counts as healthy once it said that it
-// is connected, took in something or has run for a while; until then an earlier
-// trouble stays visible.
-func (s *Supervisor) receive(ctx context.Context) (err error) {
-	s.setAlive(true)
-	settle := time.AfterFunc(settleAfter, s.healthy)
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error().Bytes("stack", debug.Stack()).Msg("receiver panicked")
-			err = fault.New(fault.Bug, "receive", panicked{p}, fault.WithRef(fault.NewRef()))
-		}
-		settle.Stop()
-		s.setAlive(false)
-	}()
-	if err := s.adapter.Run(ctx, watchedInbox{s.inbox, s}); err != nil {
-		return err
-	}
-	return fault.New(fault.Retryable, "receive", errStopped)
-}
-
-func (s *Supervisor) setAlive(alive bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.alive = alive
-}
-
-func (s *Supervisor) healthy() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.alive {
-		s.health.set(StateHealthy, CodeHealthy, "", nil)
-	}
-}
-
-// watchedInbox notices that something came in, or may.
-type watchedInbox struct {
-	Inbox
-	s *Supervisor
-}
-
-// Connected is told by the receiver.
-func (w watchedInbox) Connected() { w.s.healthy() }
-
-func (w watchedInbox) Accept(ctx context.Context, e core.Envelope) error {
-	err := w.Inbox.Accept(ctx, e)
-	if err == nil {
-		w.s.healthy()
-	}
-	return err
+	parts.Wait()
+	return nil
 }

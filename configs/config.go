@@ -139,6 +139,9 @@ type Session struct {
 	// Ambient is how many messages of a group that were not meant for the bot it
 	// remembers; 0 for none.
 	Ambient int `yaml:"ambient"`
+	// Idle is how long a conversation on Redis must be silent for its memory to go into
+	// the records until the next message; 0 for never.
+	Idle time.Duration `yaml:"idle"`
 }
 
 // Skills sets the skills and what holds for all of them.
@@ -251,7 +254,7 @@ func Default() *Config {
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * MiB},
 		DataDir:  "./data",
 		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
-		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000},
+		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
 		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Redis:    Redis{Prefix: "parley", WaitFor: time.Second},

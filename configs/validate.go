@@ -32,6 +32,7 @@ func (l *loader) validate(c *Config) {
 	l.oneOf("session.scope", string(c.Session.Scope), scopes...)
 	l.require("session.history_tokens", c.Session.HistoryTokens > 0, "must be a number of tokens above 0")
 	l.require("session.ambient", c.Session.Ambient >= 0, "must be a number of messages, 0 for none")
+	l.require("session.idle", c.Session.Idle == 0 || c.Session.Idle >= time.Minute, "must be a time of 1m or more, 0s for never")
 	l.validateSkills(c.Skills)
 	l.require("collect", c.Collect >= 0, "must be a time, 0s for not at all")
 	l.require("queue.max_items", c.Queue.MaxItems > 0, aboveZero)

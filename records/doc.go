@@ -13,7 +13,8 @@
 // remembered: entries from before it that are still on their way through the
 // ledger are dropped when they arrive.
 //
-// The SQL is the subset that SQLite and PostgreSQL share. Times are stored as
-// milliseconds since 1970 in UTC. Every error is a fault: a full disk is
+// The SQL is the subset that SQLite and PostgreSQL share; in PostgreSQL several nodes
+// may have the records open, and what they do is as if one did it after the other. Times
+// are stored as milliseconds since 1970 in UTC. Every error is a fault: a full disk is
 // Retryable, a damaged file needs a human.
 package records

@@ -99,6 +99,9 @@ func (r runner) values(args []any) []any {
 // reading runs single statements that change nothing.
 func (s *SQL) reading() runner { return runner{s.read, s.d} }
 
+// writing runs single statements that rest on nothing they did not name.
+func (s *SQL) writing() runner { return runner{s.write, s.d} }
+
 // view runs fn on the records as they are in one moment.
 func (s *SQL) view(ctx context.Context, op string, fn func(r runner) error) error {
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.d.snapshot})

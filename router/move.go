@@ -136,7 +136,7 @@ func (d *Dispatcher) legacy(ctx context.Context, box queue.Key, e core.Envelope,
 	}
 	lives, err := d.o.Memories.Directory.Lives(ctx, core.PersonID(from.Owner))
 	if err != nil {
-		return nil, fault.New(fault.Retryable, "look up person", err)
+		return nil, fault.New(fault.RateLimited, "look up person", err, fault.WithWait(askAgain))
 	}
 	if lives {
 		return nil, nil

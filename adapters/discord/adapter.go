@@ -1,17 +1,20 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/blobs"
@@ -69,7 +72,10 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 	if file == "" && s.StateDir != "" {
 		file = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+".json")
 	}
-	a.place = loadPlace(file, a.log)
+	for i := range c.Shards {
+		a.shards = append(a.shards, &shard{Adapter: a, id: i, place: loadPlace(shardFile(file, i, c.Shards), a.log)})
+	}
+	a.self = a.shards[0].place.Self
 	waiting := ""
 	if s.StateDir != "" {
 		waiting = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+"-answers.jsonl")
@@ -94,8 +100,11 @@ type Adapter struct {
 	answers  *answers
 	deferral chan *pending
 
-	// place is where the gateway session stands; only Run touches it.
-	place *place
+	// shards are the connections that keep their session in files; only Run and RunPart
+	// touch them.
+	shards []*shard
+	// begins paces the sessions that are begun.
+	begins pacer
 
 	mu   sync.Mutex
 	self string
@@ -107,27 +116,34 @@ type Adapter struct {
 
 // The contract this adapter keeps.
 var (
-	_ adapters.Adapter    = (*Adapter)(nil)
-	_ adapters.Editor     = (*Adapter)(nil)
-	_ adapters.Reconciler = (*Adapter)(nil)
-	_ adapters.Typer      = (*Adapter)(nil)
-	_ adapters.Webhooker  = (*Adapter)(nil)
-	_ adapters.Fetcher    = (*Adapter)(nil)
-	_ adapters.Menu       = (*Adapter)(nil)
-	_ adapters.Factory    = factory{}
-	_ adapters.Config     = (*Config)(nil)
+	_ adapters.Adapter      = (*Adapter)(nil)
+	_ adapters.PartReceiver = (*Adapter)(nil)
+	_ adapters.Editor       = (*Adapter)(nil)
+	_ adapters.Reconciler   = (*Adapter)(nil)
+	_ adapters.Typer        = (*Adapter)(nil)
+	_ adapters.Webhooker    = (*Adapter)(nil)
+	_ adapters.Fetcher      = (*Adapter)(nil)
+	_ adapters.Menu         = (*Adapter)(nil)
+	_ adapters.Factory      = factory{}
+	_ adapters.Config       = (*Config)(nil)
 )
 
 // Describe implements adapters.Adapter.
 func (a *Adapter) Describe() adapters.Description {
 	can := support
+	var singles []string
 	if a.config.Mode == ModeInteractions {
 		can = interactionsSupport
+	} else {
+		for i := range a.config.Shards {
+			singles = append(singles, shardName(i, a.config.Shards))
+		}
 	}
 	return adapters.Description{
 		Account:  a.account,
 		Platform: platform,
 		Mode:     a.config.Mode,
+		Singles:  singles,
 		Capabilities: adapters.Capabilities{
 			EditsIn: []core.Place{core.Private, core.Group},
 			// A channel takes about five calls in five seconds.
@@ -139,8 +155,39 @@ func (a *Adapter) Describe() adapters.Description {
 	}
 }
 
-// Run implements adapters.Receiver.
+// Run implements adapters.Receiver: all shards, of which none goes on without the others.
 func (a *Adapter) Run(ctx context.Context, in adapters.Inbox) error {
+	if a.config.Mode == ModeInteractions {
+		return a.receive(ctx, func(ctx context.Context) error { return a.serve(ctx, in) })
+	}
+	return a.receive(ctx, func(ctx context.Context) error {
+		group, inner := errgroup.WithContext(ctx)
+		for _, s := range a.shards {
+			group.Go(func() error { return s.gateway(inner, in) })
+		}
+		return group.Wait()
+	})
+}
+
+// RunPart implements adapters.PartReceiver: one shard. Where it is kept for others, the
+// session of the node before is resumed.
+func (a *Adapter) RunPart(ctx context.Context, name string, keep adapters.Keeper, in adapters.Inbox) error {
+	at := slices.Index(a.Describe().Singles, name)
+	if at < 0 {
+		return fault.New(fault.Bug, "gateway", fmt.Errorf("%q is no shard of this account", name))
+	}
+	s := a.shards[at]
+	if keep != nil {
+		s = &shard{Adapter: a, id: at, place: keptPlace(keep, a.log)}
+		a.mu.Lock()
+		a.self = cmp.Or(a.self, s.place.Self)
+		a.mu.Unlock()
+	}
+	return a.receive(ctx, func(ctx context.Context) error { return s.gateway(ctx, in) })
+}
+
+// receive does what one way of receiving does, and what all have in common.
+func (a *Adapter) receive(ctx context.Context, do func(context.Context) error) error {
 	defer a.api.close()
 	inner, cancel := context.WithCancel(ctx)
 	var worker sync.WaitGroup
@@ -148,12 +195,7 @@ func (a *Adapter) Run(ctx context.Context, in adapters.Inbox) error {
 	defer worker.Wait()
 	defer cancel()
 
-	var err error
-	if a.config.Mode == ModeInteractions {
-		err = a.serve(inner, in)
-	} else {
-		err = a.gateway(inner, in)
-	}
+	err := do(inner)
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -45,6 +45,10 @@ type Config struct {
 	// channel, so that what was said during a restart is received after it. Empty
 	// (default): a file of the account in the hub's data directory.
 	SessionFile string `yaml:"session_file"`
+	// Shards is how many connections mode gateway makes; each has a part of the servers, and
+	// they spread over the nodes of the hub. Discord asks for more than one from some 2,000
+	// servers on. Default: 1.
+	Shards int `yaml:"shards"`
 	// Token is the bot's token, from the page "Bot", without "Bot " before it. Required.
 	Token secret.String `yaml:"token"`
 }
@@ -58,6 +62,7 @@ func defaults() *Config {
 	return &Config{
 		APIURL: defaultAPI,
 		Mode:   ModeGateway,
+		Shards: 1,
 		Limits: adapters.Limits{
 			Account: adapters.Rate{Count: 50, Per: time.Second, Burst: 50},
 			Chat:    chat,
@@ -82,6 +87,9 @@ func (c *Config) Validate() []adapters.Problem {
 	}
 	if c.Mode != ModeGateway && c.Mode != ModeInteractions {
 		add("mode", fmt.Sprintf("must be %s or %s", ModeGateway, ModeInteractions))
+	}
+	if c.Shards < 1 || c.Shards > maxShards {
+		add("shards", fmt.Sprintf("must be 1 to %d; one is right up to some 2,000 servers", maxShards))
 	}
 	switch {
 	case c.ApplicationID != "" && !snowflakeShape.MatchString(c.ApplicationID):

@@ -152,8 +152,10 @@ func closed(account, application string, code int) *fault.Error {
 	switch code {
 	case closeAuthentication:
 		return human("Discord does not know this token: it was reset or mistyped; copy the current one from %s into the configuration", page)
-	case closeInvalidShard, closeShardingRequired:
-		return human("the bot is in so many servers that it must be sharded, which this version cannot; remove it from some")
+	case closeInvalidShard:
+		return human("Discord does not take this shard; give all nodes of the hub the same shards")
+	case closeShardingRequired:
+		return human("the bot is in so many servers that it needs more shards; set shards of this channel, to what the log says that Discord recommends")
 	case closeInvalidVersion:
 		return human("Discord no longer speaks this version of the gateway; update the hub")
 	case closeInvalidIntents:

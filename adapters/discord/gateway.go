@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -79,7 +77,7 @@ type socket interface {
 
 // connection is one connection to the gateway.
 type connection struct {
-	a        *Adapter
+	a        *shard
 	socket   socket
 	interval time.Duration
 	// code is the code the server closed with; 0 for none. What comes after we hung up
@@ -97,13 +95,13 @@ type connection struct {
 // gateway keeps a connection until ctx ends or something fails. A new connection that
 // the server itself asks for is part of the protocol; everything else is returned, and
 // the next Run resumes.
-func (a *Adapter) gateway(ctx context.Context, in adapters.Inbox) error {
+func (s *shard) gateway(ctx context.Context, in adapters.Inbox) error {
 	for ctx.Err() == nil {
-		began := a.now()
-		err := a.connect(ctx, in)
+		began := s.now()
+		err := s.connect(ctx, in)
 		switch {
-		case errors.Is(err, errReconnect) && a.now().Sub(began) >= steadyAfter:
-			a.log.Debug().Msg("reconnecting to the gateway as it asks")
+		case errors.Is(err, errReconnect) && s.now().Sub(began) >= steadyAfter:
+			s.log.Debug().Msg("reconnecting to the gateway as it asks")
 		default:
 			return err
 		}
@@ -112,24 +110,24 @@ func (a *Adapter) gateway(ctx context.Context, in adapters.Inbox) error {
 }
 
 // connect is one connection from its beginning to its end.
-func (a *Adapter) connect(ctx context.Context, in adapters.Inbox) error {
-	address, err := a.gatewayAddress(ctx)
+func (s *shard) connect(ctx context.Context, in adapters.Inbox) error {
+	address, err := s.gatewayAddress(ctx)
 	if err != nil {
 		return err
 	}
 	dialled, stop := context.WithTimeout(ctx, helloWithin)
 	defer stop()
-	ws, resp, err := a.api.session.Dialer.DialContext(dialled, address, nil)
+	ws, resp, err := s.api.session.Dialer.DialContext(dialled, address, nil)
 	if resp != nil && resp.Body != nil {
 		_ = resp.Body.Close() // of a refused handshake; there is nothing in it to read
 	}
 	if err != nil {
-		a.place.ResumeURL = "" // the next try asks for an address that works
-		return fault.New(fault.Retryable, "gateway", a.api.clean(ctx, err))
+		s.place.ResumeURL = "" // the next try asks for an address that works
+		return fault.New(fault.Retryable, "gateway", s.api.clean(ctx, err))
 	}
-	c := &connection{a: a, socket: ws}
+	c := &connection{a: s, socket: ws}
 	c.acked.Store(true)
-	c.seq.Store(a.place.Seq)
+	c.seq.Store(s.place.Seq)
 	ws.SetReadLimit(maxFrame)
 	ws.SetCloseHandler(func(code int, _ string) error {
 		if !c.hungUp.Load() {
@@ -138,37 +136,6 @@ func (a *Adapter) connect(ctx context.Context, in adapters.Inbox) error {
 		return nil
 	})
 	return c.run(ctx, in)
-}
-
-// gatewayAddress is where the session is resumed, or where a new one begins.
-func (a *Adapter) gatewayAddress(ctx context.Context) (string, error) {
-	base := a.place.ResumeURL
-	if a.place.Session == "" || base == "" {
-		var answer struct {
-			URL   string `json:"url"`
-			Limit struct {
-				Remaining  *int    `json:"remaining"`
-				ResetAfter float64 `json:"reset_after"`
-			} `json:"session_start_limit"`
-		}
-		if err := a.api.call(ctx, request{op: "gateway", method: http.MethodGet, url: discordgo.EndpointGatewayBot}, &answer); err != nil {
-			return "", err
-		}
-		if left := answer.Limit.Remaining; left != nil && *left <= 0 && a.place.Session == "" {
-			return "", fault.New(fault.RateLimited, "gateway", errors.New("no session may be begun for now"),
-				fault.WithWait(max(seconds(answer.Limit.ResetAfter/1000), time.Minute)), fault.WithScope(fault.ScopeMethod))
-		}
-		base = answer.URL
-	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || (u.Scheme != "wss" && u.Scheme != "ws") {
-		return "", fault.New(fault.Retryable, "gateway", errShape)
-	}
-	if u.Path == "" {
-		u.Path = "/"
-	}
-	u.RawQuery = "v=" + discordgo.APIVersion + "&encoding=json"
-	return u.String(), nil
 }
 
 // run greets, says who we are, and keeps reading, storing and beating until something
@@ -283,7 +250,7 @@ func (c *connection) greet() error {
 		return c.send(opResume, map[string]any{"token": token, "session_id": p.Session, "seq": p.Seq})
 	}
 	return c.send(opIdentify, map[string]any{
-		"token": token, "intents": int(intents),
+		"token": token, "intents": int(intents), "shard": [2]int{c.a.id, c.a.config.Shards},
 		"properties": map[string]string{"os": runtime.GOOS, "browser": "parley", "device": "parley"},
 	})
 }

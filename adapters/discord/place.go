@@ -1,13 +1,17 @@
 package discord
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/adapters"
 )
 
 const (
@@ -15,6 +19,10 @@ const (
 	maxRecent = 200
 	// maxPlace bounds the session file.
 	maxPlace = 1 << 20
+	// keepEvery is how often the place is kept for other nodes while much comes in,
+	// keepWithin how long that may take.
+	keepEvery  = time.Second
+	keepWithin = 2 * time.Second
 )
 
 // place is where the gateway session stands: everything up to Seq was stored.
@@ -29,8 +37,11 @@ type place struct {
 	// Behind is true while messages between two sessions are still to be read.
 	Behind bool `json:"behind,omitempty"`
 
-	path string
-	log  zerolog.Logger
+	// write keeps it, at most once in pace; next is when it may again.
+	write func([]byte) error
+	pace  time.Duration
+	next  time.Time
+	log   zerolog.Logger
 }
 
 type recent struct {
@@ -42,40 +53,70 @@ type recent struct {
 // loadPlace reads the session file. One that is not there or cannot be read means a
 // new session.
 func loadPlace(path string, log zerolog.Logger) *place {
-	p := &place{path: path, log: log}
 	if path == "" {
-		return p
+		return &place{log: log}
+	}
+	write := func(data []byte) error {
+		next := path + ".new"
+		if err := os.WriteFile(next, data, 0o600); err != nil {
+			return err
+		}
+		return os.Rename(next, filepath.Clean(path))
 	}
 	f, err := os.Open(path) //nolint:gosec // the operator names the file in the configuration
 	if err != nil {
-		return p
+		return &place{write: write, log: log}
 	}
 	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, maxPlace))
-	if err == nil {
-		err = json.Unmarshal(data, p)
-	}
 	if err != nil {
 		log.Warn().Err(err).Msg("the session file cannot be read; a new session begins")
-		return &place{path: path, log: log}
+		data = nil
 	}
+	return readPlace(data, write, 0, log)
+}
+
+// keptPlace reads where the node before stood.
+func keptPlace(keep adapters.Keeper, log zerolog.Logger) *place {
+	return readPlace(keep.State(), func(data []byte) error {
+		ctx, cancel := context.WithTimeout(context.Background(), keepWithin)
+		defer cancel()
+		return keep.Save(ctx, data)
+	}, keepEvery, log)
+}
+
+func readPlace(data []byte, write func([]byte) error, pace time.Duration, log zerolog.Logger) *place {
+	p := &place{}
+	if len(data) > 0 {
+		if err := json.Unmarshal(data, p); err != nil {
+			log.Warn().Err(err).Msg("the session that was kept cannot be read; a new one begins")
+			p = &place{}
+		}
+	}
+	p.write, p.pace, p.log = write, pace, log
 	return p
 }
 
-// save writes the session file. Failing costs a restart what was said during it.
+// saveSoon saves unless that was done lately. Whoever goes on from an older place is
+// given again what was stored since, which changes nothing.
+func (p *place) saveSoon() {
+	if now := time.Now(); !now.Before(p.next) {
+		p.next = now.Add(p.pace)
+		p.save()
+	}
+}
+
+// save keeps the place. Failing costs a restart what was said during it.
 func (p *place) save() {
-	if p.path == "" {
+	if p.write == nil {
 		return
 	}
 	data, err := json.Marshal(p)
 	if err == nil {
-		next := p.path + ".new"
-		if err = os.WriteFile(next, data, 0o600); err == nil {
-			err = os.Rename(next, filepath.Clean(p.path))
-		}
+		err = p.write(data)
 	}
 	if err != nil {
-		p.log.Warn().Err(err).Msg("the session file cannot be written")
+		p.log.Warn().Err(err).Msg("the session cannot be kept")
 	}
 }
 

@@ -41,7 +41,7 @@ type event struct {
 // store brings events into the inbox until there are no more: what came together
 // is stored together, each chat's in order. The place in the session moves on behind
 // the last event that was stored with everything before it.
-func (a *Adapter) store(ctx context.Context, in adapters.Inbox, c *connection, events <-chan frame) error {
+func (a *shard) store(ctx context.Context, in adapters.Inbox, c *connection, events <-chan frame) error {
 	if a.place.Session != "" { // what the last life did not get to read
 		if err := a.catchUp(ctx, in); err != nil {
 			return err
@@ -75,13 +75,13 @@ func (a *Adapter) store(ctx context.Context, in adapters.Inbox, c *connection, e
 		if err := a.accept(ctx, in, c, ready); err != nil {
 			return err
 		}
-		a.place.save()
+		a.place.saveSoon()
 	}
 	return nil
 }
 
 // moveTo takes in that everything up to f was stored.
-func (a *Adapter) moveTo(c *connection, f frame) {
+func (a *shard) moveTo(c *connection, f frame) {
 	if f.Seq != nil && *f.Seq > a.place.Seq {
 		a.place.Seq = *f.Seq
 		c.seq.Store(*f.Seq)
@@ -89,7 +89,7 @@ func (a *Adapter) moveTo(c *connection, f frame) {
 }
 
 // own deals with events about the session and the servers themselves.
-func (a *Adapter) own(ctx context.Context, in adapters.Inbox, c *connection, f frame) (bool, error) {
+func (a *shard) own(ctx context.Context, in adapters.Inbox, c *connection, f frame) (bool, error) {
 	switch f.Type {
 	case "READY":
 		var r ready
@@ -156,9 +156,6 @@ func (a *Adapter) reader(channels ...string) reader {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := reader{account: a.account, self: a.self, threads: map[string]string{}, roles: maps.Clone(a.roles)}
-	if r.self == "" && a.place != nil {
-		r.self = a.place.Self
-	}
 	for _, id := range channels {
 		if ch := a.channels[id]; ch.thread() {
 			r.threads[id] = ch.ParentID
@@ -216,7 +213,7 @@ func (a *Adapter) event(ctx context.Context, f frame) (event, error) {
 
 // accept stores events: each chat's in order, different chats at the same time. c is
 // nil for events that did not come over a connection.
-func (a *Adapter) accept(ctx context.Context, in adapters.Inbox, c *connection, events []event) error {
+func (a *shard) accept(ctx context.Context, in adapters.Inbox, c *connection, events []event) error {
 	type item struct {
 		event  *event
 		nth    int
@@ -280,7 +277,7 @@ func acceptFault(err error) error {
 
 // catchUp reads what was said while no session stood, channel by channel from the
 // last stored message on. It is done when all of it is stored.
-func (a *Adapter) catchUp(ctx context.Context, in adapters.Inbox) error {
+func (a *shard) catchUp(ctx context.Context, in adapters.Inbox) error {
 	if !a.place.Behind {
 		return nil
 	}
@@ -293,7 +290,7 @@ func (a *Adapter) catchUp(ctx context.Context, in adapters.Inbox) error {
 	return nil
 }
 
-func (a *Adapter) catchUpIn(ctx context.Context, in adapters.Inbox, r recent) error {
+func (a *shard) catchUpIn(ctx context.Context, in adapters.Inbox, r recent) error {
 	for {
 		raw, err := a.behind(ctx, r)
 		if fault.ClassOf(err) == fault.Permanent {

@@ -95,10 +95,15 @@ var (
 
 // Describe implements adapters.Adapter.
 func (a *Adapter) Describe() adapters.Description {
+	var singles []string
+	if a.config.Mode == ModePoll { // a second poller ends the first
+		singles = []string{"receiver"}
+	}
 	return adapters.Description{
 		Account:  a.account,
 		Platform: platform,
 		Mode:     a.config.Mode,
+		Singles:  singles,
 		Capabilities: adapters.Capabilities{
 			EditsIn:  []core.Place{core.Group},
 			DraftsIn: []core.Place{core.Private},

@@ -116,6 +116,7 @@ func (a *Web) Describe() adapters.Description {
 		Account:  a.account,
 		Platform: platform,
 		Mode:     a.config.Mode,
+		Singles:  []string{"receiver"}, // a second connection of the device ends the first
 		Capabilities: adapters.Capabilities{
 			EditsIn:    []core.Place{core.Private, core.Group},
 			DraftEvery: map[core.Place]time.Duration{core.Private: webDraftEvery, core.Group: webDraftEvery},

@@ -2,9 +2,11 @@ package redisc
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"embed"
 	"errors"
+	"os"
 	"path"
 	"strings"
 	"time"
@@ -32,6 +34,11 @@ type Options struct {
 	Timeout time.Duration
 	// Log gets what an operator should know. The zero value is silent.
 	Log zerolog.Logger
+	// Node is this node's name, for people; "" means the host's. Its id has something
+	// behind it that no other process has.
+	Node string
+	// Lease is how long a lease is held without a beat; 0 means 3 s.
+	Lease time.Duration
 }
 
 // Engine is a cluster on Redis. Make it with Open.
@@ -39,6 +46,10 @@ type Engine struct {
 	o   Options
 	log zerolog.Logger
 	rdb *redisconn.Client
+	// untold are waits that Redis could not be told.
+	untold untoldWaits
+	*leases
+	*members
 }
 
 // Open connects to Redis and checks that it can be worked with; its faults are those of
@@ -53,6 +64,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 2 * time.Second
 	}
+	if o.Lease <= 0 {
+		o.Lease = defaultLease
+	}
 	rdb, err := redisconn.New(redisconn.Options{
 		URL: o.URL, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, TLS: o.TLS, Timeout: o.Timeout,
 	})
@@ -60,14 +74,25 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{o: o, log: o.Log, rdb: rdb}
+	e.members = &members{e: e, id: nodeID(o.Node), now: time.Now}
+	e.leases = newLeases(e, e.Node())
 	if _, err := rdb.Inspect(ctx); err != nil {
 		return nil, errors.Join(err, rdb.Close())
 	}
 	return e, nil
 }
 
-// Close ends the engine. Calls under way fail.
+// nodeID is unlike that of any other process.
+func nodeID(name string) string {
+	if name == "" {
+		name, _ = os.Hostname() // a node without a name has an id all the same
+	}
+	return name + "-" + strings.ToLower(rand.Text()[:6])
+}
+
+// Close ends the engine, which gives its leases back. Calls under way fail.
 func (e *Engine) Close() error {
+	e.leases.close()
 	if err := e.rdb.Close(); err != nil {
 		return fault.New(fault.Retryable, "close cluster", err)
 	}
@@ -78,12 +103,14 @@ func (e *Engine) Close() error {
 var sources embed.FS
 
 // script reads a script. What it takes, gives and costs stands in its file.
-func script(name string) *redis.Script {
+func script(name string) *redis.Script { return redis.NewScript(source(name)) }
+
+func source(name string) string {
 	text, err := sources.ReadFile(path.Join("lua", name+".lua"))
 	if err != nil {
 		panic(err) // it is embedded
 	}
-	return redis.NewScript(string(text))
+	return string(text)
 }
 
 // run runs a script: by its hash, and with its text where the server does not know it.

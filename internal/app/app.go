@@ -61,6 +61,8 @@ type App struct {
 	set        *skills.Set
 	adapters   map[core.Account]adapters.Adapter
 	supervised map[core.Account]*adapters.Supervisor
+	// single lets one node at a time do what must be single; nil for a hub alone.
+	single     adapters.Single
 	intake     *gate
 	dispatcher *router.Dispatcher
 	deliverer  *adapters.Deliverer
@@ -115,6 +117,9 @@ func (a *App) accounts() []core.Account {
 func (a *App) open(ctx context.Context) error {
 	var err error
 	if a.stores, err = openStores(ctx, a.cfg, a.log); err != nil {
+		return err
+	}
+	if err := a.stores.lockOnce(a.cfg); err != nil {
 		return err
 	}
 	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
@@ -172,14 +177,15 @@ func (a *App) makeAdapters(context.Context) error {
 	for name, channel := range a.cfg.Channels {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
-			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir, Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
+			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir,
+			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
 			return err
 		}
 		a.adapters[name] = adapter
-		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log})
+		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log, Single: a.single})
 	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
 		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
@@ -209,7 +215,7 @@ func (a *App) makeServer(ctx context.Context) error {
 	}
 	a.server = httpserver.New(httpserver.Options{
 		Listen: a.cfg.HTTP.Listen, MaxBody: int64(a.cfg.HTTP.MaxBody), Drain: a.cfg.Shutdown / 10, Log: a.room("http"),
-		Ready: a.ready, Metrics: a.telemetry.Handler(), Webhooks: webhooks, Console: pages,
+		Ready: a.ready, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, Console: pages,
 	})
 	address, err := a.server.Listen(ctx)
 	if err != nil {
@@ -267,6 +273,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"http server", a.server.Run},
 		{"records", a.keepRecords},
 		{"files", a.sweepBlobs},
+		{"archive", a.putAway},
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/internal/datadir"
+	"github.com/parley-hub/parley/internal/postgres"
 	"github.com/parley-hub/parley/internal/redisconn"
 	"github.com/parley-hub/parley/models/openaichat"
 )
@@ -43,7 +44,7 @@ type doctor struct {
 // and what a crash could lose. It changes nothing and works beside a running hub.
 func Diagnose(ctx context.Context, out io.Writer, cfg *configs.Config) error {
 	d := &doctor{out: out, cfg: cfg}
-	for _, part := range []func(context.Context){d.folder, d.redis, d.files, d.workers} {
+	for _, part := range []func(context.Context){d.folder, d.redis, d.records, d.files, d.workers} {
 		within, cancel := context.WithTimeout(ctx, examineWithin)
 		part(within)
 		cancel()
@@ -153,6 +154,27 @@ func (d *doctor) losses(s redisconn.Server) {
 		d.warn("mailboxes", "a failover loses what was accepted and had not reached the replica yet: set redis.replicas to 1")
 	default:
 		d.note("mailboxes", "nobody takes over when it dies: it has no replica")
+	}
+}
+
+// records looks at the database of people and transcripts.
+func (d *doctor) records(ctx context.Context) {
+	p := d.cfg.Postgres
+	switch {
+	case !p.URL.IsZero():
+		db, err := postgres.Open(ctx, postgres.Options{URL: p.URL, Connections: 1})
+		if err == nil {
+			err = postgres.Fault("open records", db.Close())
+		}
+		if err != nil {
+			d.ill("records", err)
+			return
+		}
+		d.well("records", "PostgreSQL takes writes")
+	case d.cfg.Redis.URL.IsZero():
+		d.well("records", "in the data folder")
+	default:
+		d.note("records", "in this node's data folder: for more than one node set postgres.url")
 	}
 }
 

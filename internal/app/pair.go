@@ -71,7 +71,8 @@ func pairerOf(cfg *configs.Config, account core.Account) (adapters.Pairer, error
 		for _, f := range Factories() {
 			if f.Platform() == channel.Platform {
 				return f.New(adapters.Settings{
-					Account: name, Config: channel.Config, PublicURL: webhookURL(cfg, name), StateDir: cfg.DataDir, Log: zerolog.Nop(),
+					Account: name, Config: channel.Config, PublicURL: webhookURL(cfg, name), StateDir: cfg.DataDir,
+					Database: cfg.Postgres.URL, Log: zerolog.Nop(),
 				})
 			}
 		}

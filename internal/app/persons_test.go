@@ -28,13 +28,15 @@ import (
 
 const patience = 30 * time.Second
 
-// bench is the brain of a hub over real stores, without platforms: a skill that says
+// bench is the brain of a hub, or of several, over real stores, without platforms: a skill that says
 // what it remembers, and those about people. What they answered lies in replies.
 type bench struct {
-	t       *testing.T
-	queue   queue.Queue
+	t     *testing.T
+	queue queue.Queue
+	// nodes are who is who for each of them, persons the first.
+	nodes   []*persons
 	persons *persons
-	intake  *router.Intake
+	intakes []*router.Intake
 	replies chan core.Reply
 	n       int
 	// crash makes the turns of a skill fail once behind their work.
@@ -64,20 +66,67 @@ func (memory) Handle(_ context.Context, t *skills.Turn, w skills.Writer) error {
 
 func newBench(t *testing.T, policy session.Policy) *bench {
 	t.Helper()
-	dir := t.TempDir()
-	q, err := sqliteq.Open(t.Context(), sqliteq.Options{Dir: dir})
+	r, err := records.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), recordsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := records.OpenSQLite(t.Context(), filepath.Join(dir, recordsFile))
+	return newNodes(t, policy, r)
+}
+
+// newNodes is a bench with a brain for each of the records, all at one queue: what is
+// said is taken by one after the other.
+func newNodes(t *testing.T, policy session.Policy, stores ...*records.SQL) *bench {
+	t.Helper()
+	q, err := sqliteq.Open(t.Context(), sqliteq.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, queue: q, replies: make(chan core.Reply, 100), crashed: map[core.EnvelopeID]bool{}}
-	if b.persons, err = newPersons(t.Context(), r, q, policy); err != nil {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	run := func(f func(context.Context) error) {
+		running.Go(func() {
+			if err := f(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		for _, r := range stores {
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := q.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, r := range stores {
+		run(b.brain(r, policy).Run)
+	}
+	b.persons = b.nodes[0]
+	run(func(ctx context.Context) error {
+		return q.Consume(ctx, queue.ConsumeOptions{Box: queue.Outbox}, func(_ context.Context, d queue.Delivery) (queue.Commit, error) {
+			reply, err := core.DecodeReply(d.Items[0].Body)
+			b.replies <- reply
+			return queue.Commit{Done: 1}, err
+		})
+	})
+	return b
+}
+
+// brain makes a node's.
+func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher {
+	t := b.t
+	t.Helper()
+	persons, err := newPersons(t.Context(), r, b.queue, policy)
+	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := skills.NewSet(memory{}, link.New(b.persons), unlink.New(b.persons), forget.New(b.persons))
+	b.nodes = append(b.nodes, persons)
+	set, err := skills.NewSet(memory{}, link.New(persons), unlink.New(persons), forget.New(persons))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,38 +139,13 @@ func newBench(t *testing.T, policy session.Policy) *bench {
 		t.Fatal(err)
 	}
 	observer := core.ObserverFunc(func(core.Event) {})
-	memories := router.Memories{Directory: b.persons.directory, Policy: policy}
-	b.intake = router.NewIntake(q, memories, observer, time.Now)
-	dispatcher := router.NewDispatcher(router.DispatcherOptions{
-		Queue: q, Table: table, Skills: set, Memories: memories, Drafts: silent{}, Ledger: ledger{}, Observer: observer,
+	memories := router.Memories{Directory: persons.directory, Policy: policy}
+	b.intakes = append(b.intakes, router.NewIntake(b.queue, memories, observer, time.Now))
+	return router.NewDispatcher(router.DispatcherOptions{
+		Queue: b.queue, Table: table, Skills: set, Memories: memories, Drafts: silent{}, Ledger: ledger{}, Observer: observer,
 		Files: func(core.Envelope) skills.Files { return nil }, Log: zerolog.Nop(), Now: time.Now, Slots: 4, Grace: patience,
 		Wrap: func(s skills.Skill) skills.Handler { return b.dying(s) },
 	})
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	run := func(f func(context.Context) error) {
-		running.Go(func() {
-			if err := f(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	run(dispatcher.Run)
-	run(func(ctx context.Context) error {
-		return q.Consume(ctx, queue.ConsumeOptions{Box: queue.Outbox}, func(_ context.Context, d queue.Delivery) (queue.Commit, error) {
-			reply, err := core.DecodeReply(d.Items[0].Body)
-			b.replies <- reply
-			return queue.Commit{Done: 1}, err
-		})
-	})
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-		if err := errors.Join(r.Close(), q.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
 }
 
 type silent struct{}
@@ -164,7 +188,7 @@ func (b *bench) say(n int, text string) core.Conversation {
 	if name, args, _ := strings.Cut(text, " "); strings.HasPrefix(name, "/") {
 		e.Parts = []core.Part{core.Command{Name: name[1:], Args: args}}
 	}
-	if err := b.intake.Accept(b.t.Context(), e); err != nil {
+	if err := b.intakes[b.n%len(b.intakes)].Accept(b.t.Context(), e); err != nil {
 		b.t.Fatal(err)
 	}
 	return e.In
@@ -243,32 +267,38 @@ func TestPeopleThroughCrashes(t *testing.T) {
 		t.Run("crash in "+crash, func(t *testing.T) {
 			b := newBench(t, session.Policy{})
 			b.crashes(crash)
-			b.want(1, "a", "")
-			b.want(2, "b", "")
-			b.link(1, 2)
-			b.want(2, "c", "a,b")
-			b.link(3, 1) // both come along
-			b.want(3, "d", "a,b,c")
-			b.want(2, "e", "a,b,c,d")
-			if got := b.ask(2, "/unlink this"); !strings.HasPrefix(got, "Done: this account") {
-				t.Fatalf("%q", got)
-			}
-			b.want(2, "f", "")
-			b.want(1, "g", "a,b,c,d,e")
-			if got := b.ask(1, "/forget yes"); !strings.HasPrefix(got, "Erased: ") || !strings.Contains(got, "accounts: 2") {
-				t.Fatalf("%q", got)
-			}
-			b.want(3, "h", "")
-			b.want(2, "i", "f")
-			b.quiet()
-			if got := b.ask(3, "/forget everything"); !strings.Contains(got, "no longer linked") {
-				t.Fatalf("%q", got)
-			}
-			b.quiet()
-			b.want(1, "j", "")
-			b.want(3, "k", "")
+			b.life()
 		})
 	}
+}
+
+// life is what three accounts do to each other.
+func (b *bench) life() {
+	b.t.Helper()
+	b.want(1, "a", "")
+	b.want(2, "b", "")
+	b.link(1, 2)
+	b.want(2, "c", "a,b")
+	b.link(3, 1) // both come along
+	b.want(3, "d", "a,b,c")
+	b.want(2, "e", "a,b,c,d")
+	if got := b.ask(2, "/unlink this"); !strings.HasPrefix(got, "Done: this account") {
+		b.t.Fatalf("%q", got)
+	}
+	b.want(2, "f", "")
+	b.want(1, "g", "a,b,c,d,e")
+	if got := b.ask(1, "/forget yes"); !strings.HasPrefix(got, "Erased: ") || !strings.Contains(got, "accounts: 2") {
+		b.t.Fatalf("%q", got)
+	}
+	b.want(3, "h", "")
+	b.want(2, "i", "f")
+	b.quiet()
+	if got := b.ask(3, "/forget everything"); !strings.Contains(got, "no longer linked") {
+		b.t.Fatalf("%q", got)
+	}
+	b.quiet()
+	b.want(1, "j", "")
+	b.want(3, "k", "")
 }
 
 // Where memories are kept apart, a link joins none, and forgetting finds them all.
@@ -305,7 +335,7 @@ func TestForgettingWithoutLinks(t *testing.T) {
 			ID: core.NewEnvelopeID(account, core.KindMessage, fmt.Sprint(b.n)), Kind: core.KindMessage, Addressed: true,
 			In: in, From: who, Parts: parts, SentAt: time.Now(),
 		}
-		if err := b.intake.Accept(t.Context(), e); err != nil {
+		if err := b.intakes[b.n%len(b.intakes)].Accept(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.persons.records.Seen(t.Context(), []records.Address{{Base: who.Person(), In: in, At: time.Now()}}); err != nil {

@@ -29,7 +29,7 @@ func (a *App) ready(ctx context.Context) []httpserver.Problem {
 		out = append(out, httpserver.Problem{Name: "hub", Text: "stopping"})
 	}
 	for _, h := range a.health() {
-		if h.State != adapters.StateHealthy {
+		if !h.Up() {
 			out = append(out, httpserver.Problem{Name: "account " + string(h.Account), Text: string(h.State) + ": " + h.Text})
 		}
 	}
@@ -39,6 +39,17 @@ func (a *App) ready(ctx context.Context) []httpserver.Problem {
 		}
 	}
 	slices.SortFunc(out, func(x, y httpserver.Problem) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}
+
+// notes lists which accounts other nodes receive for.
+func (a *App) notes() []httpserver.Problem {
+	var out []httpserver.Problem
+	for _, h := range a.health() {
+		if h.Up() && h.Text != "" {
+			out = append(out, httpserver.Problem{Name: "account " + string(h.Account), Text: string(h.State) + ": " + h.Text})
+		}
+	}
 	return out
 }
 
@@ -70,7 +81,7 @@ func (a *App) health() []adapters.Health {
 func (a *App) accountStates() []telemetry.AccountState {
 	var out []telemetry.AccountState
 	for _, h := range a.health() {
-		out = append(out, telemetry.AccountState{Account: h.Account, Up: h.State == adapters.StateHealthy, State: string(h.State)})
+		out = append(out, telemetry.AccountState{Account: h.Account, Up: h.Up(), State: string(h.State)})
 	}
 	return out
 }
@@ -110,7 +121,7 @@ func (a *App) overview() console.Overview {
 		about := a.adapters[h.Account].Describe()
 		account := console.Account{
 			Name: string(h.Account), Platform: about.Platform, Mode: about.Mode,
-			Up: h.State == adapters.StateHealthy, State: string(h.State), Detail: h.Text,
+			Up: h.Up(), State: string(h.State), Detail: h.Text,
 		}
 		if section, ok := a.cfg.Channels[h.Account].Config.(configs.PublicURLNeeder); ok && section.NeedsPublicURL() {
 			account.Webhook = webhookURL(a.cfg, h.Account)
@@ -144,7 +155,7 @@ func (a *App) report(ctx context.Context) status.Report {
 	}
 	slices.SortFunc(out.Pools, func(x, y status.Pool) int { return strings.Compare(x.Name, y.Name) })
 	for _, h := range a.health() {
-		out.Accounts = append(out.Accounts, status.Account{Name: string(h.Account), Healthy: h.State == adapters.StateHealthy, Detail: h.Text})
+		out.Accounts = append(out.Accounts, status.Account{Name: string(h.Account), Healthy: h.Up(), Detail: h.Text})
 	}
 	for _, box := range boxes {
 		s, err := a.queue.Stats(ctx, box)

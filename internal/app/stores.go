@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/internal/datadir"
 	"github.com/parley-hub/parley/queue"
+	"github.com/parley-hub/parley/queue/archive"
 	"github.com/parley-hub/parley/queue/redisq"
 	"github.com/parley-hub/parley/queue/sqliteq"
 	"github.com/parley-hub/parley/records"
@@ -23,6 +25,11 @@ const recordsFile = "records.db"
 type stores struct {
 	queue   queue.Queue
 	records *records.SQL
+	// archive puts idle memories away; nil where they stay. It is there also where none is
+	// put away any more, for those that were.
+	archive *archive.Queue
+	// locked: this process is the one that uses the data folder.
+	locked bool
 	// closers end what was opened, the last first.
 	closers []func() error
 }
@@ -41,6 +48,13 @@ func openStores(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_
 	if err := s.openRecords(ctx, cfg); err != nil {
 		return nil, err
 	}
+	if engine, ok := s.queue.(archive.Engine); ok {
+		s.archive = archive.New(archive.Options{
+			Engine: engine, Store: memories{s.records}, Box: queue.Inbox, After: cfg.Session.Idle, Every: cfg.Session.Idle / 12,
+			Log: log.With().Str("room", "archive").Logger(),
+		})
+		s.queue = s.archive
+	}
 	return s, nil
 }
 
@@ -53,7 +67,7 @@ func (s *stores) openQueue(ctx context.Context, cfg *configs.Config, log zerolog
 		if err != nil {
 			return err
 		}
-		s.queue, s.closers = engine, append(s.closers, engine.Close)
+		s.queue, s.locked, s.closers = engine, true, append(s.closers, engine.Close)
 		return nil
 	}
 	r := cfg.Redis
@@ -73,10 +87,8 @@ func (s *stores) openRecords(ctx context.Context, cfg *configs.Config) (err erro
 	if !cfg.Postgres.URL.IsZero() {
 		s.records, err = records.OpenPostgres(ctx, records.PostgresOptions{URL: cfg.Postgres.URL})
 	} else {
-		if !cfg.Redis.URL.IsZero() { // the embedded queue locks the folder by itself
-			if err := s.lock(cfg); err != nil {
-				return err
-			}
+		if err := s.lockOnce(cfg); err != nil {
+			return err
 		}
 		s.records, err = records.OpenSQLite(ctx, filepath.Join(cfg.DataDir, recordsFile))
 	}
@@ -86,13 +98,42 @@ func (s *stores) openRecords(ctx context.Context, cfg *configs.Config) (err erro
 	return err
 }
 
-func (s *stores) lock(cfg *configs.Config) error {
+// lockOnce locks the data folder, unless what was opened in it has done so.
+func (s *stores) lockOnce(cfg *configs.Config) error {
+	if s.locked {
+		return nil
+	}
 	lock, err := datadir.Lock(cfg.DataDir)
 	if err == nil {
-		s.closers = append(s.closers, lock.Close)
+		s.locked, s.closers = true, append(s.closers, lock.Close)
 	}
 	return err
 }
+
+// putAway puts idle memories away until ctx ends.
+func (s *stores) putAway(ctx context.Context) error {
+	if s.archive == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return s.archive.Run(ctx)
+}
+
+// memories is the records as the archive of idle memories.
+type memories struct{ records *records.SQL }
+
+// Put implements archive.Store.
+func (m memories) Put(ctx context.Context, _ queue.Key, memory []byte) (string, error) {
+	return m.records.PutMemory(ctx, memory, time.Now())
+}
+
+// Get implements archive.Store.
+func (m memories) Get(ctx context.Context, ref string) ([]byte, bool, error) {
+	return m.records.Memory(ctx, ref)
+}
+
+// Drop implements archive.Store.
+func (m memories) Drop(ctx context.Context, ref string) error { return m.records.DropMemory(ctx, ref) }
 
 // close ends what was opened.
 func (s *stores) close() error {

@@ -16,6 +16,8 @@ func health(w http.ResponseWriter, _ *http.Request) {
 type readiness struct {
 	Ready    bool      `json:"ready"`
 	Problems []Problem `json:"problems"`
+	// Notes are what is worth saying and no problem.
+	Notes []Problem `json:"notes,omitempty"`
 }
 
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +32,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 			problems = append(problems, s.o.Ready(ctx)...)
 		}
 	}
-	body, err := json.Marshal(readiness{Ready: len(problems) == 0, Problems: problems})
+	answer := readiness{Ready: len(problems) == 0, Problems: problems}
+	if s.o.Notes != nil {
+		answer.Notes = s.o.Notes()
+	}
+	body, err := json.Marshal(answer)
 	if err != nil {
 		http.Error(w, "readiness unknown", http.StatusInternalServerError)
 		return

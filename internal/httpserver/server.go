@@ -52,7 +52,9 @@ type Options struct {
 	Log   zerolog.Logger
 	// Ready lists what is not ready, nothing when all is. It is called for each
 	// question and given a few seconds.
-	Ready   func(ctx context.Context) []Problem
+	Ready func(ctx context.Context) []Problem
+	// Notes lists what is worth saying and keeps nobody from work. It must not block.
+	Notes   func() []Problem
 	Metrics http.Handler
 	// Webhooks are mounted by the name of their account.
 	Webhooks map[string]http.Handler

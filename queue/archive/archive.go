@@ -51,7 +51,8 @@ type Options struct {
 	Store  Store
 	// Box is whose memories are put away.
 	Box queue.Box
-	// After is how long a mailbox must have been idle, Every how often is looked.
+	// After is how long a mailbox must have been idle, Every how often is looked; After 0
+	// puts nothing away and brings back what was.
 	After, Every time.Duration
 	Log          zerolog.Logger
 }
@@ -72,22 +73,28 @@ func (q *Queue) Run(ctx context.Context) error {
 	looked := make(chan struct{})
 	go func() {
 		defer close(looked)
-		tick := time.NewTicker(q.o.Every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				if err := q.Look(ctx); err != nil && ctx.Err() == nil {
-					q.o.Log.Warn().Err(err).Msg("looking for idle memories")
-				}
-			}
+		if q.o.After > 0 {
+			q.keepLooking(ctx)
 		}
 	}()
 	err := q.Engine.Consume(ctx, queue.ConsumeOptions{Box: dropped, Slots: 1, Batch: dropBatch, MaxAttempts: 1 << 30}, q.drop)
 	<-looked
 	return err
+}
+
+func (q *Queue) keepLooking(ctx context.Context) {
+	tick := time.NewTicker(q.o.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := q.Look(ctx); err != nil && ctx.Err() == nil {
+				q.o.Log.Warn().Err(err).Msg("looking for idle memories")
+			}
+		}
+	}
 }
 
 // Look asks every mailbox that is idle now to put its memory away. Any number of

@@ -1,6 +1,7 @@
 package recordstest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -209,7 +210,39 @@ func audit(t *testing.T, d *desk) {
 	}
 }
 
-// calls are all methods of People, each with harmless arguments.
+func memories(t *testing.T, d *desk) {
+	ctx := t.Context()
+	kept := [][]byte{{}, []byte("a memory"), {0, 0xff, '\'', '?'}, bytes.Repeat([]byte("long "), 200_000)}
+	refs := map[string]bool{}
+	for _, memory := range kept {
+		ref, err := d.PutMemory(ctx, memory, past)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs[ref] = true
+		for range 2 {
+			got, ok, err := d.Memory(ctx, ref)
+			if err != nil || !ok || !bytes.Equal(got, memory) {
+				t.Errorf("%d bytes, %v, %v; want %d", len(got), ok, err, len(memory))
+			}
+		}
+	}
+	if len(refs) != len(kept) {
+		t.Errorf("%d references for %d memories", len(refs), len(kept))
+	}
+	for ref := range refs {
+		for range 2 {
+			if err := d.DropMemory(ctx, ref); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, ok, err := d.Memory(ctx, ref); ok || err != nil {
+			t.Errorf("it is still there: %v, %v", ok, err)
+		}
+	}
+}
+
+// calls are all methods of People and Memories, each with harmless arguments.
 func calls(ctx context.Context, d *desk) map[string]error {
 	why := d.cause(who(1))
 	return map[string]error{
@@ -226,6 +259,9 @@ func calls(ctx context.Context, d *desk) map[string]error {
 		"SetReach":  d.SetReach(ctx, "p", records.Reach{Mode: records.ReachAll}),
 		"Reach":     second(d.Reach(ctx, "p")),
 		"Note":      d.Note(ctx, why, records.AuditExport, "p"),
+		"PutMemory": second(d.PutMemory(ctx, nil, past)),
+		"Memory":    third(d.Memory(ctx, "x")),
+		"Drop":      d.DropMemory(ctx, "x"),
 		"Audit":     d.Audit(ctx, "p", func(records.Audited) error { return nil }),
 	}
 }

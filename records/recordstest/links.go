@@ -63,6 +63,8 @@ func rerunsChangeNothing(t *testing.T, d *desk) {
 
 func second[T any](_ T, err error) error { return err }
 
+func third[T, U any](_ T, _ U, err error) error { return err }
+
 func unlinkChoices(t *testing.T, d *desk) {
 	if out := d.unlink(1, records.Choice{Place: 1}); out.Outcome != records.Alone {
 		t.Errorf("nobody to part from: %+v", out)

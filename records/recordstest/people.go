@@ -15,13 +15,14 @@ import (
 	"github.com/parley-hub/parley/records"
 )
 
-// Records is a store that keeps people too.
+// Records is a store that keeps people and memories too.
 type Records interface {
 	records.Store
 	records.People
+	records.Memories
 }
 
-// RunPeople puts what keeps people through the contract. open gives new, empty
+// RunPeople puts what keeps people, and memories, through the contract. open gives new, empty
 // records; the suite closes them.
 func RunPeople(t *testing.T, open func(t *testing.T) Records) {
 	t.Helper()
@@ -44,6 +45,7 @@ func RunPeople(t *testing.T, open func(t *testing.T) Records) {
 		{"Addresses", addresses},
 		{"Reach", reach},
 		{"Audit", audit},
+		{"Memories", memories},
 		{"PeopleEndOfContext", peopleEndOfContext},
 		{"PeopleClosed", peopleClosed},
 	} {

@@ -16,12 +16,22 @@ import (
 
 const nodeTimeout = 2 * time.Minute
 
-// An unrelated client must find the simulator as it finds the real service.
+// An unrelated client must find the simulator as it finds the real service, with one
+// connection and with several.
 func TestDiscordJS(t *testing.T) {
+	for shards, name := range map[int]string{1: "one connection", 2: "two shards"} {
+		t.Run(name, func(t *testing.T) { meetDiscordJS(t, shards) })
+	}
+}
+
+func meetDiscordJS(t *testing.T, shards int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), nodeTimeout)
 	defer cancel()
 	dir := nodetest.Dir(ctx, t, "testdata/discordjs", "discord.js")
-	s := discord.New(discord.Options{Token: token, ApplicationID: application})
+	s := discord.New(discord.Options{
+		Token: token, ApplicationID: application, RequiredShards: shards, Limits: discord.Limits{MaxConcurrency: 1},
+	})
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
 	t.Cleanup(s.Close)
@@ -50,7 +60,7 @@ func TestDiscordJS(t *testing.T) {
 		cancel() // nothing more comes
 		ended <- err
 	}()
-	play(ctx, t, s, strings.TrimPrefix(web.URL, "http://"), ann, dm, thread)
+	play(ctx, t, s, shards, strings.TrimPrefix(web.URL, "http://"), ann, dm, thread)
 	if _, err := stdin.Write([]byte("end\n")); err != nil {
 		t.Error(err)
 	}
@@ -64,7 +74,7 @@ func TestDiscordJS(t *testing.T) {
 }
 
 // play is the people's side: each step waits for what the client made of the one before.
-func play(ctx context.Context, t *testing.T, s *discord.Server, host, ann, dm, thread string) {
+func play(ctx context.Context, t *testing.T, s *discord.Server, shards int, host, ann, dm, thread string) {
 	t.Helper()
 	has := func(channel, text string) bool {
 		return slices.ContainsFunc(s.Shown(channel), func(p discord.Posted) bool { return p.ByBot && p.Text == text })
@@ -81,7 +91,7 @@ func play(ctx context.Context, t *testing.T, s *discord.Server, host, ann, dm, t
 			t.Error(err)
 		}
 	}
-	must(s.Wait(ctx, func() bool { return s.Connected() == 1 && len(s.Commands()) == 1 }))
+	must(s.Wait(ctx, func() bool { return s.Connected() == shards && len(s.Commands()) == 1 }))
 	ping, err := s.Say(dm, ann, "ping")
 	must(err)
 	shows(dm, "ready")

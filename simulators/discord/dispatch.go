@@ -18,9 +18,12 @@ func (s *Server) tell(sess *session, event string, data any) {
 	}
 }
 
-// wants tells whether a session asked for an event of a channel.
+// wants tells whether a session asked for an event of a channel, and is of its shard.
 func (sess *session) wants(event string, r *room) bool {
-	private := r != nil && r.GuildID == ""
+	if !sess.has(r.GuildID) {
+		return false
+	}
+	private := r.GuildID == ""
 	need := intentGuilds
 	switch {
 	case event == "INTERACTION_CREATE":

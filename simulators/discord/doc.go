@@ -34,7 +34,7 @@
 //
 // # What it follows
 //
-// https://docs.discord.com/developers, in its state of 2026. Voice, shards beyond one, compression,
+// https://docs.discord.com/developers, in its state of 2026. Voice, compression,
 // presences, embeds and webhooks other than those of interactions are not simulated. An interaction
 // that its endpoint does not take is lost on the real service; here Options.RepeatInteractions can
 // have it delivered again.

@@ -3,6 +3,7 @@ package discord
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ const (
 	CloseInvalidSeq        = 4007
 	CloseSessionTimedOut   = 4009
 	CloseInvalidShard      = 4010
+	CloseShardingRequired  = 4011
 	CloseInvalidVersion    = 4012
 	CloseInvalidIntents    = 4013
 	CloseDisallowedIntents = 4014
@@ -53,8 +55,10 @@ const (
 
 const (
 	maxPayload  = 4096
-	maxSessions = 16
-	maxQueued   = 20000
+	maxSessions = 64
+	// identifyWindow is how often as many sessions may be begun as max_concurrency says.
+	identifyWindow = 5 * time.Second
+	maxQueued      = 20000
 )
 
 // gateway is what the server keeps of its websockets, under Server.mu.
@@ -62,12 +66,15 @@ type gateway struct {
 	sessions map[string]*session
 	order    []string
 	conns    map[*conn]struct{}
+	// begun counts identifies by bucket.
+	begun map[int]*window
 }
 
 // session outlives connections.
 type session struct {
 	id      string
 	intents int
+	shard   [2]int // its number, and of how many
 	seq     int64
 	events  []kept
 	lost    bool // what was kept is not enough to resume
@@ -261,14 +268,24 @@ func (s *Server) identify(c *conn, data json.RawMessage, host string) int {
 		return CloseAlreadyAuthorized
 	case !s.rightToken(in.Token):
 		return CloseAuthentication
-	case in.Shard != nil && (in.Shard[1] != 1 || in.Shard[0] != 0):
+	case in.Shard != nil && (in.Shard[0] < 0 || in.Shard[0] >= in.Shard[1]):
 		return CloseInvalidShard
+	case s.opts.RequiredShards > 1 && (in.Shard == nil || in.Shard[1] < s.opts.RequiredShards):
+		return CloseShardingRequired
 	case in.Intents == nil || *in.Intents < 0 || *in.Intents&^intentsKnown != 0:
 		return CloseInvalidIntents
 	case s.opts.NoMessageContent && *in.Intents&intentMessageContent != 0:
 		return CloseDisallowedIntents
 	}
-	sess := &session{id: "session-" + s.id(), intents: *in.Intents, conn: c}
+	shard := [2]int{0, 1}
+	if in.Shard != nil {
+		shard = *in.Shard
+	}
+	if !s.mayBegin(shard[0]) {
+		c.push(outgoing{data: frame(opInvalidSession, nil, "", false)})
+		return 0
+	}
+	sess := &session{id: "session-" + s.id(), intents: *in.Intents, shard: shard, conn: c}
 	c.sess = sess
 	s.gate.sessions[sess.id] = sess
 	s.gate.order = append(s.gate.order, sess.id)
@@ -278,19 +295,49 @@ func (s *Server) identify(c *conn, data json.RawMessage, host string) int {
 	}
 	guilds := []map[string]any{}
 	for id := range s.guilds {
-		guilds = append(guilds, map[string]any{"id": id, "unavailable": true})
+		if sess.has(id) {
+			guilds = append(guilds, map[string]any{"id": id, "unavailable": true})
+		}
 	}
 	s.tell(sess, "READY", map[string]any{
 		"v": 10, "user": s.bot, "guilds": guilds, "session_id": sess.id, "resume_gateway_url": "ws://" + host + "/gateway/",
-		"shard": []int{0, 1}, "application": map[string]any{"id": s.opts.ApplicationID, "flags": 0}, "private_channels": []any{},
+		"shard": shard, "application": map[string]any{"id": s.opts.ApplicationID, "flags": 0}, "private_channels": []any{},
 	})
 	if sess.intents&intentGuilds != 0 {
 		for _, g := range s.guilds {
-			s.tell(sess, "GUILD_CREATE", s.guildPayload(g))
+			if sess.has(g.id) {
+				s.tell(sess, "GUILD_CREATE", s.guildPayload(g))
+			}
 		}
 	}
 	s.feed.Touch()
 	return 0
+}
+
+// mayBegin counts an identify against max_concurrency; the caller holds mu.
+func (s *Server) mayBegin(shard int) bool {
+	most := s.opts.Limits.MaxConcurrency
+	if most <= 0 {
+		return true
+	}
+	bucket := shard % most
+	if s.gate.begun == nil {
+		s.gate.begun = map[int]*window{}
+	}
+	if s.gate.begun[bucket] == nil {
+		s.gate.begun[bucket] = &window{}
+	}
+	return s.gate.begun[bucket].use(s.opts.Now(), 1, identifyWindow) == 0
+}
+
+// has tells whether events of a server of people come to this session; "" is a private
+// chat, which is the first shard's. See https://docs.discord.com/developers/events/gateway#sharding.
+func (sess *session) has(guildID string) bool {
+	if guildID == "" {
+		return sess.shard[0] == 0
+	}
+	id, err := strconv.ParseUint(guildID, 10, 64)
+	return err == nil && (id>>22)%uint64(sess.shard[1]) == uint64(sess.shard[0]) //nolint:gosec // identify allows no negative ones
 }
 
 // resume goes on with a session: what it missed comes again in order.

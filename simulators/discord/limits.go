@@ -18,6 +18,9 @@ type Limits struct {
 	// PerChannel bounds the messages sent, and apart from them those edited, in one channel in
 	// five seconds; the real one is 5.
 	PerChannel int
+	// MaxConcurrency is how many sessions may be begun in five seconds, one of each bucket of
+	// shards; the real one is 1 for most bots.
+	MaxConcurrency int
 }
 
 const channelWindow = 5 * time.Second

@@ -259,8 +259,10 @@ func (s *Server) gatewayURL(c *call) (any, error) {
 	}
 	out := map[string]any{"url": scheme + "://" + c.r.Host + "/gateway/"}
 	if c.name == "gateway_bot" {
-		out["shards"] = 1
-		out["session_start_limit"] = map[string]int{"total": 1000, "remaining": 999, "reset_after": 86400000, "max_concurrency": 1}
+		out["shards"] = max(s.opts.RequiredShards, 1)
+		out["session_start_limit"] = map[string]int{
+			"total": 1000, "remaining": 999, "reset_after": 86400000, "max_concurrency": max(s.opts.Limits.MaxConcurrency, 1),
+		}
 	}
 	return out, nil
 }

@@ -34,6 +34,9 @@ type Options struct {
 	// NoMessageContent takes the privileged intent MESSAGE_CONTENT from the bot: asking for it
 	// ends the connection with 4014.
 	NoMessageContent bool
+	// RequiredShards ends a connection with 4011 that is one of fewer; it is also what is
+	// recommended. Zero means 1.
+	RequiredShards int
 	// RepeatInteractions is the pause after which an interaction is delivered again that its
 	// endpoint did not take; zero delivers each once, as the real service.
 	RepeatInteractions time.Duration

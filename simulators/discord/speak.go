@@ -36,7 +36,7 @@ func (s *Server) AddGuild(name string, members ...string) string {
 	}
 	s.guilds[g.id] = g
 	for _, sess := range s.gate.sessions {
-		if sess.intents&intentGuilds != 0 {
+		if sess.intents&intentGuilds != 0 && sess.has(g.id) {
 			s.tell(sess, "GUILD_CREATE", s.guildPayload(g))
 		}
 	}
@@ -79,7 +79,7 @@ func (s *Server) addRoom(c Channel, event string) string {
 	r := &room{Channel: c}
 	s.channels[c.ID] = r
 	for _, sess := range s.gate.sessions {
-		if sess.intents&intentGuilds != 0 {
+		if sess.intents&intentGuilds != 0 && sess.has(c.GuildID) {
 			s.tell(sess, event, c)
 		}
 	}

@@ -73,9 +73,24 @@ func (d Database) Exec(statement string, args ...any) {
 // Cut ends every connection to the database, as a server that restarts does.
 func (d Database) Cut() {
 	d.tb.Helper()
-	admin := Database{tb: d.tb, Name: "postgres", Host: d.Host}
-	admin.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, d.Name)
+	d.admin().Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, d.Name)
 }
+
+// Shut lets nobody in any more, and ends every connection; Reopen lets in again.
+func (d Database) Shut() {
+	d.tb.Helper()
+	d.admin().Exec(`ALTER DATABASE ` + d.Name + ` ALLOW_CONNECTIONS false`)
+	d.Cut()
+}
+
+// Reopen ends a Shut.
+func (d Database) Reopen() {
+	d.tb.Helper()
+	d.admin().Exec(`ALTER DATABASE ` + d.Name + ` ALLOW_CONNECTIONS true`)
+}
+
+// admin is the database from which others are made and shut.
+func (d Database) admin() Database { return Database{tb: d.tb, Name: "postgres", Host: d.Host} }
 
 var databases atomic.Int64
 
@@ -88,7 +103,7 @@ func New(tb testing.TB) Database {
 		tb.Fatal(err)
 	}
 	d := Database{tb: tb, Name: fmt.Sprintf("test%d", databases.Add(1)), Host: host}
-	admin := Database{tb: tb, Name: "postgres", Host: host}
+	admin := d.admin()
 	admin.Exec(`CREATE DATABASE ` + d.Name)
 	tb.Cleanup(func() {
 		db, err := postgres.Open(context.Background(), postgres.Options{URL: admin.URL(), Connections: 1})

@@ -13,8 +13,9 @@ type Proxy struct {
 	to string
 	wg sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	mu      sync.Mutex
+	conns   map[net.Conn]bool
+	refuses bool
 }
 
 // StartProxy starts one that ends with the test.
@@ -50,6 +51,9 @@ func (p *Proxy) serve(in net.Conn) {
 	}
 	p.mu.Lock()
 	p.conns[in], p.conns[out] = true, true
+	if p.refuses {
+		_, _ = in.Close(), out.Close()
+	}
 	p.mu.Unlock()
 	var pipes sync.WaitGroup
 	for _, c := range [][2]net.Conn{{in, out}, {out, in}} {
@@ -73,6 +77,14 @@ func (p *Proxy) Cut() {
 	for c := range p.conns {
 		_ = c.Close()
 	}
+}
+
+// Refuse closes every connection, and each that comes from now on.
+func (p *Proxy) Refuse() {
+	p.mu.Lock()
+	p.refuses = true
+	p.mu.Unlock()
+	p.Cut()
 }
 
 // Addr is where it listens.

@@ -1,4 +1,5 @@
-// Talks to the simulator through discord.js: node check.mjs BASE TOKEN APPLICATION.
+// Talks to the simulator through discord.js: node check.mjs BASE TOKEN APPLICATION, with as many
+// shards as the simulator recommends.
 // The process that runs it plays the people: it writes, presses and runs commands when it sees
 // that this side is ready for it, and reads what the channels show.
 import assert from "node:assert/strict";
@@ -8,6 +9,7 @@ const [base, token, application] = process.argv.slice(2);
 const rest = { api: `${base}/api`, version: "10" };
 const client = new Client({
   rest,
+  shards: "auto",
   intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildMessages, GatewayIntentBits.DirectMessages,
     GatewayIntentBits.DirectMessageReactions, GatewayIntentBits.MessageContent],
   partials: [Partials.Channel, Partials.Message, Partials.Reaction],
