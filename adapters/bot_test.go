@@ -158,6 +158,14 @@ type hub struct {
 	end    func()
 }
 
+// Draft shows a draft of a turn whose lease holds.
+func (h *hub) Draft(r core.Reply) {
+	h.Deliverer.Draft(r, queue.Lease{Token: 1, Left: func() time.Duration { return time.Hour }})
+}
+
+// StopDraft ends the drafts of a turn that failed.
+func (h *hub) StopDraft(id core.ReplyID) { h.Deliverer.StopDraft(context.Background(), id) }
+
 type events struct {
 	mu  sync.Mutex
 	all []core.Event
@@ -182,7 +190,7 @@ func (e *events) count(stage core.Stage) int {
 }
 
 // deliver runs a Deliverer over the queue with these bots.
-func deliver(t *testing.T, q *lanes, o adapters.DelivererOptions, bots ...adapters.Adapter) *hub {
+func deliver(t *testing.T, q queue.Queue, o adapters.DelivererOptions, bots ...adapters.Adapter) *hub {
 	t.Helper()
 	e := &events{}
 	o.Queue, o.Observer, o.Log = q, e, zerolog.Nop()
@@ -190,7 +198,8 @@ func deliver(t *testing.T, q *lanes, o adapters.DelivererOptions, bots ...adapte
 	for _, b := range bots {
 		o.Adapters[b.Describe().Account] = b
 	}
-	h := &hub{Deliverer: adapters.NewDeliverer(o), q: q, events: e}
+	h := &hub{Deliverer: adapters.NewDeliverer(o), events: e}
+	h.q, _ = q.(*lanes)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()

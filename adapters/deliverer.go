@@ -31,6 +31,12 @@ const (
 type DelivererOptions struct {
 	Queue    queue.Queue
 	Adapters map[core.Account]Adapter
+	// Topic is how the Deliverers of several nodes that share the queue tell each other
+	// of drafts; nil for a node alone.
+	Topic Topic
+	// Lanes tell where the replies to a chat wait, as they do whoever publishes them.
+	// Only with a Topic have accounts an outbox of their own.
+	Lanes queue.Lanes
 	// Limiter is shared with whoever else calls the platforms, on this node and on
 	// others; nil means one of its own, made from what the adapters describe.
 	Limiter Limiter
@@ -69,6 +75,8 @@ type DelivererOptions struct {
 // can never be sent is buried with its reason.
 type Deliverer struct {
 	queue    queue.Queue
+	topic    Topic
+	lanes    queue.Lanes
 	accounts map[core.Account]*account
 	limiter  Limiter
 	ledger   func(core.Reply, []core.Receipt) (queue.Outgoing, bool)
@@ -125,7 +133,7 @@ func NewDeliverer(o DelivererOptions) *Deliverer {
 	}
 	consume = consume.WithDefaults()
 	d := &Deliverer{
-		queue: o.Queue, accounts: map[core.Account]*account{}, limiter: o.Limiter, ledger: o.Ledger,
+		queue: o.Queue, topic: o.Topic, lanes: o.Lanes, accounts: map[core.Account]*account{}, limiter: o.Limiter, ledger: o.Ledger,
 		observer: o.Observer, log: o.Log, consume: consume,
 	}
 	limits := map[core.Account]Limits{}
@@ -146,7 +154,40 @@ func NewDeliverer(o DelivererOptions) *Deliverer {
 func (d *Deliverer) Run(ctx context.Context) error {
 	stop := d.drafts.start(context.WithoutCancel(ctx))
 	defer stop()
+	if d.topic == nil {
+		return d.queue.Consume(ctx, d.consume, d.handle)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer cancel()
+	parts.Go(func() { d.drafts.answers(ctx) })
+	for _, box := range d.leftBehind(ctx) {
+		parts.Go(func() {
+			consume := d.consume
+			consume.Box = box
+			if err := d.queue.Consume(ctx, consume, d.handle); err != nil {
+				d.log.Error().Err(err).Str("box", string(box)).Msg("what was left in a box cannot be brought out")
+			}
+		})
+	}
 	return d.queue.Consume(ctx, d.consume, d.handle)
+}
+
+// leftBehind finds the outboxes of accounts that shared the common one again after they
+// had one of their own, as far as something waits there.
+func (d *Deliverer) leftBehind(ctx context.Context) []queue.Box {
+	var boxes []queue.Box
+	for name := range d.accounts {
+		box := queue.OutboxOf(name)
+		if d.lanes.Own(name) {
+			continue
+		}
+		if s, err := d.queue.Stats(ctx, box); err != nil || s.Items > 0 {
+			boxes = append(boxes, box)
+		}
+	}
+	return boxes
 }
 
 // handle brings out the first item of a lane.
@@ -168,6 +209,9 @@ func (d *Deliverer) handle(ctx context.Context, q queue.Delivery) (queue.Commit,
 	a, ok := d.accounts[r.To.Account]
 	if !ok {
 		return s.bury(ctx, fmt.Errorf("account %q is not configured", r.To.Account))
+	}
+	if err := d.elsewhere(r.To.Account, q.Key.Box); err != nil {
+		return queue.Commit{}, err
 	}
 	if !a.enter() {
 		return queue.Commit{}, fault.New(fault.RateLimited, "send", errNoSlot, fault.WithWait(jitter(time.Second)))

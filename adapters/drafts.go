@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/queue"
 )
 
 const (
@@ -31,13 +32,25 @@ const (
 
 // Draft shows a reply that is not final: the newest wins, nothing is promised, and
 // it never blocks. Without parts it shows typing, until there are words, the final
-// comes or StopDraft is called. Drafts of a reply whose final came are ignored.
-func (d *Deliverer) Draft(r core.Reply) { d.drafts.show(r) }
+// comes or StopDraft is called. Drafts of a reply whose final came are ignored. Where
+// there are several nodes, nothing is shown any more once the lease of its turn may have
+// been lost: another node may have begun the turn anew.
+func (d *Deliverer) Draft(r core.Reply, turn queue.Lease) { d.drafts.show(r, turn, false) }
 
-// StopDraft ends the drafts of a reply whose turn ended, well or not. It never
-// blocks. What stands in the chat stays; a later final or draft of the same reply
-// goes on with it.
-func (d *Deliverer) StopDraft(id core.ReplyID) { d.drafts.stop(id) }
+// SettleDraft is called before the final of a reply is committed, so that no draft
+// lands behind it. Where several nodes deliver it ends the drafts, and waits for the one
+// that is being shown. One node alone has nothing to do here: what delivers the final
+// waits for the draft by itself, and holds up no turn.
+func (d *Deliverer) SettleDraft(ctx context.Context, id core.ReplyID) {
+	if d.topic != nil {
+		d.drafts.halt(ctx, id)
+	}
+}
+
+// StopDraft ends the drafts of a reply whose turn failed, and waits for the one that is
+// being shown; when ctx ends first, that one is cut off. What stands in the chat stays;
+// a later final or draft of the same reply goes on with it.
+func (d *Deliverer) StopDraft(ctx context.Context, id core.ReplyID) { d.drafts.halt(ctx, id) }
 
 // drafts holds what is being shown. There is at most one goroutine per chat, alive
 // while there is something to show in it.
@@ -51,7 +64,10 @@ type drafts struct {
 	replies map[core.ReplyID]*draft
 	finals  map[core.ReplyID]time.Time
 	swept   time.Time
-	// run and serial make the ids of placement items unique.
+	// served counts, for accounts with an outbox of their own, who serves them here.
+	served map[core.Account]int
+	// run and serial make the ids of placement items unique; run also names this
+	// Deliverer to others.
 	run    string
 	serial int
 }
@@ -72,7 +88,11 @@ type chatDrafts struct {
 type draft struct {
 	account *account
 	reply   core.Reply
+	turn    queue.Lease
 	touched time.Time
+	// away: another node has the account's connection and is told what to show.
+	// remote: it is another node's, told to this one; that node repeats its typing.
+	away, remote bool
 	// typing is to be shown, next at nextTyping.
 	typing     bool
 	nextTyping time.Time
@@ -81,11 +101,17 @@ type draft struct {
 	way       way
 	fresh     bool
 	nextWords time.Time
-	// asked: the draft waits for a message of its own; message is that message.
-	asked   bool
-	message core.MessageID
+	// asked: the draft waits for a message of its own; message is that message. Whoever
+	// places it may be on another node, so after askAgain it is asked for anew; asks
+	// counts the times.
+	asked    bool
+	asks     int
+	askAgain time.Time
+	message  core.MessageID
 	// busy is closed when the words under way have been shown; nil when there are none.
+	// cut ends them early.
 	busy chan struct{}
+	cut  context.CancelFunc
 }
 
 // way is how a platform shows growing words in a place.
@@ -126,7 +152,7 @@ func (a *account) pace(place core.Place) time.Duration {
 func newDrafts(d *Deliverer) *drafts {
 	return &drafts{
 		d: d, chats: map[chatKey]*chatDrafts{}, replies: map[core.ReplyID]*draft{},
-		finals: map[core.ReplyID]time.Time{}, run: fault.NewRef(),
+		finals: map[core.ReplyID]time.Time{}, served: map[core.Account]int{}, run: fault.NewRef() + fault.NewRef(),
 	}
 }
 
@@ -150,8 +176,9 @@ func (w *drafts) start(ctx context.Context) (stop func()) {
 	}
 }
 
-// show takes in a draft and sees that its chat has a worker.
-func (w *drafts) show(r core.Reply) {
+// show takes in a draft, of this node's own or told by another, and sees that its chat
+// has a worker.
+func (w *drafts) show(r core.Reply, turn queue.Lease, remote bool) {
 	r.Final, r.Sent = false, nil
 	a, ok := w.d.accounts[r.To.Account]
 	if !ok {
@@ -174,20 +201,35 @@ func (w *drafts) show(r core.Reply) {
 	dr := w.replies[r.ID]
 	switch {
 	case dr == nil:
-		dr = &draft{
-			account: a, way: wayOf(a, r.To.Place), nextWords: now.Add(wordsAfter), typing: a.types(), nextTyping: now.Add(typingAfter),
-		}
+		dr = newDraft(a, r, remote, now)
 		w.replies[r.ID] = dr
 		c.drafts = append(c.drafts, dr)
+	case turn.Token < dr.turn.Token:
+		return // of a turn that another took over
+	case turn.Token > dr.turn.Token:
+		dr.fresh, dr.asked = false, false // the turn was begun anew, and counts anew
 	case r.Rev < dr.reply.Rev || len(r.Parts) == 0 && len(dr.reply.Parts) > 0:
 		dr.touched = now
 		return
 	}
-	dr.reply, dr.touched = r, now
-	if len(r.Parts) > 0 && dr.way != byNone {
+	dr.reply, dr.turn, dr.touched, dr.remote, dr.away = r, turn, now, remote, w.isAway(r.To.Account)
+	switch {
+	case len(r.Parts) > 0 && dr.way != byNone:
 		dr.fresh, dr.typing = true, false
+	case remote:
+		dr.typing, dr.nextTyping = a.types(), now
 	}
 	c.ring()
+}
+
+// newDraft is a draft of which nothing was shown yet. What another node tells has
+// waited there.
+func newDraft(a *account, r core.Reply, remote bool, now time.Time) *draft {
+	dr := &draft{account: a, way: wayOf(a, r.To.Place), nextWords: now, typing: a.types(), nextTyping: now}
+	if !remote {
+		dr.nextWords, dr.nextTyping = now.Add(wordsAfter), now.Add(typingAfter)
+	}
+	return dr
 }
 
 func (c *chatDrafts) ring() {
@@ -198,19 +240,37 @@ func (c *chatDrafts) ring() {
 }
 
 // stop drops a draft. The channel it gives is closed when the words under way have
-// been shown; nil when there are none.
-func (w *drafts) stop(id core.ReplyID) (busy <-chan struct{}) {
+// been shown; nil when there are none. cut ends them early.
+func (w *drafts) stop(id core.ReplyID) (busy <-chan struct{}, cut context.CancelFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	dr := w.replies[id]
 	if dr == nil {
-		return nil
+		return nil, nil
 	}
 	delete(w.replies, id)
 	c := w.chats[chatKey{dr.reply.To.Account, dr.reply.To.Chat}]
 	c.drafts = slices.DeleteFunc(c.drafts, func(other *draft) bool { return other == dr })
 	c.ring()
-	return dr.busy
+	return dr.busy, dr.cut
+}
+
+// halt drops a draft and waits for the words under way, at most for as long as showing
+// them may take.
+func (w *drafts) halt(ctx context.Context, id core.ReplyID) {
+	busy, cut := w.stop(id)
+	if busy == nil {
+		return
+	}
+	late := time.NewTimer(draftTimeout)
+	defer late.Stop()
+	select {
+	case <-busy:
+	case <-late.C:
+		cut()
+	case <-ctx.Done():
+		cut()
+	}
 }
 
 // finish ends the drafts of a reply because its final comes, and waits for the one
@@ -228,7 +288,7 @@ func (w *drafts) finish(ctx context.Context, id core.ReplyID) error {
 		}
 	}
 	w.mu.Unlock()
-	busy := w.stop(id)
+	busy, _ := w.stop(id)
 	if busy == nil {
 		return nil
 	}

@@ -229,8 +229,8 @@ func TestDraftBeforeRun(t *testing.T) {
 	d := adapters.NewDeliverer(adapters.DelivererOptions{
 		Queue: newLanes(), Adapters: map[core.Account]adapters.Adapter{"a": b},
 	})
-	d.Draft(draft(private("a", "1"), "x.0", 1, "hello"))
-	d.Draft(draft(private("nobody", "1"), "x.0", 1, "hello"))
-	d.StopDraft("x.0")
+	d.Draft(draft(private("a", "1"), "x.0", 1, "hello"), queue.Lease{})
+	d.Draft(draft(private("nobody", "1"), "x.0", 1, "hello"), queue.Lease{})
+	d.StopDraft(t.Context(), "x.0")
 	same(t, "calls", b.did(), nil)
 }

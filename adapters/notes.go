@@ -79,7 +79,8 @@ func (n note) receipts() []core.Receipt {
 const (
 	// fieldMoved holds the Conversation that the place is known as now.
 	fieldMoved = "moved"
-	// fieldDraft with a ReplyID behind it holds the message that shows its draft.
+	// fieldDraft with a ReplyID behind it holds the message that shows its draft, or an
+	// empty one where nobody knows whether it stands.
 	fieldDraft = "draft/"
 	// draftItem stands in an item's id between the ReplyID and a serial; the item
 	// asks that the draft be given a message of its own.
@@ -110,11 +111,18 @@ func (m memory) moved() *core.Conversation {
 
 // draft gives the message that shows the reply's draft; "" for none.
 func (m memory) draft(id core.ReplyID) core.MessageID {
+	message, _ := m.placed(id)
+	return message
+}
+
+// placed tells whether a message was asked for the reply's draft, and which it got; ""
+// when it was not to have one.
+func (m memory) placed(id core.ReplyID) (message core.MessageID, known bool) {
 	var p piece
 	if raw, ok := m.fields[fieldDraft+string(id)]; !ok || json.Unmarshal(raw, &p) != nil {
-		return ""
+		return "", false
 	}
-	return p.Message
+	return p.Message, true
 }
 
 // forget adds to set the removal of a reply's draft and of those kept for too long.

@@ -20,10 +20,13 @@ type lanes struct {
 	seen  map[string]bool
 	dead  []queue.DeadLetter
 	out   []queue.Outgoing
-	wake  chan struct{}
+	// wake is closed and replaced when a lane may have become ready.
+	wake chan struct{}
 	// done is closed and replaced when something leaves its lane.
 	done   chan struct{}
 	failed int // failed attempts that counted
+	// noted is told of each note that was left; may be nil.
+	noted func(queue.Key)
 }
 
 type lane struct {
@@ -42,7 +45,7 @@ type waiting struct {
 }
 
 func newLanes() *lanes {
-	return &lanes{boxes: map[queue.Key]*lane{}, seen: map[string]bool{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return &lanes{boxes: map[queue.Key]*lane{}, seen: map[string]bool{}, wake: make(chan struct{}), done: make(chan struct{})}
 }
 
 func (q *lanes) Publish(_ context.Context, key queue.Key, item queue.Item) (queue.Outcome, error) {
@@ -53,7 +56,8 @@ func (q *lanes) Publish(_ context.Context, key queue.Key, item queue.Item) (queu
 	}
 	q.seen[item.ID] = true
 	q.box(key).items = append(q.box(key).items, &waiting{item: item, since: time.Now()})
-	q.ring()
+	close(q.wake)
+	q.wake = make(chan struct{})
 	return queue.Accepted, nil
 }
 
@@ -65,10 +69,10 @@ func (q *lanes) box(key queue.Key) *lane {
 }
 
 func (q *lanes) ring() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	close(q.wake)
+	q.wake = make(chan struct{})
 }
 
 // Consume handles lanes until ctx ends; handlers get the grace.
@@ -80,14 +84,17 @@ func (q *lanes) Consume(ctx context.Context, o queue.ConsumeOptions, h queue.Han
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(o.Grace, cancel) })()
 	slots := make(chan struct{}, o.Slots)
 	for {
-		key, l, wait := q.ready()
+		q.mu.Lock()
+		wake := q.wake
+		q.mu.Unlock()
+		key, l, wait := q.ready(o.Box)
 		if l == nil {
 			timer := time.NewTimer(wait)
 			select {
 			case <-ctx.Done():
 				timer.Stop()
 				return nil
-			case <-q.wake:
+			case <-wake:
 			case <-timer.C:
 			}
 			timer.Stop()
@@ -103,11 +110,14 @@ func (q *lanes) Consume(ctx context.Context, o queue.ConsumeOptions, h queue.Han
 }
 
 // ready leases a lane, or gives how long to wait for one.
-func (q *lanes) ready() (key queue.Key, found *lane, wait time.Duration) {
+func (q *lanes) ready(box queue.Box) (key queue.Key, found *lane, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	wait = time.Hour
 	for key, l := range q.boxes {
+		if key.Box != box {
+			continue
+		}
 		if l.leased || len(l.items) == 0 {
 			continue
 		}
@@ -129,9 +139,23 @@ func (q *lanes) deliver(ctx context.Context, o queue.ConsumeOptions, h queue.Han
 	d := queue.Delivery{
 		Key: key, Items: []queue.Item{first.item}, Since: first.since, Memory: queue.Memory{Fields: maps.Clone(l.fields)},
 		Attempt: first.attempt, Last: first.attempt >= o.MaxAttempts, Token: token, Note: slices.Clone(first.note),
-		SetNote: func(_ context.Context, note []byte) error {
+		Left: func() time.Duration {
 			q.mu.Lock()
 			defer q.mu.Unlock()
+			if l.token != token {
+				return 0
+			}
+			return o.Lease
+		},
+		SetNote: func(_ context.Context, note []byte) error {
+			q.mu.Lock()
+			defer func() {
+				noted := q.noted
+				q.mu.Unlock()
+				if noted != nil {
+					noted(key)
+				}
+			}()
 			if l.token != token {
 				return fault.New(fault.Retryable, "note", queue.ErrStale)
 			}

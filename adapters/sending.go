@@ -73,6 +73,9 @@ func (s *sending) next(ctx context.Context) error {
 	if err := s.keep(ctx); err != nil {
 		return err
 	}
+	if err := s.holds(ctx); err != nil {
+		return err
+	}
 	var receipt core.Receipt
 	err = s.d.call(ctx, callTimeout+fileTime(s.reply), func(ctx context.Context) (err error) {
 		receipt, err = s.account.Send(ctx, s.reply)
@@ -115,6 +118,9 @@ func (s *sending) draft() (Editor, core.MessageID) {
 // harmless, so nothing is noted before it.
 func (s *sending) edit(ctx context.Context, editor Editor, draft core.MessageID) error {
 	if err := s.d.room(ctx, s.reply.To, MethodEdit); err != nil {
+		return err
+	}
+	if err := s.holds(ctx); err != nil {
 		return err
 	}
 	var receipt core.Receipt
@@ -229,6 +235,21 @@ func unknown(err error) error {
 	return fault.New(fault.Retryable, "", err, fault.WithWait(fault.Wait(err)), fault.Unsure())
 }
 
+// holds refuses to go on where another node may hold the lane. A note that was stored
+// says that it was so at that moment; this process may have been paused since.
+func (s *sending) holds(ctx context.Context) error {
+	if s.q.Left() > 0 {
+		return nil
+	}
+	if s.note.Step == stepSending {
+		s.note.Step = stepIdle
+		if err := s.keep(context.WithoutCancel(ctx)); err != nil {
+			s.d.log.Debug().Err(err).Object("reply", s.reply).Msg("lease lost before a call")
+		}
+	}
+	return fault.New(fault.Retryable, "send", queue.ErrStale)
+}
+
 // keep stores the note. That storing failed says nothing against the reply, so it
 // is a wait and no failed attempt.
 func (s *sending) keep(ctx context.Context) error {
@@ -246,7 +267,7 @@ func (s *sending) settle(ctx context.Context, err error) (queue.Commit, error) {
 	switch {
 	case err == nil:
 		return s.commit(), nil
-	case errors.Is(err, errNoRoom), ctx.Err() != nil:
+	case errors.Is(err, errNoRoom), errors.Is(err, queue.ErrStale), ctx.Err() != nil:
 		return queue.Commit{}, err
 	case class == fault.Permanent, class == fault.Bug:
 		return s.bury(ctx, err)

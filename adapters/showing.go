@@ -2,12 +2,10 @@ package adapters
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
-	"github.com/parley-hub/parley/queue"
 )
 
 // work shows the drafts of one chat, one call at a time, until there are none.
@@ -59,6 +57,9 @@ func (dr *draft) due() time.Time {
 	if dr.fresh && !dr.asked && dr.nextWords.Before(due) {
 		due = dr.nextWords
 	}
+	if dr.asked && !dr.askAgain.IsZero() && dr.askAgain.Before(due) {
+		due = dr.askAgain
+	}
 	return due
 }
 
@@ -70,44 +71,83 @@ func (w *drafts) step(ctx context.Context, dr *draft) {
 	switch {
 	case w.replies[r.ID] != dr || dr.due().After(now):
 		w.mu.Unlock()
-	case now.Sub(dr.touched) >= draftSilence:
+	case now.Sub(dr.touched) >= draftSilence, w.d.topic != nil && dr.turn.Left() <= 0:
 		w.mu.Unlock()
 		w.stop(r.ID)
+	case dr.asked:
+		dr.asked, dr.fresh = false, true // nobody said where the message stands
+		w.mu.Unlock()
 	case dr.typing:
 		dr.nextTyping = now.Add(a.about.Capabilities.TypingFor * 4 / 5)
+		dr.typing = !dr.remote
+		away, turn := dr.away, dr.turn
 		w.mu.Unlock()
+		if away {
+			r.Parts = nil
+			w.tell(ctx, r, turn)
+			return
+		}
 		w.showTyping(ctx, a, r)
 	default:
 		dr.nextWords = now.Add(a.pace(r.To.Place))
-		method := dr.method()
+		method, away := dr.method(), dr.away
 		w.mu.Unlock()
-		if !w.allowed(ctx, r, method) {
+		if !away && !w.allowed(ctx, r, method) {
 			return
 		}
 		w.mu.Lock()
-		if r = dr.reply; w.replies[r.ID] != dr || dr.method() != method {
+		if r = dr.reply; w.replies[r.ID] != dr || dr.method() != method || dr.away != away {
 			w.mu.Unlock()
 			return
 		}
 		dr.fresh = false
-		if dr.way == byEdit && dr.message == "" {
-			dr.asked = true
-			w.serial++
-			item := string(r.ID) + draftItem + w.run + "." + strconv.Itoa(w.serial)
+		w.words(ctx, dr)
+	}
+}
+
+// words sees that the words of a draft are shown, in the way of its place. w.mu is held,
+// and no more afterwards.
+func (w *drafts) words(ctx context.Context, dr *draft) {
+	r, a, turn, message := dr.reply, dr.account, dr.turn, dr.message
+	switch {
+	case dr.away:
+		w.busyWith(ctx, dr, func(ctx context.Context) { w.tell(ctx, r, turn) })
+	case dr.way == byEdit && message == "":
+		item := w.asks(dr)
+		if w.d.topic == nil {
 			w.mu.Unlock()
 			w.ask(ctx, r, item)
 			return
 		}
-		done := make(chan struct{})
-		dr.busy = done
-		message := dr.message
-		w.mu.Unlock()
-		w.showWords(ctx, a, r, message)
-		w.mu.Lock()
-		dr.busy = nil
-		w.mu.Unlock()
-		close(done)
+		w.busyWith(ctx, dr, func(ctx context.Context) { w.ask(ctx, r, item) })
+	default:
+		limit := w.limit(dr)
+		w.busyWith(ctx, dr, func(ctx context.Context) { w.showWords(ctx, limit, a, r, message) })
 	}
+}
+
+// limit is how long a call that shows words may take: where others may take the turn
+// over, it must be back before they do. w.mu is held.
+func (w *drafts) limit(dr *draft) time.Duration {
+	if w.d.topic == nil {
+		return draftTimeout
+	}
+	return min(draftTimeout, dr.turn.Left())
+}
+
+// busyWith makes a call for a draft that stop knows of. w.mu is held, and no more
+// afterwards.
+func (w *drafts) busyWith(ctx context.Context, dr *draft, call func(ctx context.Context)) {
+	ctx, cut := context.WithCancel(ctx)
+	defer cut()
+	done := make(chan struct{})
+	dr.busy, dr.cut = done, cut
+	w.mu.Unlock()
+	call(ctx)
+	w.mu.Lock()
+	dr.busy = nil
+	w.mu.Unlock()
+	close(done)
 }
 
 // method is the kind of call that shows the words next.
@@ -142,9 +182,9 @@ func (w *drafts) showTyping(ctx context.Context, a *account, r core.Reply) {
 }
 
 // showWords shows the words by a draft, or by changing the draft's message.
-func (w *drafts) showWords(ctx context.Context, a *account, r core.Reply, message core.MessageID) {
+func (w *drafts) showWords(ctx context.Context, limit time.Duration, a *account, r core.Reply, message core.MessageID) {
 	method := MethodEdit
-	err := w.d.call(ctx, draftTimeout, func(ctx context.Context) error {
+	err := w.d.call(ctx, limit, func(ctx context.Context) error {
 		if message == "" {
 			method = MethodDraft
 			return a.Adapter.(Drafter).Draft(ctx, r)
@@ -194,113 +234,12 @@ func (w *drafts) failed(ctx context.Context, r core.Reply, m Method, err error) 
 // mute goes back from showing words to typing. w.mu is held.
 func (w *drafts) mute(dr *draft) {
 	dr.way, dr.fresh, dr.asked = byNone, false, false
-	dr.typing, dr.nextTyping = dr.account.types(), time.Now()
+	dr.typing, dr.nextTyping = dr.account.types() && !dr.remote, time.Now()
 }
 
 // ring wakes the draft's worker. w.mu is held.
 func (w *drafts) ring(dr *draft) {
 	if c := w.chats[chatKey{dr.reply.To.Account, dr.reply.To.Chat}]; c != nil {
 		c.ring()
-	}
-}
-
-// ask puts an item into the chat's lane whose handling gives the draft a message of
-// its own. Going through the lane the message comes behind all earlier replies and
-// before the final, and the lane remembers it in the step that drops the item: a
-// crash leaves no draft that the final does not know of.
-func (w *drafts) ask(ctx context.Context, r core.Reply, item string) {
-	outcome, err := w.d.queue.Publish(ctx, queue.Lane(r.To), queue.Item{ID: item, Body: []byte(r.ID)})
-	if err == nil && outcome == queue.Accepted || ctx.Err() != nil {
-		return
-	}
-	w.d.log.Debug().Err(err).Object("reply", r).Msg("draft not placed")
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if dr := w.replies[r.ID]; dr != nil {
-		w.mute(dr)
-	}
-}
-
-// place handles the item that ask published. A draft nobody waits for any more, or
-// of another process, gets no message; one whose sending was cut off is not
-// sent again.
-func (w *drafts) place(ctx context.Context, q queue.Delivery, id core.ReplyID) (queue.Commit, error) {
-	done := queue.Commit{Done: 1}
-	memory := memory{q.Memory.Fields}
-	if message := memory.draft(id); message != "" {
-		w.placed(id, message, true)
-		return done, nil
-	}
-	n, err := readNote(q.Note)
-	if err != nil {
-		return queue.Commit{Done: 1, Bury: err.Error()}, nil
-	}
-	r, a := w.waiting(id)
-	switch {
-	case len(n.Sent) > 0:
-		w.placed(id, n.Sent[0].Message, true)
-		return remember(id, n.Sent[0]), nil
-	case a == nil:
-		return done, nil
-	case n.Step == stepSending:
-		w.failed(ctx, r, MethodSend, fault.New(fault.Permanent, "draft", nil, fault.Unsure()))
-		return done, nil
-	case !a.enter():
-		w.failed(ctx, r, MethodSend, fault.New(fault.Retryable, "draft", errNoSlot))
-		return done, nil
-	}
-	defer a.leave()
-	s := &sending{d: w.d, q: q, account: a, memory: memory, reply: r, note: n}
-	s.move(memory.moved())
-	s.note.Step = stepSending
-	if err := s.keep(ctx); err != nil {
-		return queue.Commit{}, err
-	}
-	var receipt core.Receipt
-	err = w.d.call(ctx, draftTimeout, func(ctx context.Context) (err error) {
-		receipt, err = a.Send(ctx, s.reply)
-		return err
-	})
-	if err != nil {
-		w.failed(ctx, r, MethodSend, err)
-		return done, nil
-	}
-	message := piece{Message: receipt.Message, At: time.Now()}
-	s.note.Step, s.note.Sent = stepDone, []piece{message}
-	if err := s.keep(context.WithoutCancel(ctx)); err != nil {
-		w.d.log.Debug().Err(err).Object("reply", r).Msg("note of a draft could not be stored")
-	}
-	w.d.observe(core.StageDraft, r, 0, nil)
-	w.placed(id, receipt.Message, false)
-	return remember(id, message), nil
-}
-
-// remember is the commit that keeps the message of a draft.
-func remember(id core.ReplyID, message piece) queue.Commit {
-	return queue.Commit{Done: 1, Set: map[string][]byte{fieldDraft + string(id): encode(message)}}
-}
-
-// waiting gives the newest words of a draft that waits for a message; the account
-// is nil when none does.
-func (w *drafts) waiting(id core.ReplyID) (core.Reply, *account) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	dr := w.replies[id]
-	if dr == nil || !dr.asked {
-		return core.Reply{}, nil
-	}
-	dr.fresh = false
-	return dr.reply, dr.account
-}
-
-// placed gives a draft its message. stale tells that the message does not show the
-// newest words yet.
-func (w *drafts) placed(id core.ReplyID, message core.MessageID, stale bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if dr := w.replies[id]; dr != nil {
-		dr.asked, dr.message = false, message
-		dr.fresh = dr.fresh || stale
-		w.ring(dr)
 	}
 }

@@ -14,7 +14,8 @@
 //  4. Lease. Taking yields a token that grows strictly per mailbox. The holder's
 //     lease is extended while its handler runs; when it lapses another takes over.
 //  5. Fencing. Whoever comes with a stale token changes nothing, is told ErrStale,
-//     and its handler's context is cancelled.
+//     and its handler's context is cancelled. By its own clock a holder knows for how
+//     long it is none (Delivery.Left).
 //  6. Commit is one atomic step: drop the handled items, change the memory,
 //     publish what goes out. Its cost depends on what changed, not on the memory.
 //     What goes out is stored as it is: the token already makes it once, so the

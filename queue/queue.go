@@ -20,7 +20,7 @@ type Box string
 const (
 	// Inbox holds envelopes, one mailbox a conversation.
 	Inbox Box = "inbox"
-	// Outbox holds replies, one mailbox (lane) a chat.
+	// Outbox holds replies, one mailbox (lane) a chat; see Lanes.
 	Outbox Box = "outbox"
 	// Ledger holds what is to be written into the records.
 	Ledger Box = "ledger"
@@ -38,8 +38,8 @@ type Key struct {
 	Thread  string
 }
 
-// Lane is the outbox mailbox of a chat. Threads share their chat's lane, since
-// platforms limit and order by chat.
+// Lane is the mailbox of a chat in the common outbox. Threads share their chat's lane,
+// since platforms limit and order by chat. Who publishes replies asks Lanes.Of.
 func Lane(to core.Conversation) Key {
 	return Key{Box: Outbox, Scope: "chat", Account: to.Account, Owner: string(to.Chat)}
 }
@@ -163,6 +163,12 @@ type Delivery struct {
 	// Last is true when the first item is buried if this attempt fails.
 	Last  bool
 	Token Token
+	// Left tells for how long the lease holds for certain if nothing more is heard from
+	// the engine; 0 once the lease may have been lost or the handler is back. It looks at
+	// this process's own clock, so a holder that was paused sees it at its first look.
+	// Who does something that others would see asks right before, and lets it take no
+	// longer.
+	Left func() time.Duration
 	// Note is what an earlier holder left on the first item with SetNote, nil for
 	// nothing. It tells what had been begun when that holder died.
 	Note []byte
@@ -172,6 +178,15 @@ type Delivery struct {
 	// with the item. ErrStale when the lease was lost.
 	SetNote func(ctx context.Context, note []byte) error
 }
+
+// Lease is a delivery's hold on its mailbox, for those who act in the delivery's name.
+type Lease struct {
+	Token Token
+	Left  func() time.Duration
+}
+
+// Lease gives the delivery's hold on its mailbox.
+func (d Delivery) Lease() Lease { return Lease{d.Token, d.Left} }
 
 // Handler works on one delivery. Its error decides what becomes of the first
 // item (see the package comment); its Commit is used only without an error. ctx

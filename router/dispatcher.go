@@ -22,12 +22,17 @@ const peek = 32
 // failed: about ten seconds with the waits between.
 const turnAttempts = 4
 
-// Drafts shows answers while they grow. Both calls return at once.
+// Drafts shows answers while they grow.
 type Drafts interface {
-	// Draft shows a reply that is not final; without parts, that the bot is typing.
-	Draft(r core.Reply)
-	// StopDraft ends the showing of a reply that will not come.
-	StopDraft(id core.ReplyID)
+	// Draft shows a reply that is not final, for as long as its turn's lease holds;
+	// without parts, that the bot is typing. It returns at once.
+	Draft(r core.Reply, turn queue.Lease)
+	// SettleDraft is called before the final of a reply is committed. Once it returned, no
+	// draft can overtake the final, whoever delivers it. Its time is bounded.
+	SettleDraft(ctx context.Context, id core.ReplyID)
+	// StopDraft ends the showing of a reply that will not come, or comes from another
+	// turn. Once it returned, nothing of it is under way. Its time is bounded.
+	StopDraft(ctx context.Context, id core.ReplyID)
 }
 
 // Ledger makes the ledger's item of an envelope that was dealt with.
@@ -35,13 +40,15 @@ type Ledger interface {
 	Heard(e core.Envelope, r Route) (queue.Outgoing, error)
 }
 
-// DispatcherOptions make a dispatcher. All but Collect are required.
+// DispatcherOptions make a dispatcher. All but Collect and Lane are required.
 type DispatcherOptions struct {
 	Queue    queue.Queue
 	Table    *Table
 	Skills   *skills.Set
 	Memories Memories
 	Drafts   Drafts
+	// Lane gives the mailbox of a chat's replies, as queue.Lanes.Of; nil means queue.Lane.
+	Lane func(to core.Conversation) queue.Key
 	// Files gives the files of an envelope's turn.
 	Files    func(core.Envelope) skills.Files
 	Ledger   Ledger
@@ -69,6 +76,9 @@ type Dispatcher struct {
 
 // NewDispatcher makes a dispatcher.
 func NewDispatcher(o DispatcherOptions) *Dispatcher {
+	if o.Lane == nil {
+		o.Lane = queue.Lane
+	}
 	d := &Dispatcher{o: o, handlers: map[string]skills.Handler{}}
 	for _, s := range o.Skills.All() {
 		d.handlers[s.Manifest().Name] = o.Wrap(s)
@@ -133,9 +143,11 @@ func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, p
 	if err != nil {
 		return queue.Commit{}, err
 	}
-	w := &writer{reply: core.Reply{To: e.In, Person: e.From.Person(), Trace: e.Trace}, envelope: e, drafts: d.o.Drafts}
+	w := &writer{
+		reply: core.Reply{To: e.In, Person: e.From.Person(), Trace: e.Trace}, envelope: e, drafts: d.o.Drafts, turn: del.Lease(), lane: d.o.Lane,
+	}
 	if err := d.answer(ctx, del, e, person, route, s, w); err != nil {
-		w.abandon()
+		w.abandon(ctx)
 		return d.failed(ctx, del, g, out, w, route, err)
 	}
 	return d.commit(ctx, del, g, s, out, w)
@@ -181,6 +193,7 @@ func (d *Dispatcher) commit(ctx context.Context, del queue.Delivery, g gathered,
 	for _, id := range g.absorbed {
 		s.Absorb(id)
 	}
+	w.settle(ctx)
 	replies, err := w.outgoing()
 	if err != nil {
 		return queue.Commit{}, err

@@ -34,6 +34,7 @@ type rig struct {
 	mu      sync.Mutex
 	drafts  []core.Reply
 	stopped []core.ReplyID
+	settled []core.ReplyID
 	events  []core.Event
 	heard   []core.EnvelopeID
 	watch   chan struct{}
@@ -89,8 +90,27 @@ func newRig(t *testing.T, do func(context.Context, *skills.Turn, skills.Writer) 
 	return r
 }
 
-func (r *rig) Draft(d core.Reply) { r.mu.Lock(); r.drafts = append(r.drafts, d); r.mu.Unlock() }
-func (r *rig) StopDraft(id core.ReplyID) {
+func (r *rig) Draft(d core.Reply, turn queue.Lease) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drafts = append(r.drafts, d)
+	if turn.Left() <= 0 || turn.Token == 0 {
+		r.t.Errorf("a draft of a turn that holds nothing: %+v", d)
+	}
+}
+
+func (r *rig) SettleDraft(_ context.Context, id core.ReplyID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settled = append(r.settled, id)
+	for _, e := range r.heard {
+		if strings.HasPrefix(string(id), string(e)) {
+			r.t.Errorf("draft %s is settled after the commit", id)
+		}
+	}
+}
+
+func (r *rig) StopDraft(_ context.Context, id core.ReplyID) {
 	r.mu.Lock()
 	r.stopped = append(r.stopped, id)
 	r.mu.Unlock()
@@ -396,6 +416,35 @@ func TestFailuresAreTriedAgainThenToldAndKept(t *testing.T) {
 	}
 	if len(r.stopped) == 0 {
 		t.Error("the draft of a failed turn was not taken back")
+	}
+}
+
+// TestDraftsSettleBeforeTheCommit: when a final can be delivered, its drafts are over.
+func TestDraftsSettleBeforeTheCommit(t *testing.T) {
+	own := queue.NewLanes(private.Account)
+	r := newRig(t, func(_ context.Context, _ *skills.Turn, w skills.Writer) error {
+		for _, word := range []string{"one", "two"} {
+			w.Draft()
+			w.Draft(core.Text{Text: word[:1]})
+			w.Reply(core.Text{Text: word})
+		}
+		w.Reply(core.Text{Text: "three"})
+		w.Draft(core.Text{Text: "never finished"})
+		return nil
+	}, func(o *router.DispatcherOptions) { o.Lane = own.Of })
+	r.run()
+	e := r.say(says(private, "1", "x"))
+	r.until("committed", func() bool { return r.count(core.StageCommitted) == 1 })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one, two, never := core.ReplyTo(e.ID, 0), core.ReplyTo(e.ID, 1), core.ReplyTo(e.ID, 3)
+	if !slices.Equal(r.settled, []core.ReplyID{one, two}) || !slices.Equal(r.stopped, []core.ReplyID{never}) {
+		t.Errorf("settled %v, stopped %v", r.settled, r.stopped)
+	}
+	for box, want := range map[queue.Box]int{queue.Outbox: 0, queue.OutboxOf(private.Account): 3} {
+		if s, err := r.queue.Stats(t.Context(), box); err != nil || s.Items != want {
+			t.Errorf("%s holds %d, want %d: %v", box, s.Items, want, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -14,12 +15,16 @@ type writer struct {
 	reply    core.Reply // what all replies of the turn share
 	envelope core.Envelope
 	drafts   Drafts
+	turn     queue.Lease
+	lane     func(core.Conversation) queue.Key
 	replies  []core.Reply
 	// elsewhere are replies to other conversations; their ids come behind those here.
 	elsewhere []core.Reply
 	rev       int
 	begun     bool // a draft or typing was handed on for the next reply
 	drafted   bool // a draft with words was
+	// growing are the replies that a draft or typing was handed on for.
+	growing []core.ReplyID
 }
 
 // errNotPrivate: what nobody asked for somewhere is said in private chats only.
@@ -28,11 +33,14 @@ var errNotPrivate = errors.New("the other conversation is no private chat")
 // Draft hands on the reply as it stands so far.
 func (w *writer) Draft(parts ...core.Part) {
 	w.rev++
-	w.begun = true
-	w.drafted = w.drafted || len(parts) > 0
 	r := w.next()
+	if !w.begun {
+		w.begun = true
+		w.growing = append(w.growing, r.ID)
+	}
+	w.drafted = w.drafted || len(parts) > 0
 	r.Rev, r.Parts = w.rev, parts
-	w.drafts.Draft(r)
+	w.drafts.Draft(r, w.turn)
 }
 
 // Drafted tells whether words were handed on.
@@ -68,10 +76,21 @@ func (w *writer) next() core.Reply {
 	return r
 }
 
+// settle lets no draft land behind what is committed next.
+func (w *writer) settle(ctx context.Context) {
+	for _, id := range w.growing {
+		if w.begun && id == w.next().ID {
+			w.drafts.StopDraft(ctx, id) // begun and never finished
+			continue
+		}
+		w.drafts.SettleDraft(ctx, id)
+	}
+}
+
 // abandon takes back what a failed turn wanted to say.
-func (w *writer) abandon() {
-	if w.begun {
-		w.drafts.StopDraft(w.next().ID)
+func (w *writer) abandon(ctx context.Context) {
+	for _, id := range w.growing {
+		w.drafts.StopDraft(ctx, id)
 	}
 	w.replies, w.elsewhere = nil, nil
 }
@@ -87,9 +106,6 @@ func (w *writer) apologise(words string) {
 
 // outgoing gives the replies on their way into the outbox.
 func (w *writer) outgoing() ([]queue.Outgoing, error) {
-	if w.begun {
-		w.drafts.StopDraft(w.next().ID) // begun and never finished
-	}
 	for i, r := range w.elsewhere {
 		if r.To.Place != core.Private || r.To.Account == "" || r.To.Chat == "" {
 			return nil, fault.New(fault.Bug, "reply elsewhere", errNotPrivate)
@@ -102,7 +118,7 @@ func (w *writer) outgoing() ([]queue.Outgoing, error) {
 		if err != nil {
 			return nil, fault.New(fault.Bug, "encode reply", err)
 		}
-		out = append(out, queue.Outgoing{Key: queue.Lane(r.To), Item: queue.Item{ID: string(r.ID), Body: body}})
+		out = append(out, queue.Outgoing{Key: w.lane(r.To), Item: queue.Item{ID: string(r.ID), Body: body}})
 	}
 	return out, nil
 }

@@ -88,7 +88,7 @@ func TestDelivererStreams(t *testing.T) {
 	for rev, text := range []string{"one", "one two"} {
 		draft := reply
 		draft.Final, draft.Rev, draft.Parts = false, rev+1, []core.Part{core.Text{Text: text, Format: core.Markdown}}
-		d.Draft(draft)
+		d.Draft(draft, queue.Lease{})
 		r.eventually("the draft shows "+text, func() bool {
 			shown := r.byBot(place)
 			return len(shown) == 1 && shown[0].Text == text && shown[0].Streaming

@@ -122,7 +122,9 @@ func (a *Web) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: webDraftEvery, core.Group: webDraftEvery},
 			TypingFor:  webTypingFor,
 			Limits:     a.config.limits(),
-			Support:    webSupport,
+			// The device's keys make one message after the other, on one connection.
+			SingleSender: true,
+			Support:      webSupport,
 		},
 	}
 }

@@ -6,6 +6,7 @@ package alone
 type Engine struct {
 	leases
 	members
+	topic
 }
 
 // New makes one.

@@ -53,6 +53,10 @@ type App struct {
 	*stores
 	people *persons
 	blobs  blobs.Store
+	// topic is how nodes tell each other of drafts, nil for a node alone; lanes tell where
+	// replies wait. Both are known before anything runs.
+	topic adapters.Topic
+	lanes queue.Lanes
 	// closeBlobs is nil where nothing is to be closed.
 	closeBlobs func() error
 
@@ -122,7 +126,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.stores.lockOnce(a.cfg); err != nil {
 		return err
 	}
-	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories()); err != nil {
+	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories(), letterBoxes(a.cfg)); err != nil {
 		return err
 	}
 	return a.openBlobs(ctx)
@@ -151,7 +155,7 @@ func (a *App) makeBrain(context.Context) error {
 	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
 	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.observer, time.Now)}
 	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
-		Queue: a.queue, Table: table, Skills: set, Memories: memories, Drafts: drafts{a}, Ledger: ledger{},
+		Queue: a.queue, Table: table, Skills: set, Memories: memories, Drafts: drafts{a}, Lane: a.lane, Ledger: ledger{},
 		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
 		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
 		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
@@ -187,8 +191,11 @@ func (a *App) makeAdapters(context.Context) error {
 		a.adapters[name] = adapter
 		a.supervised[name] = adapters.NewSupervisor(adapters.SupervisorOptions{Adapter: adapter, Inbox: a.intake, Log: log, Single: a.single})
 	}
+	if a.topic != nil {
+		a.lanes = lanesOf(a.adapters)
+	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
-		Queue: a.queue, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
+		Queue: a.queue, Topic: a.topic, Lanes: a.lanes, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
 		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown / 10,
 	})
 	return nil
@@ -225,7 +232,7 @@ func (a *App) makeServer(ctx context.Context) error {
 		a.o.playground.Hub("http://" + reachable(address.String()))
 	}
 	return a.telemetry.Watch(telemetry.Sources{
-		Boxes: boxes, Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates,
+		Boxes: a.boxes(), Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates,
 	})
 }
 
@@ -262,8 +269,6 @@ func loopback(address string) bool {
 	ip := net.ParseIP(host)
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
-
-var boxes = []queue.Box{queue.Inbox, queue.Outbox, queue.Ledger}
 
 // Run runs the hub until ctx ends, then drains it; nil when all work was finished
 // or handed back inside the configured bound.
@@ -314,8 +319,11 @@ func (a *App) room(name string) zerolog.Logger { return a.log.With().Str("room",
 // drafts passes drafts on to the deliverer, which is made after the dispatcher.
 type drafts struct{ a *App }
 
-func (d drafts) Draft(r core.Reply)        { d.a.deliverer.Draft(r) }
-func (d drafts) StopDraft(id core.ReplyID) { d.a.deliverer.StopDraft(id) }
+func (d drafts) Draft(r core.Reply, turn queue.Lease) { d.a.deliverer.Draft(r, turn) }
+func (d drafts) SettleDraft(ctx context.Context, id core.ReplyID) {
+	d.a.deliverer.SettleDraft(ctx, id)
+}
+func (d drafts) StopDraft(ctx context.Context, id core.ReplyID) { d.a.deliverer.StopDraft(ctx, id) }
 
 // gate is the inbox as adapters see it: shut as soon as the hub stops, so that
 // platforms keep what comes then for the next process.

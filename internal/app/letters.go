@@ -23,7 +23,7 @@ func ListLetters(ctx context.Context, out io.Writer, cfg *configs.Config) error 
 	return withLetters(ctx, cfg, func(letters queue.DeadLetters) error {
 		var b strings.Builder
 		count := 0
-		for _, box := range boxes {
+		for _, box := range letterBoxes(cfg) {
 			for after := int64(0); ; {
 				page, err := letters.List(ctx, box, after, letterPage)
 				if err != nil {

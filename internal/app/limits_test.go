@@ -213,7 +213,7 @@ func TestNodesObeyTogether(t *testing.T) {
 			for i := range chats {
 				first.say(t, i, "final")
 				if scope != fault.ScopeMethod { // drafts are another method
-					second.Draft(core.Reply{ID: core.ReplyID(fmt.Sprint("draft", i)), To: chatOf(i), Parts: []core.Part{core.Text{Text: "grows"}}})
+					second.Draft(core.Reply{ID: core.ReplyID(fmt.Sprint("draft", i)), To: chatOf(i), Parts: []core.Part{core.Text{Text: "grows"}}}, queue.Lease{Token: 1, Left: func() time.Duration { return time.Minute }})
 				}
 			}
 			s.seen(t, "all finals", func() bool { return len(s.texts) == chats+1 })

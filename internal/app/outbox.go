@@ -2,10 +2,41 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/configs"
+	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/queue"
 )
+
+// lanesOf gives an outbox of its own to each account that only one node can send for.
+func lanesOf(all map[core.Account]adapters.Adapter) queue.Lanes {
+	var own []core.Account
+	for name, a := range all {
+		if a.Describe().Capabilities.SingleSender {
+			own = append(own, name)
+		}
+	}
+	return queue.NewLanes(own...)
+}
+
+// lane is where the replies to a chat wait.
+func (a *App) lane(to core.Conversation) queue.Key { return a.lanes.Of(to) }
+
+// boxes lists the boxes that the hub works through.
+func (a *App) boxes() []queue.Box {
+	return slices.Concat([]queue.Box{queue.Inbox}, a.lanes.Outboxes(), []queue.Box{queue.Ledger})
+}
+
+// letterBoxes lists the boxes that may hold dead letters. An account may have had an
+// outbox of its own.
+func letterBoxes(cfg *configs.Config) []queue.Box {
+	all := queue.NewLanes(slices.Collect(maps.Keys(cfg.Channels))...)
+	return slices.Concat([]queue.Box{queue.Inbox}, all.Outboxes(), []queue.Box{queue.Ledger})
+}
 
 // outboxLook is how often the outbox is looked at while the hub stops.
 const outboxLook = 5 * time.Millisecond
@@ -21,9 +52,16 @@ func (a *App) emptyOutbox(ctx context.Context) error {
 	look := time.NewTicker(outboxLook)
 	defer look.Stop()
 	for {
-		s, err := a.queue.Stats(ctx, queue.Outbox)
-		if err != nil || s.Ready+s.Leased == 0 {
-			return nil // nothing is lost: the outbox is durable
+		busy := 0
+		for _, box := range a.deliverer.Outboxes() {
+			s, err := a.queue.Stats(ctx, box)
+			if err != nil {
+				return nil //nolint:nilerr // nothing is lost: the outbox is durable
+			}
+			busy += s.Ready + s.Leased
+		}
+		if busy == 0 {
+			return nil
 		}
 		select {
 		case <-look.C:

@@ -35,7 +35,7 @@ func (o Person) with(ctx context.Context, use func(p *persons) error) error {
 	}
 	if err = catchUp(ctx, s.queue, s.records); err == nil {
 		var p *persons
-		if p, err = newPersons(ctx, s.records, s.queue, o.Config.Memories()); err == nil {
+		if p, err = newPersons(ctx, s.records, s.queue, o.Config.Memories(), letterBoxes(o.Config)); err == nil {
 			err = use(p)
 		}
 	}

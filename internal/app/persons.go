@@ -20,6 +20,8 @@ type persons struct {
 	directory *session.Linked
 	queue     queue.Queue
 	policy    session.Policy
+	// boxes may hold dead letters.
+	boxes []queue.Box
 }
 
 // links is the records as the directory reads them.
@@ -43,12 +45,12 @@ func sessionLinks(list []records.Link) []session.Link {
 	return out
 }
 
-func newPersons(ctx context.Context, r *records.SQL, q queue.Queue, policy session.Policy) (*persons, error) {
+func newPersons(ctx context.Context, r *records.SQL, q queue.Queue, policy session.Policy, boxes []queue.Box) (*persons, error) {
 	directory, err := session.NewLinked(ctx, links{r}, r.Shared())
 	if err != nil {
 		return nil, err
 	}
-	return &persons{records: r, directory: directory, queue: q, policy: policy}, nil
+	return &persons{records: r, directory: directory, queue: q, policy: policy, boxes: boxes}, nil
 }
 
 // change changes the records and the directory.
@@ -220,7 +222,7 @@ func (p *persons) forget(ctx context.Context, why records.Cause, person core.Per
 	for _, at := range list {
 		bases = append(bases, at.who.Person())
 	}
-	letters, err := dropLetters(ctx, p.queue.DeadLetters(), bases)
+	letters, err := dropLetters(ctx, p.queue.DeadLetters(), p.boxes, bases)
 	if err != nil {
 		return session.Forgetting{}, err
 	}
@@ -253,7 +255,7 @@ func (p *persons) forgetMemories(ctx context.Context, why records.Cause, person 
 }
 
 // dropLetters drops the dead letters that are of accounts, and tells how many.
-func dropLetters(ctx context.Context, letters queue.DeadLetters, bases []core.PersonID) (n int, err error) {
+func dropLetters(ctx context.Context, letters queue.DeadLetters, boxes []queue.Box, bases []core.PersonID) (n int, err error) {
 	for _, box := range boxes {
 		for after := int64(0); ; {
 			page, err := letters.List(ctx, box, after, letterPage)
@@ -280,16 +282,16 @@ func dropLetters(ctx context.Context, letters queue.DeadLetters, bases []core.Pe
 
 // letterOf is whose account a letter is of; empty for one that cannot be read.
 func letterOf(box queue.Box, body []byte) core.PersonID {
-	switch box {
-	case queue.Inbox:
+	switch {
+	case box == queue.Inbox:
 		if e, err := core.DecodeEnvelope(body); err == nil {
 			return e.From.Person()
 		}
-	case queue.Outbox:
+	case box.IsOutbox():
 		if r, err := core.DecodeReply(body); err == nil {
 			return r.Person
 		}
-	case queue.Ledger:
+	case box == queue.Ledger:
 		if e, err := records.Decode(body); err == nil {
 			return e.Person
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/queue"
@@ -121,7 +122,7 @@ func newNodes(t *testing.T, policy session.Policy, stores ...*records.SQL) *benc
 func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher {
 	t := b.t
 	t.Helper()
-	persons, err := newPersons(t.Context(), r, b.queue, policy)
+	persons, err := newPersons(t.Context(), r, b.queue, policy, letterBoxes(&configs.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +151,9 @@ func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher 
 
 type silent struct{}
 
-func (silent) Draft(core.Reply)       {}
-func (silent) StopDraft(core.ReplyID) {}
+func (silent) Draft(core.Reply, queue.Lease)             {}
+func (silent) SettleDraft(context.Context, core.ReplyID) {}
+func (silent) StopDraft(context.Context, core.ReplyID)   {}
 
 // dying runs a skill and fails behind its work, once a turn, while it is the one that
 // is to crash: as if the hub had died before the commit.
@@ -384,7 +386,7 @@ func TestForgettingDropsLetters(t *testing.T) {
 		add(queue.Ledger, entry)
 	}
 	add(queue.Inbox, []byte("{"))
-	n, err := dropLetters(t.Context(), letters, []core.PersonID{who(0).Person()})
+	n, err := dropLetters(t.Context(), letters, letterBoxes(&configs.Config{}), []core.PersonID{who(0).Person()})
 	if err != nil || n != 3 || !slices.Equal(letters.dropped, []int64{1, 2, 3}) {
 		t.Errorf("dropped %d: %v, %v", n, letters.dropped, err)
 	}

@@ -128,7 +128,7 @@ func (a *App) overview() console.Overview {
 		}
 		out.Accounts = append(out.Accounts, account)
 	}
-	for _, box := range boxes {
+	for _, box := range a.boxes() {
 		s, err := a.queue.Stats(ctx, box)
 		if err != nil {
 			out.Problems = append(out.Problems, err.Error())
@@ -157,7 +157,7 @@ func (a *App) report(ctx context.Context) status.Report {
 	for _, h := range a.health() {
 		out.Accounts = append(out.Accounts, status.Account{Name: string(h.Account), Healthy: h.Up(), Detail: h.Text})
 	}
-	for _, box := range boxes {
+	for _, box := range a.boxes() {
 		s, err := a.queue.Stats(ctx, box)
 		if err != nil {
 			continue

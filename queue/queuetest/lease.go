@@ -111,8 +111,14 @@ func testLeaseKept(t *testing.T, h Harness) {
 	if kept.ctx.Err() != nil {
 		t.Fatalf("a lease was lost while its holder's heart beat: %v", context.Cause(kept.ctx))
 	}
+	if left := kept.d.Left(); left <= 0 || left > 2*h.lease() {
+		t.Errorf("the lease that is kept holds for %v", left)
+	}
 	kept.done(1)
 	empty(t, q, queue.Inbox)
+	if left := kept.d.Left(); left != 0 {
+		t.Errorf("a lease whose handler is back holds for %v", left)
+	}
 }
 
 func testLeaseLapses(t *testing.T, h Harness) {
@@ -129,6 +135,9 @@ func testLeaseLapses(t *testing.T, h Harness) {
 		t.Errorf("attempts %d and %d, want 1 and 2", lost.d.Attempt, again.d.Attempt)
 	}
 	ended(lost.ctx, t)
+	if lost.d.Left() != 0 || again.d.Left() <= 0 {
+		t.Errorf("the lost lease holds for %v, the new one for %v", lost.d.Left(), again.d.Left())
+	}
 	silent.cancel()
 	lost.done(1)
 	silent.stop()

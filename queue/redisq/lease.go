@@ -31,9 +31,10 @@ type lease struct {
 	// lost is set when another may hold the mailbox, finishing once the handler is
 	// back: then Redis alone judges.
 	lost, finishing bool
-	// deadline rings when the lease may have lapsed. It began before the server's,
-	// so that it is never later.
+	// deadline rings at until, when the lease may have lapsed. It began before the
+	// server's, so that it is never later.
 	deadline *time.Timer
+	until    time.Time
 }
 
 // take leases up to n ready mailboxes of a shard and loads them. It gives after
@@ -151,7 +152,7 @@ func (l *lease) begin(attempt int64, note any, items []any, began time.Time) err
 	}
 	l.delivery = queue.Delivery{
 		Key: l.mb.key, Memory: l.mem.view, Attempt: int(attempt), Last: int(attempt) >= l.c.o.MaxAttempts,
-		Token: queue.Token(n), SetNote: l.setNote,
+		Token: queue.Token(n), Left: l.left, SetNote: l.setNote,
 	}
 	if text, ok := note.(string); ok {
 		l.delivery.Note = []byte(text)
@@ -168,7 +169,8 @@ func (l *lease) begin(attempt int64, note any, items []any, began time.Time) err
 	}
 	e := l.c.e
 	l.ctx, l.cancel = context.WithCancelCause(l.c.base)
-	l.deadline = time.AfterFunc(time.Until(began.Add(l.c.o.Lease)), l.lapse)
+	l.until = began.Add(l.c.o.Lease)
+	l.deadline = time.AfterFunc(time.Until(l.until), l.lapse)
 	e.mu.Lock()
 	e.leases[l] = struct{}{}
 	e.mu.Unlock()
@@ -228,8 +230,19 @@ func (l *lease) extend(began time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.lost && !l.finishing {
-		l.deadline.Reset(time.Until(began.Add(l.c.o.Lease)))
+		l.until = began.Add(l.c.o.Lease)
+		l.deadline.Reset(time.Until(l.until))
 	}
+}
+
+// left is Delivery.Left. It does not trust that the deadline rang in time.
+func (l *lease) left() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost || l.finishing || l.ctx.Err() != nil {
+		return 0
+	}
+	return max(time.Until(l.until), 0)
 }
 
 // attempt is which try of the first item this is.

@@ -141,7 +141,7 @@ func (c *consumer) take() *lease {
 	first.retryAt = time.Time{}
 	l.delivery = queue.Delivery{
 		Key: mb.key, Since: first.at, Attempt: attempt, Last: attempt >= c.o.MaxAttempts,
-		Token: l.token, Note: first.note,
+		Token: l.token, Note: first.note, Left: func() time.Duration { return c.left(l) },
 		SetNote: func(ctx context.Context, note []byte) error { return e.setNote(ctx, l, note) },
 	}
 	if c.o.Heartbeat > c.o.Lease {
@@ -213,6 +213,20 @@ func (c *consumer) finish(l *lease) bool {
 	l.finishing = true
 	c.e.unring(l.mb)
 	return true
+}
+
+// left is Delivery.Left. There is no other process, so a lease whose heart beats holds.
+func (c *consumer) left(l *lease) time.Duration {
+	c.e.mu.Lock()
+	defer c.e.mu.Unlock()
+	switch {
+	case l.mb.lease != l, l.finishing, l.ctx.Err() != nil:
+		return 0
+	case c.o.Heartbeat > c.o.Lease:
+		return max(time.Until(l.mb.due), 0)
+	default:
+		return c.o.Lease
+	}
 }
 
 // fail does what the class of the handler's error asks for.
