@@ -216,6 +216,7 @@ func roll(w *world, _ *rand.Rand) func() {
 
 // strike lets faults happen until ctx ends, and heals all.
 func (w *world) strike(ctx context.Context, all []fault, every time.Duration) {
+	began := time.Now()
 	if len(all) == 0 {
 		<-ctx.Done()
 	}
@@ -226,7 +227,7 @@ func (w *world) strike(ctx context.Context, all []fault, every time.Duration) {
 			w.underWay.Wait()
 		}
 		if do := f.draw(w, w.rng); do != nil {
-			w.t.Logf("fault: %s, %s", f.name, w.drawn)
+			w.t.Logf("%3.0f s: %s, %s", time.Since(began).Seconds(), f.name, w.drawn)
 			w.met[f.name]++
 			if f.name == "roll" {
 				do()
@@ -242,4 +243,5 @@ func (w *world) strike(ctx context.Context, all []fault, every time.Duration) {
 		}
 	}
 	w.underWay.Wait()
+	w.t.Logf("%3.0f s: all is well again", time.Since(began).Seconds())
 }

@@ -99,6 +99,11 @@ func newWorld(t *testing.T, o clusterOptions) *world {
 		w.nodes = append(w.nodes, n)
 		w.balancer.backends = append(w.balancer.backends, &backend{probe: n.Address, send: n.front.Addr()})
 	}
+	for _, c := range w.crowds {
+		if p, ok := c.sim.(preparer); ok {
+			p.prepare(w.nodes[0].Hub)
+		}
+	}
 	return w
 }
 
