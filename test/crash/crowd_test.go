@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -20,6 +21,9 @@ type crowd struct {
 	// first is the number of the first person: nobody of another crowd has the same.
 	first int
 	seed  uint64
+
+	// swaps is how many pairs of messages the platform is yet to tell in the wrong order.
+	swaps atomic.Int64
 
 	mu sync.Mutex
 	// said are each person's words, in the order in which the platform tells them.
@@ -57,16 +61,27 @@ func (c *crowd) talk(ctx context.Context, stop <-chan struct{}) {
 
 // burst says some messages and waits for the answer to the last.
 func (c *crowd) burst(ctx context.Context, person, n int) error {
-	var last string
+	var words []string
 	for range n {
-		last = word(c.first+person, len(c.said[person]))
-		if err := c.sim.say(person, last); err != nil {
+		words = append(words, word(c.first+person, len(c.said[person])+len(words)))
+	}
+	sim, swaps := c.sim.(swapping)
+	swaps = swaps && n > 1 && c.swaps.Add(-1) >= 0
+	if swaps {
+		sim.swap(person)
+	}
+	for _, word := range words {
+		if err := c.sim.say(person, word); err != nil {
 			return err
 		}
-		c.mu.Lock()
-		c.said[person] = append(c.said[person], last)
-		c.mu.Unlock()
 	}
+	if swaps { // what is told first is answered first
+		words[0], words[1] = words[1], words[0]
+	}
+	last := words[n-1]
+	c.mu.Lock()
+	c.said[person] = append(c.said[person], words...)
+	c.mu.Unlock()
 	answered := func() bool {
 		answers := c.sim.answers(person)
 		slices.Reverse(answers) // it is among the last

@@ -89,6 +89,13 @@ func faults(d length) []fault {
 			times := 1 + rng.IntN(10)
 			return func() { sim.repeat(times) }
 		})},
+		{"swap", onCrowd(func(c *crowd, rng *rand.Rand) func() {
+			if _, ok := c.sim.(swapping); !ok {
+				return nil
+			}
+			pairs := 1 + rng.IntN(4)
+			return func() { c.swaps.Store(int64(pairs)) }
+		})},
 	}
 }
 
@@ -97,6 +104,9 @@ type stormy interface{ storm(calls int) }
 
 // repeating platforms can tell the next events twice.
 type repeating interface{ repeat(events int) }
+
+// swapping platforms can tell somebody's next message after the one behind it.
+type swapping interface{ swap(person int) }
 
 // last lets a fault last.
 func last(d time.Duration) {

@@ -112,3 +112,7 @@ func (p *slack) storm(calls int) {
 func (p *slack) repeat(events int) {
 	p.sim.Inject(simulator.Fault{Kind: simulator.FaultDuplicate, Count: events})
 }
+
+func (p *slack) swap(c int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultReorder, Channel: p.people[c]})
+}
