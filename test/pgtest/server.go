@@ -98,11 +98,11 @@ var databases atomic.Int64
 // test fails.
 func New(tb testing.TB) Database {
 	tb.Helper()
-	host, err := start()
+	s, err := start()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	d := Database{tb: tb, Name: fmt.Sprintf("test%d", databases.Add(1)), Host: host}
+	d := Database{tb: tb, Name: fmt.Sprintf("test%d", databases.Add(1)), Host: s.host}
 	admin := d.admin()
 	admin.Exec(`CREATE DATABASE ` + d.Name)
 	tb.Cleanup(func() {
@@ -133,22 +133,32 @@ while read -r _; do "$2/pg_ctl" -D data -l log -w -t 120 -m immediate restart >>
 cd / && rm -rf "$1"
 `
 
+// server is the one of this process. It holds the pipe whose end ends it.
+type server struct {
+	host string
+	cmd  *exec.Cmd
+
+	mu       sync.Mutex
+	restarts io.Writer
+	lines    *bufio.Scanner
+}
+
 // start starts the server, once.
-var start = sync.OnceValues(func() (host string, err error) {
+var start = sync.OnceValues(func() (*server, error) {
 	bin, err := binaries()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "pgtest")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "password"), []byte(Password+"\n"), 0o600); err != nil {
-		return "", err
+		return nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cmd := exec.Command("sh", "-c", script, "sh", dir, bin, strconv.Itoa(port))
 	// A group of its own: an interrupt from the keyboard must not end it before the tests.
@@ -156,34 +166,23 @@ var start = sync.OnceValues(func() (host string, err error) {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
 	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
 		if err := unprivileged(cmd, dir); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	restarts, err := cmd.StdinPipe() // stays open as long as this process lives
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return nil, err
 	}
-	running = &server{cmd: cmd, restarts: restarts, lines: bufio.NewScanner(out)}
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), running.ready()
+	s := &server{host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), cmd: cmd, restarts: restarts, lines: bufio.NewScanner(out)}
+	return s, s.ready()
 })
-
-// server is the process, with the pipe whose end ends it.
-type server struct {
-	mu       sync.Mutex
-	cmd      *exec.Cmd
-	restarts io.Writer
-	lines    *bufio.Scanner
-}
-
-// running is the process's one server, once it was started.
-var running *server
 
 // ready waits until the server says that it is.
 func (s *server) ready() error {
@@ -199,12 +198,16 @@ func (s *server) ready() error {
 
 // Restart crashes the server, and starts it again: for every test of this process.
 func (d Database) Restart() error {
-	running.mu.Lock()
-	defer running.mu.Unlock()
-	if _, err := io.WriteString(running.restarts, "again\n"); err != nil {
+	s, err := start()
+	if err != nil {
 		return err
 	}
-	return running.ready()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := io.WriteString(s.restarts, "again\n"); err != nil {
+		return err
+	}
+	return s.ready()
 }
 
 // binaries finds the folder with PostgreSQL's programs: beside the postgres on PATH, or
