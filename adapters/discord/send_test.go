@@ -183,7 +183,7 @@ func TestFiles(t *testing.T) {
 // deferred answer is given by the next one.
 func TestAnswerAfterARestart(t *testing.T) {
 	s := newSimulated(t, simulator.Options{})
-	file := filepath.Join(t.TempDir(), "notes.jsonl")
+	file := filepath.Join(t.TempDir(), "adapters.jsonl")
 	life := func() *discord.Adapter {
 		memory := alone.New()
 		if err := memory.Remember(file, zerolog.Nop()); err != nil {

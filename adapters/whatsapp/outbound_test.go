@@ -79,7 +79,7 @@ func TestNotSentIsCertainAfterTheGrace(t *testing.T) {
 // A status is kept before the platform may forget it: the message it proves may be looked
 // for from another node, and after a restart.
 func TestStatusIsSeenByOtherNodes(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "notes.jsonl")
+	file := filepath.Join(t.TempDir(), "adapters.jsonl")
 	remember := func() *alone.Engine {
 		e := alone.New()
 		if err := e.Remember(file, zerolog.Nop()); err != nil {
@@ -115,7 +115,7 @@ func TestStatusIsSeenByOtherNodes(t *testing.T) {
 func TestStatusThatCannotBeKept(t *testing.T) {
 	a, s := bench(t, zerolog.Nop(), func(set *adapters.Settings, _ *whatsapp.Config, _ *simulator.Options) {
 		e := alone.New()
-		if err := e.Remember(filepath.Join(t.TempDir(), "notes.jsonl"), zerolog.Nop()); err != nil {
+		if err := e.Remember(filepath.Join(t.TempDir(), "adapters.jsonl"), zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
 		_ = e.Close()

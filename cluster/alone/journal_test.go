@@ -15,7 +15,7 @@ func FuzzJournal(f *testing.F) {
 	f.Add([]byte(`{"a":"a","k":"k","n":"x","p":true,"v":"AAE=","m":[{"n":"m","r":-1,"t":5}],"u":1900000000000}` + "\n" + `{"a":"a","k":"k","n":"x"`))
 	f.Add([]byte(`{"n":"x","u":-1}` + "\n\n" + `{"n":"y","u":9223372036854775807}` + "\n" + `{"n":"y"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "notes.jsonl")
+		path := filepath.Join(t.TempDir(), "adapters.jsonl")
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}

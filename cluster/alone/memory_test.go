@@ -24,7 +24,7 @@ func TestMemory(t *testing.T) {
 
 func TestMemoryInAFile(t *testing.T) {
 	clustertest.Memory(t, func(t *testing.T) (a, b cluster.Memory) {
-		e := open(t, filepath.Join(t.TempDir(), "notes.jsonl"))
+		e := open(t, filepath.Join(t.TempDir(), "adapters.jsonl"))
 		return e, e
 	})
 }
@@ -47,7 +47,7 @@ func note(key string) core.Note { return core.Note{Account: "a", Kind: "k", Key:
 
 // TestNotesOutliveTheProcess: also one that was killed in the middle of a line.
 func TestNotesOutliveTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "notes.jsonl")
+	path := filepath.Join(t.TempDir(), "adapters.jsonl")
 	first := open(t, path)
 	for _, key := range []string{"gone", "changed", "marked"} {
 		if err := first.Put(t.Context(), note(key), []byte("old"), time.Hour); err != nil {
@@ -93,7 +93,7 @@ func TestNotesOutliveTheProcess(t *testing.T) {
 
 // TestTheFileStaysSmall: it has a line for each change, and is written anew now and then.
 func TestTheFileStaysSmall(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "notes.jsonl")
+	path := filepath.Join(t.TempDir(), "adapters.jsonl")
 	e := open(t, path)
 	for i := range 20_000 {
 		if err := e.Put(t.Context(), note(fmt.Sprint(i%10)), []byte(fmt.Sprint(i)), time.Hour); err != nil {
@@ -114,13 +114,13 @@ func TestTheFileStaysSmall(t *testing.T) {
 
 func TestAFileThatFails(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "missing")
-	if err := alone.New().Remember(filepath.Join(dir, "notes.jsonl"), zerolog.Nop()); fault.ClassOf(err) != fault.NeedsHuman {
+	if err := alone.New().Remember(filepath.Join(dir, "adapters.jsonl"), zerolog.Nop()); fault.ClassOf(err) != fault.NeedsHuman {
 		t.Errorf("%v", err)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	e := open(t, filepath.Join(dir, "notes.jsonl"))
+	e := open(t, filepath.Join(dir, "adapters.jsonl"))
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestNotesAreBounded(t *testing.T) {
 
 func BenchmarkPut(b *testing.B) {
 	e := alone.New()
-	if err := e.Remember(filepath.Join(b.TempDir(), "notes.jsonl"), zerolog.Nop()); err != nil {
+	if err := e.Remember(filepath.Join(b.TempDir(), "adapters.jsonl"), zerolog.Nop()); err != nil {
 		b.Fatal(err)
 	}
 	defer func() { _ = e.Close() }()

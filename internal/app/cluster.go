@@ -20,8 +20,8 @@ import (
 	"github.com/parley-hub/parley/queue"
 )
 
-// notesFile is the file of what adapters remember, in the data folder of a hub alone.
-const notesFile = "notes.jsonl"
+// memoryFile is the file of what adapters remember, in the data folder of a hub alone.
+const memoryFile = "adapters.jsonl"
 
 // lagTimeout bounds the look at how long messages wait.
 const lagTimeout = time.Second
@@ -44,7 +44,7 @@ func (s *stores) openCluster(ctx context.Context, cfg *configs.Config, log zerol
 		e := alone.New()
 		s.closers = append(s.closers, e.Close)
 		s.memory = e
-		return e.Remember(filepath.Join(cfg.DataDir, notesFile), log)
+		return e.Remember(filepath.Join(cfg.DataDir, memoryFile), log)
 	}
 	e, err := openRedis(ctx, cfg, log)
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *App) joinCluster() {
 	}
 	a.topic = a.cluster
 	a.singles = cluster.NewSingles(a.cluster, a.cluster.Node())
-	a.single = singles{a.singles}
+	a.single = Single(a.singles)
 }
 
 // limiter is the one that all nodes share; nil for a hub alone.
@@ -179,7 +179,9 @@ func (a attended) Run(ctx context.Context, in adapters.Inbox) error {
 	return err
 }
 
-// singles has accounts ask the leases of the cluster who of the nodes receives.
+// Single has accounts ask the leases of the cluster who of the nodes receives.
+func Single(s *cluster.Singles) adapters.Single { return singles{s} }
+
 type singles struct{ *cluster.Singles }
 
 // Hold implements adapters.Single.
