@@ -190,7 +190,7 @@ func (a *App) makeAdapters(context.Context) error {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
 			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir,
-			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
+			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs, Memory: a.memory,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
