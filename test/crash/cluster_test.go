@@ -24,7 +24,7 @@ var (
 )
 
 // shared are the platforms on which hubs share the work.
-var shared = []string{"slack events", "whatsapp cloud", "discord interactions", "slack socket"}
+var shared = []string{"slack events", "slack socket", "whatsapp cloud", "discord interactions", "discord gateway", "telegram"}
 
 // clusterOptions are the flags of the cluster test.
 type clusterOptions struct {

@@ -21,14 +21,19 @@ type discord struct {
 }
 
 func newDiscord(t *testing.T, people, each int) platform {
-	return openDiscord(t, people, each, simulator.Options{})
+	return openDiscord(t, people, each, 0, simulator.Options{})
 }
 
-func openDiscord(t *testing.T, people, each int, o simulator.Options) *discord {
+// openDiscord opens one in which so many strangers were before the people. An id is a
+// time: two simulators that are made at once would have the same people otherwise.
+func openDiscord(t *testing.T, people, each, strangers int, o simulator.Options) *discord {
 	o.Token, o.ApplicationID, o.MaxMessages, o.MaxCalls = discordToken, "100", 4*each+100, 100
 	sim := simulator.New(o)
 	t.Cleanup(sim.Close)
 	p := &discord{sim: sim}
+	for range strangers {
+		sim.AddUser("nobody")
+	}
 	for c := range people {
 		id := sim.AddUser(fmt.Sprint("P", c))
 		p.people, p.rooms = append(p.people, id), append(p.rooms, sim.OpenDM(id))
@@ -85,7 +90,7 @@ type interactions struct {
 }
 
 func newInteractions(t *testing.T, people, each int) platform {
-	return &interactions{discord: openDiscord(t, people, each, simulator.Options{
+	return &interactions{discord: openDiscord(t, people, each, 2*people, simulator.Options{
 		RepeatInteractions: 20 * time.Millisecond,
 		// An answer that comes after three seconds is none, and its reply is written where the
 		// chat ends. That a busy machine takes longer is not what is tried here.

@@ -63,8 +63,13 @@ func start(t testing.TB, front Front, args ...string) *Server {
 	}
 	s := &Server{t: t, Port: FreePort(t), Dir: t.TempDir()}
 	s.Announced = front.of(s.Port)
+	// Sentinel writes into its file whom a server follows, which outlives the process.
+	file := filepath.Join(s.Dir, "redis.conf")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.args = append([]string{
-		path, "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--logfile", filepath.Join(s.Dir, "log"),
+		path, file, "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--logfile", filepath.Join(s.Dir, "log"),
 		"--save", "", "--appendonly", "yes", "--appendfsync", "no", "--daemonize", "no",
 		"--replica-announce-ip", "127.0.0.1", "--replica-announce-port", strconv.Itoa(s.Announced),
 		"--cluster-announce-port", strconv.Itoa(s.Announced), "--cluster-announce-bus-port", strconv.Itoa(s.Port + busOffset),
@@ -339,7 +344,9 @@ func StartSentinels(t testing.TB) *Sentinels {
 func StartSentinelsBehind(t testing.TB, front Front) *Sentinels {
 	t.Helper()
 	s := &Sentinels{Master: start(t, front, "--repl-diskless-sync-delay", "0")}
-	s.Replica = start(t, front, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1 "+strconv.Itoa(s.Master.Announced))
+	s.Replica = start(t, front, "--repl-diskless-sync-delay", "0")
+	s.Replica.Do("REPLICAOF", "127.0.0.1", s.Master.Announced)
+	s.Replica.Do("CONFIG", "REWRITE")
 	s.Replica.follows()
 	for range 3 {
 		s.Watchers = append(s.Watchers, startSentinel(t, front, s.Master.Announced))
