@@ -7,6 +7,7 @@
 //	parley pair      link an account by a code that its phone scans
 //	parley replay    list the dead letters, put some back or drop them
 //	parley person    link, unlink, show, export or erase people
+//	parley status    show the nodes of a hub on Redis, what each holds, and what waits
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the
@@ -109,6 +110,12 @@ func (c *commands) root() *cobra.Command {
 		Args: noArgs,
 		RunE: c.doctor,
 	}
+	status := &cobra.Command{
+		Use:   "status",
+		Short: "Show the nodes of a hub on Redis, what each holds, and what waits",
+		Args:  noArgs,
+		RunE:  c.status,
+	}
 	explain := &cobra.Command{
 		Use:   "explain ENVELOPE.json...",
 		Short: "Show which rule and skill an envelope would meet, and why",
@@ -146,7 +153,7 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, doctor, explain, pair, replay, c.person(), ver)
+	root.AddCommand(serve, check, doctor, explain, pair, replay, c.person(), status, ver)
 	return root
 }
 
@@ -197,6 +204,18 @@ func (c *commands) doctor(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	return app.Diagnose(cmd.Context(), c.out, cfg)
+}
+
+func (c *commands) status(cmd *cobra.Command, _ []string) error {
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	err = app.Status(cmd.Context(), c.out, cfg)
+	if errors.Is(err, app.ErrNoNodes) {
+		return usageError{err}
+	}
+	return err
 }
 
 func (c *commands) replay(cmd *cobra.Command, args []string) error {
