@@ -236,6 +236,9 @@ type Settings struct {
 	// Database is a PostgreSQL database for state that must outlive the node, so that
 	// another one goes on with it; empty for StateDir.
 	Database secret.String
+	// Memory keeps what other nodes need, or the next life of this one; nil when nothing
+	// does, and everything of that kind is forgotten.
+	Memory Memory
 	// Sent gives the reply that a message of the account is a piece of, with the pieces
 	// before it in Reply.Sent; false when it is not known, or not yet. nil when nobody
 	// keeps them.

@@ -209,3 +209,38 @@ func TestWebDatabaseFaults(t *testing.T) {
 		t.Errorf("called off: %v", err)
 	}
 }
+
+// A database that is away for a while costs no message: what came meanwhile comes again.
+func TestWebDatabaseComesBack(t *testing.T) {
+	s, d := inPostgres(t)
+	a := s.adapter(zerolog.Nop())
+	s.pair(a)
+	chat := s.Chat(0)
+	in, _, ended := s.connected(a)
+	s.Say(chat.Chat, "one")
+	s.await(in, 1)
+	d.Shut()
+	s.Say(chat.Chat, "two")
+	s.Say(chat.Chat, "three")
+	if _, err := a.Send(s.ctx(), text("e.0", chat, "answer")); fault.ClassOf(err) != fault.Retryable {
+		t.Errorf("Send without the database: %v (%v)", err, fault.ClassOf(err))
+	}
+	if err := <-ended; fault.ClassOf(err) != fault.Retryable {
+		t.Errorf("the end: %v (%v)", err, fault.ClassOf(err))
+	}
+	if err := a.Run(s.ctx(), in); fault.ClassOf(err) != fault.Retryable {
+		t.Errorf("Run without the database: %v (%v)", err, fault.ClassOf(err))
+	}
+	d.Reopen()
+	stop, _ := s.run(a, in)
+	var texts []string
+	for _, e := range s.await(in, 3) {
+		texts = append(texts, e.Text())
+	}
+	if !slices.Equal(texts, []string{"one", "two", "three"}) {
+		t.Errorf("came %q", texts)
+	}
+	s.send(a, text("e.0", chat, "answer"))
+	stop()
+	s.wantShown(chat.Chat, "answer")
+}

@@ -18,7 +18,7 @@ func Addresses(t *testing.T, open func(t *testing.T) [2]cluster.Addresses) {
 		"what was heard later comes first":        laterFirst,
 		"a fill from before a change is refused":  oldFillRefused,
 		"what was heard of somebody else's drops": strangeDrops,
-		"forgotten is forgotten":                  forgotten,
+		"forgotten is forgotten":                  addressesForgotten,
 		"people are apart":                        peopleApart,
 		"nothing can be known too":                nothingKnown,
 	} {
@@ -150,7 +150,7 @@ func strangeDrops(_ *testing.T, n *tables) {
 	}
 }
 
-func forgotten(t *testing.T, n *tables) {
+func addressesForgotten(t *testing.T, n *tables) {
 	n.fill("p1", both)
 	n.fill("p2", both)
 	n.ok(n.node().ForgetAddresses(t.Context(), "p1", "p2", "p3"))

@@ -271,3 +271,28 @@ func TestSkew(t *testing.T) {
 		}
 	}
 }
+
+// A user needs no more than docs/redis-protocol.md says.
+func TestLeastRightsOfNodes(t *testing.T) {
+	s := redistest.Start(t)
+	s.Do("ACL", "SETUSER", "parley", "on", ">pw", "~*", "resetchannels", "&*", "-@all", "+info", "+evalsha", "+eval", "+time",
+		"+hget", "+hset", "+hdel", "+hmget", "+pexpire", "+unlink", "+zadd", "+zrange", "+zrangebyscore", "+zrem",
+		"+get", "+set", "+pttl", "+publish", "+subscribe", "+unsubscribe", "+ping")
+	url := "redis://parley:pw@" + s.Addr()
+	open := func(t *testing.T) (*redisc.Engine, *redisc.Engine) {
+		t.Helper()
+		return pair(t, url)
+	}
+	clustertest.Leases(t, clustertest.LeasesHarness{
+		Open:    func(t *testing.T) (cluster.Leases, cluster.Leases) { t.Helper(); return open(t) },
+		Silence: func(l cluster.Leases) { l.(*redisc.Engine).Silence() },
+	})
+	clustertest.Members(t, func(t *testing.T) (cluster.Members, cluster.Members) { t.Helper(); return open(t) })
+	a, _ := open(t)
+	if err := a.Claim(t.Context(), "x"); err != nil {
+		t.Error(err)
+	}
+	if refused, _ := s.Do("ACL", "LOG").([]any); len(refused) > 0 {
+		t.Errorf("refused: %v", refused)
+	}
+}

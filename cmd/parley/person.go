@@ -20,7 +20,7 @@ func (c *commands) person() *cobra.Command {
 		Use:   "person",
 		Short: "Link, unlink, show, tell, export or erase people",
 		Long: "Accounts are spelled REALM:USER, such as telegram:123456; /whoami shows people their own. " +
-			"The hub must not be running on the same data.",
+			"A hub that keeps everything in its data folder must not be running.",
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usageError{errors.New("person needs one of: link, unlink, accounts, send, export, erase")}

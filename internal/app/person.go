@@ -18,7 +18,8 @@ import (
 	"github.com/parley-hub/parley/session"
 )
 
-// Person changes and shows who is who, for an operator. The hub must not be running.
+// Person changes and shows who is who, for an operator. A hub that keeps everything in its
+// data folder must not be running.
 type Person struct {
 	Config *configs.Config
 	Out    io.Writer
@@ -38,10 +39,26 @@ func (o Person) with(ctx context.Context, use func(p *persons) error) error {
 	if err = catchUp(ctx, s.queue, s.records); err == nil {
 		var p *persons
 		if p, err = newPersons(ctx, s.records, s.queue, o.Config.Memories(), letterBoxes(o.Config)); err == nil {
-			err = use(p)
+			if err = s.share(ctx, o.Config, p); err == nil {
+				err = use(p)
+			}
 		}
 	}
 	return errors.Join(err, s.close())
+}
+
+// share has a command tell the running nodes of what it changes.
+func (s *stores) share(ctx context.Context, cfg *configs.Config, p *persons) error {
+	if cfg.Redis.URL.IsZero() {
+		return nil
+	}
+	e, err := openRedis(ctx, cfg, zerolog.Nop())
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, e.Close)
+	p.share(e, zerolog.Nop())
+	return nil
 }
 
 // account finds what is known of an account.

@@ -274,35 +274,6 @@ func TestPeopleThroughCrashes(t *testing.T) {
 	}
 }
 
-// life is what three accounts do to each other.
-func (b *bench) life() {
-	b.t.Helper()
-	b.want(1, "a", "")
-	b.want(2, "b", "")
-	b.link(1, 2)
-	b.want(2, "c", "a,b")
-	b.link(3, 1) // both come along
-	b.want(3, "d", "a,b,c")
-	b.want(2, "e", "a,b,c,d")
-	if got := b.ask(2, "/unlink this"); !strings.HasPrefix(got, "Done: this account") {
-		b.t.Fatalf("%q", got)
-	}
-	b.want(2, "f", "")
-	b.want(1, "g", "a,b,c,d,e")
-	if got := b.ask(1, "/forget yes"); !strings.HasPrefix(got, "Erased: ") || !strings.Contains(got, "accounts: 2") {
-		b.t.Fatalf("%q", got)
-	}
-	b.want(3, "h", "")
-	b.want(2, "i", "f")
-	b.quiet()
-	if got := b.ask(3, "/forget everything"); !strings.Contains(got, "no longer linked") {
-		b.t.Fatalf("%q", got)
-	}
-	b.quiet()
-	b.want(1, "j", "")
-	b.want(3, "k", "")
-}
-
 // Where memories are kept apart, a link joins none, and forgetting finds them all.
 func TestScopesKeepMemoriesApart(t *testing.T) {
 	b := newBench(t, session.Policy{Private: session.OfAccount, Accounts: map[core.Account]session.Scope{"bot2": session.OfPlace}})

@@ -138,8 +138,13 @@ func (unread) Heard(e core.Envelope, _ router.Route) (queue.Outgoing, error) {
 // growing is a skill whose answer grows until people have seen it do so.
 type growing struct{ bot *bot }
 
-// wanted is how many drafts of an answer must have been shown.
-const wanted = 3
+const (
+	// wanted is how many drafts of an answer must have been shown.
+	wanted = 3
+	// enough is when the answer comes all the same: nobody may know whether the message of
+	// a draft stands whose sender was paused, and then no more words are shown.
+	enough = 1500
+)
 
 func (g growing) Manifest() skills.Manifest { return skills.Manifest{Name: "chat"} }
 
@@ -148,7 +153,7 @@ func (g growing) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) er
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	reply := core.ReplyTo(t.ID, 0)
-	for words := 1; ; words++ {
+	for words := 1; words < enough; words++ {
 		w.Draft(core.Text{Text: "growing" + strings.Repeat(".", words%40) + fmt.Sprint(words)})
 		a, _, err := g.bot.ask(ctx, call{Op: "shown", Reply: reply})
 		if err == nil && a.Drafts >= wanted {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -79,11 +80,14 @@ type stopping struct {
 // after the first look, and each edit takes two.
 const fourthLook = 4
 
-// stop pauses this process, as kill -STOP does.
+// stop pauses this process, as kill -STOP does. The signal goes to the thread that sends
+// it, which therefore goes no further.
 func (q *stopping) stop() {
 	q.once.Do(func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		fmt.Println("stopping")
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		_, _, _ = syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(os.Getpid()), uintptr(syscall.Gettid()), uintptr(syscall.SIGSTOP))
 	})
 }
 
@@ -266,6 +270,14 @@ func TestPausedAnywhere(t *testing.T) {
 	b := other(t, redis, p)
 	children := []*process{spawn(t, taskAnswer, "A", redis, p), spawn(t, taskAnswer, "C", redis, p)}
 	say(t, []*node{b}, chats, 0, each)
+	defer func() {
+		if t.Failed() {
+			for _, box := range []queue.Box{queue.Inbox, queue.Outbox} {
+				s, err := b.queue.Stats(context.Background(), box)
+				t.Logf("%s %+v %v", box, s, err)
+			}
+		}
+	}()
 	for n := range pauses {
 		from := rand.IntN(40)
 		p.until(t, "work goes on", func() bool { return len(p.calls) >= n*120+from || len(p.finals) == chats*each })

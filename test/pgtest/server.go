@@ -96,11 +96,11 @@ var databases atomic.Int64
 // test fails.
 func New(tb testing.TB) Database {
 	tb.Helper()
-	host, err := start()
+	s, err := start()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	d := Database{tb: tb, Name: fmt.Sprintf("test%d", databases.Add(1)), Host: host}
+	d := Database{tb: tb, Name: fmt.Sprintf("test%d", databases.Add(1)), Host: s.host}
 	admin := d.admin()
 	admin.Exec(`CREATE DATABASE ` + d.Name)
 	tb.Cleanup(func() {
@@ -129,22 +129,28 @@ cat >/dev/null
 cd / && rm -rf "$1"
 `
 
+// server is the one of this process. It holds the pipe whose end ends it.
+type server struct {
+	host string
+	cmd  *exec.Cmd
+}
+
 // start starts the server, once.
-var start = sync.OnceValues(func() (host string, err error) {
+var start = sync.OnceValues(func() (*server, error) {
 	bin, err := binaries()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "pgtest")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "password"), []byte(Password+"\n"), 0o600); err != nil {
-		return "", err
+		return nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cmd := exec.Command("sh", "-c", script, "sh", dir, bin, strconv.Itoa(port))
 	// A group of its own: an interrupt from the keyboard must not end it before the tests.
@@ -152,33 +158,29 @@ var start = sync.OnceValues(func() (host string, err error) {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
 	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
 		if err := unprivileged(cmd, dir); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	if _, err := cmd.StdinPipe(); err != nil { // stays open as long as this process lives
-		return "", err
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return nil, err
 	}
-	running = cmd
 	lines := bufio.NewScanner(out)
 	var said []string
 	for lines.Scan() {
 		if lines.Text() == "ready" {
-			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
+			return &server{net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), cmd}, nil
 		}
 		said = append(said, lines.Text())
 	}
-	return "", fmt.Errorf("PostgreSQL does not start: %s", strings.Join(said, "; "))
+	return nil, fmt.Errorf("PostgreSQL does not start: %s", strings.Join(said, "; "))
 })
-
-// running keeps the server's process, with the pipe whose end ends it.
-var running *exec.Cmd
 
 // binaries finds the folder with PostgreSQL's programs: beside the postgres on PATH, or
 // where Debian puts them, the newest one.
