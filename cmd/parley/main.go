@@ -6,7 +6,7 @@
 //	parley explain   show which rule and skill an envelope would meet, and why
 //	parley pair      link an account by a code that its phone scans
 //	parley replay    list the dead letters, put some back or drop them
-//	parley person    link, unlink, show, export or erase people
+//	parley person    link, unlink, show, tell, export or erase people
 //	parley status    show the nodes of a hub on Redis, what each holds, and what waits
 //	parley version   say which build this is
 //
@@ -84,8 +84,10 @@ type commands struct {
 	env         []string
 	out, errOut io.Writer
 	file        string
-	// drop is replay's flag, text pair's, unlink that of person erase.
+	// drop is replay's flag, text pair's, unlink that of person erase, to that of person
+	// send.
 	drop, text, unlink bool
+	to                 string
 }
 
 func (c *commands) root() *cobra.Command {
