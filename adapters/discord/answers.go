@@ -21,6 +21,10 @@ const (
 	// tokenLife is how long an interaction can be answered, a minute less than Discord
 	// lets it be (https://docs.discord.com/developers/interactions/receiving-and-responding).
 	tokenLife = 14 * time.Minute
+	// rememberWithin is how long an interaction may take to be remembered, of the three seconds in
+	// which Discord wants to hear of it; rememberPause is between two tries.
+	rememberWithin = time.Second
+	rememberPause  = 20 * time.Millisecond
 	// deferralGrace is how long our "deferred" may be on its way.
 	deferralGrace = 10 * time.Second
 )
@@ -76,12 +80,32 @@ func (a *Adapter) expect(ctx context.Context, e core.Envelope, i *interaction) *
 	a.answers.Set(e.ID, to)
 	value, err := json.Marshal(to)
 	if err == nil {
-		err = a.memory.Put(ctx, a.answerNote(e.ID), value, tokenLife)
+		err = a.remember(ctx, e.ID, value)
 	}
 	if err != nil {
 		a.log.Warn().Err(err).Msg("an interaction is not remembered: its answer is an ordinary message")
 	}
 	return p
+}
+
+// remember puts an interaction into the memory. It tries again for a while: a Redis that starts
+// anew ends the calls under way and takes the next ones, the envelope among them.
+func (a *Adapter) remember(ctx context.Context, id core.EnvelopeID, value []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, rememberWithin)
+	defer cancel()
+	for {
+		err := a.memory.Put(ctx, a.answerNote(id), value, tokenLife)
+		if fault.ClassOf(err) != fault.Retryable {
+			return err
+		}
+		again := time.NewTimer(rememberPause)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return err
+		}
+	}
 }
 
 var errOddNote = errors.New("the note of an interaction cannot be read")
