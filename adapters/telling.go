@@ -137,6 +137,6 @@ func (w *drafts) listen(ctx context.Context, account core.Account) {
 			w.d.log.Debug().Err(err).Msg("what another node told is no draft")
 			continue
 		}
-		w.show(r, queue.Lease{Token: m.Token, Left: left}, true)
+		w.show(r, queue.Lease{Token: m.Token, Left: left}, true) //nolint:contextcheck // drafts live as long as Run does
 	}
 }

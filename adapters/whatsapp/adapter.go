@@ -71,12 +71,12 @@ type Cloud struct {
 
 	// memory has what other nodes need: the outcomes, and the chats' last messages.
 	memory adapters.Memory
+	// uploads are the ids of files that were uploaded lately.
+	uploads *recent.Map[uploaded, upload]
 
 	mu sync.Mutex
 	// number is the phone number, digits only, once it is known.
 	number string
-	// uploads are the ids of files that were uploaded lately.
-	uploads *recent.Map[uploaded, upload]
 }
 
 func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {

@@ -94,3 +94,17 @@ func TestTopicMoves(t *testing.T) {
 	}
 	clustertest.Tune(t, b, "t", ch)
 }
+
+// TestTopicLeastRights: a user needs no more than the written protocol says.
+func TestTopicLeastRights(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("ACL", "SETUSER", "parley", "on", ">secret", "~parley:*", "resetchannels", "&parley:*", "-@all", "+info",
+		"+publish", "+subscribe", "+ping")
+	url := "redis://parley:secret@" + server.Addr()
+	a, b := topicNode(t, url, "parley"), topicNode(t, url, "parley")
+	ch := a.Subscribe(t.Context(), "t")
+	clustertest.Tune(t, b, "t", ch)
+	if err := topicNode(t, url, "other").Publish(t.Context(), "t", nil); fault.ClassOf(err) != fault.NeedsHuman {
+		t.Errorf("another hub's topic: %v", err)
+	}
+}

@@ -81,6 +81,7 @@ func (a *App) joinCluster() {
 	a.topic = a.cluster
 	a.singles = cluster.NewSingles(a.cluster, a.cluster.Node())
 	a.single = Single(a.singles)
+	a.people.share(a.cluster, a.room("people"))
 }
 
 // arrive looks who is there before this node takes anything, so that the first one does

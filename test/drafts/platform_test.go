@@ -134,7 +134,7 @@ func (p *platform) show(m *message, c call) {
 	switch {
 	case !c.Final && m.final:
 		p.overwritten = append(p.overwritten, c)
-	case c.Final && !(m.final && m.text == c.Text):
+	case c.Final && (!m.final || m.text != c.Text):
 		p.finals[c.Reply]++
 	case !c.Final:
 		p.drafts[c.Reply]++

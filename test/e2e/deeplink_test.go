@@ -15,7 +15,7 @@ func TestLinkByLink(t *testing.T) {
 	t.Parallel()
 	here, there := telegramPhone(t), whatsAppPhone(t)
 	w := newWorld(t, setup{config: map[string]string{
-		"http": `{listen: "ADDRESS", public_url: "http://ADDRESS"}`,
+		"http":     `{listen: "ADDRESS", public_url: "http://ADDRESS"}`,
 		"channels": "{telegram: " + here.channel(hubtest.Serve(t, here.server)) + ", whatsapp: " + there.channel(hubtest.Serve(t, there.server)) + "}",
 	}})
 	w.hub.Start()
