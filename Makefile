@@ -16,10 +16,10 @@ FUZZTIME   ?= 10s
 TAGS       ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fuzz bench e2e golden fmt vet tidy generated arch setup clean
+.PHONY: help build run test check lint race fuzz bench e2e cluster-test golden fmt vet tidy generated arch setup clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/parley, one static binary (TAGS=nowhatsmeow: without WhatsApp-web and its GPL-3.0)
 	$(GO) build -tags '$(TAGS)' -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/parley
@@ -75,8 +75,14 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 bench: build ## throughput, latency and isolation through the whole hub, against a bare loop
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 30m ./test/load
 
-e2e: build ## crash test: kill -9 and SIGTERM under load (MESSAGES, CHATS, KILLS to change it)
-	$(GO) test $(TESTFLAGS) -v -run Crash ./test/crash -messages $(or $(MESSAGES),2000) -chats $(or $(CHATS),50) -kills $(or $(KILLS),5)
+e2e: build ## crash test: kill -9 and SIGTERM under load (MESSAGES, CHATS, KILLS to change it), and a short cluster-test
+	$(GO) test $(TESTFLAGS) -v -run 'Crash|Cluster' ./test/crash -messages $(or $(MESSAGES),2000) -chats $(or $(CHATS),50) -kills $(or $(KILLS),5)
+
+MINUTES ?= 3
+SEED    ?= 0
+FORM    ?= sentinel
+cluster-test: build setup ## several hubs while everything around them fails, from a seed (MINUTES, SEED, FORM=sentinel or cluster)
+	$(GO) test -count=1 -timeout $$(( $(MINUTES) + 10 ))m -v -run 'TestCluster$$' ./test/crash -duration $(MINUTES)m -seed $(SEED) -redis $(FORM)
 
 clean: ## remove what was built
 	rm -rf bin .tools

@@ -176,6 +176,15 @@ type Pairer interface {
 	Pair(ctx context.Context, show func(PairingCode)) error
 }
 
+// DeepLinker is on a platform where a link opens the private chat with the account and
+// has the person who follows it send a command there, after a look at it.
+type DeepLinker interface {
+	// DeepLink gives that link; empty where none can carry the command. A platform
+	// whose links carry one word sends the command "start" with NAME-ARGS behind it. It
+	// may ask the platform how the account is called.
+	DeepLink(ctx context.Context, c core.Command) (string, error)
+}
+
 // Menu can show commands in the platform's own menu.
 type Menu interface {
 	// SetCommands replaces the menu. Setting the same again is harmless.
@@ -227,6 +236,9 @@ type Settings struct {
 	// Database is a PostgreSQL database for state that must outlive the node, so that
 	// another one goes on with it; empty for StateDir.
 	Database secret.String
+	// Memory keeps what other nodes need, or the next life of this one; nil when nothing
+	// does, and everything of that kind is forgotten.
+	Memory Memory
 	// Sent gives the reply that a message of the account is a piece of, with the pieces
 	// before it in Reply.Sent; false when it is not known, or not yet. nil when nobody
 	// keeps them.

@@ -46,7 +46,8 @@ func (p *part) keep(ctx context.Context) {
 			return
 		}
 		if letGo(held) {
-			held = p.standBy(ctx, held)
+			p.standBy(ctx, held)
+			held = nil
 			continue
 		}
 		if time.Since(began) >= steadyAfter {
@@ -61,16 +62,16 @@ func (p *part) keep(ctx context.Context) {
 		}
 		sleep(ctx, wait)
 		if letGo(held) {
-			held = p.standBy(ctx, held)
+			p.standBy(ctx, held)
+			held = nil
 		}
 	}
 }
 
-// standBy lets go of what another node does from now on; it gives nil.
-func (p *part) standBy(ctx context.Context, held Held) Held {
+// standBy lets go of what another node does from now on.
+func (p *part) standBy(ctx context.Context, held Held) {
 	p.health.set(StateStandby, CodeStandby, "it goes to another node", nil)
 	p.release(ctx, held)
-	return nil
 }
 
 // letGo tells whether what is held is to be let go of.

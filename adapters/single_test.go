@@ -253,7 +253,7 @@ func TestNobodyCanBeAsked(t *testing.T) {
 		f.single.mu.Lock()
 		f.single.fails = nil
 		f.single.mu.Unlock()
-		elapse(time.Second)
+		elapse(2 * time.Second)
 		if h := a.Health(); h.State != adapters.StateHealthy {
 			t.Errorf("afterwards: %+v", h)
 		}

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// MaxName bounds a lease's name, MaxState the state it carries, both in bytes.
-	MaxName  = 200
+	// MaxName bounds a lease's name, in bytes.
+	MaxName = 200
+	// MaxState bounds the state it carries, in bytes.
 	MaxState = 64 << 10
 )
 

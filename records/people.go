@@ -226,38 +226,6 @@ type Reach struct {
 	Base core.PersonID
 }
 
-// Of chooses from a person's addresses, which come with the last one first. It is
-// empty only where they are: an account that was never heard is no address, and then
-// the last one serves.
-func (r Reach) Of(addresses []Address) []Address {
-	switch {
-	case len(addresses) == 0:
-		return nil
-	case r.Mode == ReachAll:
-		return firstOfEach(addresses)
-	case r.Mode == ReachOne:
-		for _, a := range addresses {
-			if a.Base == r.Base {
-				return []Address{a}
-			}
-		}
-	}
-	return addresses[:1]
-}
-
-// firstOfEach keeps the latest address of each account.
-func firstOfEach(addresses []Address) []Address {
-	var out []Address
-	seen := map[core.PersonID]bool{}
-	for _, a := range addresses {
-		if !seen[a.Base] {
-			seen[a.Base] = true
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
 // Action is what the audit knows.
 type Action string
 
@@ -269,6 +237,7 @@ const (
 	AuditFailed Action = "code_failed"
 	AuditForget Action = "forget"
 	AuditExport Action = "export"
+	AuditSent   Action = "sent"
 )
 
 // Audited is one line of the audit: somebody did something to an account.

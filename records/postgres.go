@@ -23,7 +23,7 @@ type PostgresOptions struct {
 // How many connections a process has at most: few enough for many nodes on a server
 // with its usual hundred, and what waits for the records waits off a message's way.
 const (
-	postgresWriters = 4
+	postgresWriters = 5 // one of them says that this node is there
 	postgresReaders = 6
 )
 

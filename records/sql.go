@@ -17,6 +17,8 @@ type SQL struct {
 	write  *sql.DB
 	read   *sql.DB
 	closed atomic.Bool
+	// presence is the connection that holds the lock of Enter; nil for none.
+	presence atomic.Pointer[sql.Conn]
 }
 
 var (
@@ -196,5 +198,9 @@ func (s *SQL) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return classify("close records", errors.Join(s.read.Close(), s.write.Close()), s.d.fault)
+	var left error
+	if c := s.presence.Load(); c != nil {
+		left = c.Close()
+	}
+	return classify("close records", errors.Join(left, s.read.Close(), s.write.Close()), s.d.fault)
 }

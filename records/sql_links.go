@@ -33,7 +33,7 @@ const (
 // Issue implements People.
 func (s *SQL) Issue(ctx context.Context, why Cause, account Account) (out Issued, err error) {
 	err = s.change(ctx, "issue link code", func(tx runner) error {
-		key, err := key(ctx, tx)
+		key, err := key(ctx, tx, codeKey)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func redeem(ctx context.Context, tx runner, why Cause, code string, by Account) 
 		out.Outcome, out.Until = TooMany, first.Add(CodeLife)
 		return out, nil
 	}
-	key, err := key(ctx, tx)
+	key, err := key(ctx, tx, codeKey)
 	if err != nil {
 		return out, err
 	}
@@ -127,7 +127,7 @@ func redeem(ctx context.Context, tx runner, why Cause, code string, by Account) 
 // Void implements People.
 func (s *SQL) Void(ctx context.Context, code string) error {
 	return s.change(ctx, "void link code", func(tx runner) error {
-		key, err := key(ctx, tx)
+		key, err := key(ctx, tx, codeKey)
 		if err != nil {
 			return err
 		}

@@ -178,11 +178,17 @@ func audit(ctx context.Context, tx runner, why Cause, action Action, subjects ..
 	return nil
 }
 
-// key gives the key of the records' own, drawn when it is first asked for.
-func key(ctx context.Context, tx runner) ([]byte, error) {
+// codeKey is the name of the key that link codes are hashed with, ownKey that of what
+// tells these records from all others.
+const (
+	codeKey = "link_codes"
+	ownKey  = "identity"
+)
+
+// key gives a key of the records' own, drawn when it is first asked for.
+func key(ctx context.Context, tx runner, name string) ([]byte, error) {
 	drawn := make([]byte, 32)
 	_, _ = rand.Read(drawn) // never fails: crypto/rand ends the process instead
-	const name = "link_codes"
 	if _, err := tx.ExecContext(ctx, drawKey, name, drawn); err != nil {
 		return nil, err
 	}

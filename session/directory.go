@@ -229,6 +229,9 @@ func (l *Linked) Person(ctx context.Context, base core.PersonID) (core.PersonID,
 // Guess implements Directory.
 func (l *Linked) Guess(s core.Sender) core.PersonID { return l.known(s.Person()) }
 
+// GuessOf is Guess for the base of an account.
+func (l *Linked) GuessOf(base core.PersonID) core.PersonID { return l.known(base) }
+
 func (l *Linked) known(base core.PersonID) core.PersonID {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

@@ -132,3 +132,44 @@ type Reach struct {
 	// Base is the account of ReachOne.
 	Base core.PersonID
 }
+
+// Address is where an account can be reached: its private chat through one of the bot's
+// accounts.
+type Address struct {
+	Base core.PersonID
+	In   core.Conversation
+	// At is when the account was last heard there.
+	At time.Time
+}
+
+// Of chooses from a person's addresses, which come with the last one first. It is
+// empty only where they are: an account that was never heard is no address, and then
+// the last one serves.
+func (r Reach) Of(addresses []Address) []Address {
+	switch {
+	case len(addresses) == 0:
+		return nil
+	case r.Mode == ReachAll:
+		return firstOfEach(addresses)
+	case r.Mode == ReachOne:
+		for _, a := range addresses {
+			if a.Base == r.Base {
+				return []Address{a}
+			}
+		}
+	}
+	return addresses[:1]
+}
+
+// firstOfEach keeps the latest address of each account.
+func firstOfEach(addresses []Address) []Address {
+	var out []Address
+	seen := map[core.PersonID]bool{}
+	for _, a := range addresses {
+		if !seen[a.Base] {
+			seen[a.Base] = true
+			out = append(out, a)
+		}
+	}
+	return out
+}

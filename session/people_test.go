@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,5 +20,29 @@ func TestLabel(t *testing.T) {
 		if got := i.Label(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+func TestReachOf(t *testing.T) {
+	at := func(base core.PersonID, account core.Account) session.Address {
+		return session.Address{Base: base, In: core.Conversation{Account: account}}
+	}
+	all := []session.Address{at("one", "first"), at("one", "second"), at("two", "first")}
+	for name, c := range map[string]struct {
+		r    session.Reach
+		want []session.Address
+	}{
+		"no wish":     {session.Reach{}, all[:1]},
+		"last":        {session.Reach{Mode: session.ReachLast}, all[:1]},
+		"all":         {session.Reach{Mode: session.ReachAll}, []session.Address{all[0], all[2]}},
+		"one":         {session.Reach{Mode: session.ReachOne, Base: "two"}, all[2:]},
+		"one of gone": {session.Reach{Mode: session.ReachOne, Base: "gone"}, all[:1]},
+	} {
+		if got := c.r.Of(all); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if got := (session.Reach{Mode: session.ReachAll}).Of(nil); got != nil {
+		t.Errorf("nowhere: %v", got)
 	}
 }

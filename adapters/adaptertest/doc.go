@@ -7,5 +7,5 @@
 // twice is the same envelope; Run ends with its context and leaves no goroutine;
 // failures have the right class, say how long to wait and whether the outcome is
 // unknown; a long text loses no word; a webhook believes nobody but its platform;
-// and no error and no line of the log holds a secret.
+// two nodes that share a memory are one account; and no error and no line of the log holds a secret.
 package adaptertest

@@ -19,6 +19,9 @@ type Harness struct {
 	// Webhook is true when messages come in by webhook; the platform is a
 	// WebhookPlatform then.
 	Webhook bool
+	// OneNode is true when the platform lets the account be served from one node at a time;
+	// otherwise the platform is a Twin.
+	OneNode bool
 	// Untold is true when the platform does not tell how long a rate limit lasts.
 	Untold bool
 	// Secrets may be read in no error and no log. At least one.

@@ -234,6 +234,14 @@ func (hooked) Forge(body []byte) *http.Request {
 	return httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 }
 
+// Another implements adaptertest.Twin.
+func (m *memory) Another(zerolog.Logger) adapters.Adapter { return &adapter{platform: m, mode: "poll"} }
+
+// Another implements adaptertest.Twin.
+func (h hooked) Another(zerolog.Logger) adapters.Adapter {
+	return &adapter{platform: h.memory, mode: "webhook"}
+}
+
 func start(t *testing.T, _ zerolog.Logger) (adapters.Adapter, adaptertest.Platform) {
 	m := newMemory()
 	return &adapter{platform: m, mode: "poll"}, m

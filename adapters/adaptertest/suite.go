@@ -51,6 +51,9 @@ func Run(t *testing.T, h Harness) {
 	if h.Webhook {
 		t.Run("Webhook", func(t *testing.T) { webhook(t, h) })
 	}
+	if !h.OneNode {
+		t.Run("TwoNodes", func(t *testing.T) { twoNodes(t, h) })
+	}
 }
 
 // bench is one adapter on one fresh platform.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/recent"
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -59,6 +60,7 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		observer: s.Observer,
 		log:      s.Log,
 		now:      time.Now,
+		memory:   adapters.MemoryOf(s),
 		channels: map[string]channel{},
 		roles:    map[string]bool{},
 		app:      c.ApplicationID,
@@ -76,11 +78,6 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		a.shards = append(a.shards, &shard{Adapter: a, id: i, place: loadPlace(shardFile(file, i, c.Shards), a.log)})
 	}
 	a.self = a.shards[0].place.Self
-	waiting := ""
-	if s.StateDir != "" {
-		waiting = filepath.Join(s.StateDir, platform+"-"+string(s.Account)+"-answers.jsonl")
-	}
-	a.answers = newAnswers(waiting, a.now(), a.log)
 	return a, nil
 }
 
@@ -95,10 +92,14 @@ type Adapter struct {
 	log      zerolog.Logger
 	now      func() time.Time
 
-	// answers are interactions that wait for their reply; deferral those that Run's
-	// worker tells Discord to wait for.
-	answers  *answers
-	deferral chan *pending
+	// memory has the interactions that wait for their answer; answers are those of them
+	// that were looked up, nil for what is none.
+	memory  adapters.Memory
+	answers recent.Map[core.EnvelopeID, *responder]
+	// deferral are interactions that Run's worker tells Discord to wait for; deferring
+	// those of this node.
+	deferral  chan *pending
+	deferring recent.Map[core.EnvelopeID, *pending]
 
 	// shards are the connections that keep their session in files; only Run and RunPart
 	// touch them.
@@ -178,7 +179,7 @@ func (a *Adapter) RunPart(ctx context.Context, name string, keep adapters.Keeper
 	}
 	s := a.shards[at]
 	if keep != nil {
-		s = &shard{Adapter: a, id: at, place: keptPlace(keep, a.log)}
+		s = &shard{Adapter: a, id: at, place: keptPlace(ctx, keep, a.log)}
 		a.mu.Lock()
 		a.self = cmp.Or(a.self, s.place.Self)
 		a.mu.Unlock()

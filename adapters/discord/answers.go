@@ -2,33 +2,39 @@ package discord
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
-	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
 )
 
 const (
+	// answerKind are notes of interactions that wait for their answer, by the envelopes they
+	// became.
+	answerKind = "interaction"
 	// tokenLife is how long an interaction can be answered, a minute less than Discord
 	// lets it be (https://docs.discord.com/developers/interactions/receiving-and-responding).
 	tokenLife = 14 * time.Minute
+	// rememberWithin is how long an interaction may take to be remembered, of the three seconds in
+	// which Discord wants to hear of it; rememberPause is between two tries.
+	rememberWithin = time.Second
+	rememberPause  = 20 * time.Millisecond
 	// deferralGrace is how long our "deferred" may be on its way.
 	deferralGrace = 10 * time.Second
-	// maxPending bounds the interactions kept for their answers.
-	maxPending = 10000
 )
 
-// pending is an interaction that waits for its answer.
+// pending is an interaction that Discord is to be told to wait for.
 type pending struct {
-	id, token, application string
+	id, token string
 	// component is true for a press of a button: what answers it is a message of its own.
 	component bool
-	began     time.Time
-	// deferred is closed when Discord was told to wait, or could not be told.
+	// deferred is closed when Discord was told, or could not be told.
 	deferred chan struct{}
 	once     sync.Once
 }
@@ -43,91 +49,100 @@ func (p *pending) kind() int {
 	return answerDeferred
 }
 
-// answers are the interactions of the last minutes by the envelope they became. With a
-// journal they outlive the process; on another node an answer is an ordinary message.
-type answers struct {
-	mu      sync.Mutex
-	byID    map[core.EnvelopeID]*pending
-	order   []core.EnvelopeID
-	journal *journal
+// responder is how an interaction is answered, from any node. The token opens nothing but this
+// one answer.
+type responder struct {
+	Token       string    `json:"token"`
+	Application string    `json:"application"`
+	Began       time.Time `json:"began"`
 }
 
-// newAnswers makes answers with those that the journal at path has; "" is for no journal.
-func newAnswers(path string, now time.Time, log zerolog.Logger) *answers {
-	a := &answers{byID: map[core.EnvelopeID]*pending{}, journal: newJournal(path, log)}
-	for _, l := range a.journal.read() {
-		if now.Sub(l.Began) < tokenLife && a.byID[l.Envelope] == nil {
-			a.keep(l.Envelope, l.pending())
-		}
-	}
-	return a
+func (a *Adapter) answerNote(id core.EnvelopeID) core.Note {
+	return core.Note{Account: a.account, Kind: answerKind, Key: string(id)}
 }
 
-// add keeps an interaction. One that is known already is given back.
-func (a *answers) add(id core.EnvelopeID, p *pending) *pending {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if known := a.byID[id]; known != nil {
-		return known
-	}
-	a.keep(id, p)
-	if !a.journal.add(p.line(id)) {
-		a.journal.rewrite(a.lines())
-	}
-	return p
-}
-
-// lines are the interactions as the journal has them; mu is held, or nobody else is there.
-func (a *answers) lines() []line {
-	var out []line
-	for _, id := range a.order {
-		if p := a.byID[id]; p != nil {
-			out = append(out, p.line(id))
-		}
-	}
-	return out
-}
-
-// keep remembers an interaction and forgets those of long ago; mu is held.
-func (a *answers) keep(id core.EnvelopeID, p *pending) {
-	for len(a.order) > 0 {
-		oldest, ok := a.byID[a.order[0]]
-		if ok && len(a.order) < maxPending && p.began.Sub(oldest.began) < tokenLife {
-			break
-		}
-		delete(a.byID, a.order[0])
-		a.order = a.order[1:]
-	}
-	a.byID[id] = p
-	a.order = append(a.order, id)
-}
-
-// find gives the interaction an envelope came from while it can be answered.
-func (a *answers) find(id core.EnvelopeID, now time.Time) *pending {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	p := a.byID[id]
-	if p == nil || now.Sub(p.began) >= tokenLife {
-		return nil
-	}
-	return p
-}
-
-func (a *answers) forget(id core.EnvelopeID) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.byID, id)
-}
-
-// expect keeps an interaction for its answer; nil for one that gets none.
-func (a *Adapter) expect(e core.Envelope, i *interaction) *pending {
+// expect remembers how an interaction is answered; nil for one that gets no answer. Failing
+// costs no message: without its token the answer is an ordinary one.
+func (a *Adapter) expect(ctx context.Context, e core.Envelope, i *interaction) *pending {
 	if e.Kind != core.KindMessage && e.Kind != core.KindAction || i.Token == "" {
 		return nil
 	}
-	return a.answers.add(e.ID, &pending{
-		id: i.ID, token: i.Token, application: i.ApplicationID, component: i.Type == interactionComponent,
-		began: a.now(), deferred: make(chan struct{}),
-	})
+	p, again := a.deferring.Get(e.ID)
+	if again {
+		return p
+	}
+	p = &pending{id: i.ID, token: i.Token, component: i.Type == interactionComponent, deferred: make(chan struct{})}
+	a.deferring.Set(e.ID, p)
+	if p.component {
+		return p
+	}
+	to := &responder{Token: i.Token, Application: i.ApplicationID, Began: a.now()}
+	a.answers.Set(e.ID, to)
+	value, err := json.Marshal(to)
+	if err == nil {
+		err = a.remember(ctx, e.ID, value)
+	}
+	if err != nil {
+		a.log.Warn().Err(err).Msg("an interaction is not remembered: its answer is an ordinary message")
+	}
+	return p
+}
+
+// remember puts an interaction into the memory. It tries again for a while: a Redis that starts
+// anew ends the calls under way and takes the next ones, the envelope among them.
+func (a *Adapter) remember(ctx context.Context, id core.EnvelopeID, value []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, rememberWithin)
+	defer cancel()
+	for {
+		err := a.memory.Put(ctx, a.answerNote(id), value, tokenLife)
+		if fault.ClassOf(err) != fault.Retryable {
+			return err
+		}
+		again := time.NewTimer(rememberPause)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return err
+		}
+	}
+}
+
+var errOddNote = errors.New("the note of an interaction cannot be read")
+
+// answerTo gives how a reply answers an interaction, while it can; nil for an ordinary one.
+// It is looked up once: what is known of an interaction was kept before its envelope was.
+func (a *Adapter) answerTo(ctx context.Context, r core.Reply) (*responder, error) {
+	id := r.ID.Envelope()
+	if id == "" {
+		return nil, nil
+	}
+	to, known := a.answers.Get(id)
+	if !known {
+		value, ok, err := a.memory.Get(ctx, a.answerNote(id))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			to = &responder{}
+			if json.Unmarshal(value, to) != nil {
+				return nil, fault.New(fault.Bug, "respond", errOddNote)
+			}
+		}
+		a.answers.Set(id, to)
+	}
+	if to == nil || a.now().Sub(to.Began) >= tokenLife {
+		return nil, nil
+	}
+	return to, nil
+}
+
+// forget makes the answers that follow ordinary messages.
+func (a *Adapter) forget(ctx context.Context, id core.EnvelopeID) {
+	a.answers.Set(id, nil)
+	if err := a.memory.Delete(ctx, a.answerNote(id)); err != nil {
+		a.log.Debug().Err(err).Msg("an interaction that takes no answer is still remembered")
+	}
 }
 
 // deferLater has Run's worker tell Discord that the answer will come.

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/discord"
+	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
 	simulator "github.com/parley-hub/parley/simulators/discord"
@@ -34,6 +35,9 @@ type simulated struct {
 	url   string
 	slash bool
 	hooks atomic.Pointer[http.Handler]
+	// memory is shared by all adapters of this server.
+	memory *alone.Engine
+	mode   string
 
 	mu    sync.Mutex
 	chats map[int]string
@@ -44,7 +48,7 @@ func newSimulated(t *testing.T, opts simulator.Options) *simulated {
 	t.Helper()
 	opts.Token, opts.ApplicationID = token, application
 	opts.RepeatInteractions = 5 * time.Millisecond
-	s := &simulated{t: t, Server: simulator.New(opts), chats: map[int]string{}, users: map[string]string{}}
+	s := &simulated{t: t, Server: simulator.New(opts), memory: alone.New(), chats: map[int]string{}, users: map[string]string{}}
 	web := httptest.NewServer(s.Server)
 	s.url = web.URL
 	t.Cleanup(web.Close)
@@ -62,7 +66,7 @@ func (s *simulated) adapter(change ...func(*adapters.Settings, *discord.Config))
 	c.Token, c.APIURL, c.ApplicationID, c.PublicKey = secret.New(token), s.url, application, s.PublicKey()
 	client := &http.Client{Transport: &http.Transport{}}
 	s.t.Cleanup(client.CloseIdleConnections)
-	settings := adapters.Settings{Account: "dc", Config: c, Client: client, Log: zerolog.Nop(), Blobs: adaptertest.Blobs()}
+	settings := adapters.Settings{Account: "dc", Config: c, Client: client, Log: zerolog.Nop(), Blobs: adaptertest.Blobs(), Memory: s.memory}
 	for _, f := range change {
 		f(&settings, c)
 	}
@@ -262,12 +266,21 @@ type connected struct {
 
 func (c *connected) Connected() { c.once.Do(func() { close(c.bell) }) }
 
+// of makes an adapter of the platform's mode.
+func (s *simulated) of(log zerolog.Logger) *discord.Adapter {
+	return s.adapter(func(set *adapters.Settings, c *discord.Config) {
+		set.Log, set.PublicURL, c.Mode = log, "https://hub.example/webhooks/dc", s.mode
+	})
+}
+
+// Another implements adaptertest.Twin.
+func (s *simulated) Another(log zerolog.Logger) adapters.Adapter { return s.of(log) }
+
 func platformOf(mode string) func(*testing.T, zerolog.Logger) (adapters.Adapter, adaptertest.Platform) {
 	return func(t *testing.T, log zerolog.Logger) (adapters.Adapter, adaptertest.Platform) {
 		s := newSimulated(t, simulator.Options{})
-		a := s.adapter(func(set *adapters.Settings, c *discord.Config) {
-			set.Log, set.PublicURL, c.Mode = log, "https://hub.example/webhooks/dc", mode
-		})
+		s.mode = mode
+		a := s.of(log)
 		if mode == discord.ModeInteractions {
 			s.hook(a)
 		} else {

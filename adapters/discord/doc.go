@@ -21,13 +21,18 @@
 // With session_file the session and those places survive the process. Without it a
 // restart begins a new session, and what people say between is not seen.
 //
+// With shards there are several such connections, each for a part of the servers, and the
+// first for private chats. Each is a single of its own (adapters.Description), so that
+// several nodes share them; where a node holds one for the hub, session and sequence
+// are kept with what it holds, and whoever holds it next resumes there.
+//
 // Mode interactions serves Discord's calls (slash commands and buttons) with an
 // http.Handler: Ed25519 signature and age are checked on the raw body before it is
 // parsed. An interaction is answered "deferred" after Inbox.Accept returned nil;
 // Discord gives three seconds for that and delivers an interaction only once, so a
-// person sees a failure when the inbox refuses. The tokens of deferred answers are kept
-// in a file (journal.go) for the quarter of an hour that Discord takes them: after a crash
-// the answer still takes the place of its "thinking". A token that is not there, or that
+// person sees a failure when the inbox refuses. The tokens of deferred answers are in
+// Settings.Memory for the quarter of an hour that Discord takes them: after a crash, or from
+// another node, the answer still takes the place of its "thinking". A token that is not there, or that
 // Discord does not know because our "deferred" never reached it, makes the answer an
 // ordinary message.
 //

@@ -33,7 +33,7 @@ type place struct {
 	Self      string `json:"self,omitempty"`
 	// Recent are the channels somebody wrote in, the latest last, with their last
 	// stored message.
-	Recent []recent `json:"recent,omitempty"`
+	Recent []spot `json:"recent,omitempty"`
 	// Behind is true while messages between two sessions are still to be read.
 	Behind bool `json:"behind,omitempty"`
 
@@ -44,7 +44,8 @@ type place struct {
 	log   zerolog.Logger
 }
 
-type recent struct {
+// spot is how far a channel was read.
+type spot struct {
 	Channel string `json:"channel"`
 	Guild   string `json:"guild,omitempty"`
 	Last    string `json:"last"`
@@ -76,10 +77,10 @@ func loadPlace(path string, log zerolog.Logger) *place {
 	return readPlace(data, write, 0, log)
 }
 
-// keptPlace reads where the node before stood.
-func keptPlace(keep adapters.Keeper, log zerolog.Logger) *place {
+// keptPlace reads where the node before stood. What is kept last is kept though ctx is over.
+func keptPlace(ctx context.Context, keep adapters.Keeper, log zerolog.Logger) *place {
 	return readPlace(keep.State(), func(data []byte) error {
-		ctx, cancel := context.WithTimeout(context.Background(), keepWithin)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
 		defer cancel()
 		return keep.Save(ctx, data)
 	}, keepEvery, log)
@@ -127,8 +128,8 @@ func (p *place) lose() {
 
 // saw takes in that a message was stored.
 func (p *place) saw(channel, guild, message string) {
-	at := slices.IndexFunc(p.Recent, func(r recent) bool { return r.Channel == channel })
-	now := recent{channel, guild, message}
+	at := slices.IndexFunc(p.Recent, func(r spot) bool { return r.Channel == channel })
+	now := spot{channel, guild, message}
 	if at >= 0 {
 		if newer(p.Recent[at].Last, message) {
 			now.Last = p.Recent[at].Last

@@ -303,17 +303,3 @@ func FuzzFileRef(f *testing.F) {
 		}
 	})
 }
-
-// FuzzJournal: whatever a file holds, what is read of it can be used.
-func FuzzJournal(f *testing.F) {
-	f.Add([]byte(`{"envelope":"e","id":"1","token":"t","application":"2","began":"2026-01-02T03:04:05Z"}` + "\n" + `{"envelope":"half`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, l := range linesOf(data) {
-			p := l.pending()
-			<-p.deferred
-			if l.Envelope == "" || p.token == "" || p.line(l.Envelope) != l {
-				t.Fatalf("%+v is read as %+v", l, p.line(l.Envelope))
-			}
-		}
-	})
-}

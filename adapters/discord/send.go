@@ -30,8 +30,12 @@ func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) 
 	if err != nil {
 		return core.Receipt{}, err
 	}
-	if i := a.answers.find(r.ID.Envelope(), a.now()); i != nil && !i.component {
-		receipt, err := a.respond(ctx, i, r, m)
+	to, err := a.answerTo(ctx, r)
+	if err != nil {
+		return core.Receipt{}, err
+	}
+	if to != nil {
+		receipt, err := a.respond(ctx, to, r, m)
 		if !errors.Is(err, errNoAnswer) {
 			receipt.More = more
 			return receipt, err
@@ -77,12 +81,16 @@ func (a *Adapter) Edit(ctx context.Context, id core.MessageID, r core.Reply) (co
 		return core.Receipt{}, permanent("edit", "the message is %w", err)
 	}
 	call := request{op: "edit", method: http.MethodPatch, url: discordgo.EndpointChannelMessage(channel, string(id)), body: m.payload(), leaves: true}
+	to, err := a.answerTo(ctx, r)
+	if err != nil {
+		return core.Receipt{}, err
+	}
 	var receipt core.Receipt
-	if i := a.answers.find(r.ID.Envelope(), a.now()); i != nil && !i.component {
+	if to != nil {
 		// What answers an interaction can be changed with its token even where the bot
 		// itself may not write.
 		hooked := call
-		hooked.url = discordgo.EndpointWebhookMessage(i.application, i.token, string(id))
+		hooked.url = discordgo.EndpointWebhookMessage(to.Application, to.Token, string(id))
 		if receipt, err = a.leave(ctx, hooked); err != nil && fault.ClassOf(err) == fault.Permanent {
 			receipt, err = a.leave(ctx, call)
 		}
@@ -98,24 +106,26 @@ var errNoAnswer = errors.New("the interaction takes no answer")
 
 // respond gives a reply as the answer to its interaction: its first message takes the
 // place of the deferred one, all others follow.
-func (a *Adapter) respond(ctx context.Context, i *pending, r core.Reply, m outgoing) (core.Receipt, error) {
-	select {
-	case <-i.deferred:
-	case <-ctx.Done():
-		return core.Receipt{}, fault.New(fault.Retryable, "respond", ctx.Err())
+func (a *Adapter) respond(ctx context.Context, to *responder, r core.Reply, m outgoing) (core.Receipt, error) {
+	if i, ours := a.deferring.Get(r.ID.Envelope()); ours {
+		select {
+		case <-i.deferred:
+		case <-ctx.Done():
+			return core.Receipt{}, fault.New(fault.Retryable, "respond", ctx.Err())
+		}
 	}
 	p := m.payload()
-	call := request{op: "respond", method: http.MethodPost, url: discordgo.EndpointWebhookToken(i.application, i.token) + "?wait=true", body: p, leaves: true}
+	call := request{op: "respond", method: http.MethodPost, url: discordgo.EndpointWebhookToken(to.Application, to.Token) + "?wait=true", body: p, leaves: true}
 	if original(r) {
-		call.method, call.url = http.MethodPatch, discordgo.EndpointWebhookMessage(i.application, i.token, "@original")
+		call.method, call.url = http.MethodPatch, discordgo.EndpointWebhookMessage(to.Application, to.Token, "@original")
 	}
 	receipt, err := a.leaveWith(ctx, call, m, p)
 	if no := refused(err); no != nil && no.status == http.StatusNotFound {
-		if a.now().Sub(i.began) < deferralGrace {
+		if a.now().Sub(to.Began) < deferralGrace {
 			// Our "deferred" is on its way and not there yet.
 			return receipt, fault.New(fault.RateLimited, "respond", errNotDeferred, fault.WithWait(time.Second), fault.WithScope(fault.ScopeChat))
 		}
-		a.answers.forget(r.ID.Envelope())
+		a.forget(ctx, r.ID.Envelope())
 		return receipt, errNoAnswer
 	}
 	return receipt, err

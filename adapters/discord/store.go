@@ -206,7 +206,7 @@ func (a *Adapter) event(ctx context.Context, f frame) (event, error) {
 	}
 	var i interaction
 	if f.Type == "INTERACTION_CREATE" && json.Unmarshal(f.Data, &i) == nil && len(out.envelopes) == 1 {
-		out.pending = a.expect(out.envelopes[0], &i)
+		out.pending = a.expect(ctx, out.envelopes[0], &i)
 	}
 	return out, nil
 }
@@ -290,7 +290,7 @@ func (a *shard) catchUp(ctx context.Context, in adapters.Inbox) error {
 	return nil
 }
 
-func (a *shard) catchUpIn(ctx context.Context, in adapters.Inbox, r recent) error {
+func (a *shard) catchUpIn(ctx context.Context, in adapters.Inbox, r spot) error {
 	for {
 		raw, err := a.behind(ctx, r)
 		if fault.ClassOf(err) == fault.Permanent {
@@ -327,7 +327,7 @@ func (a *shard) catchUpIn(ctx context.Context, in adapters.Inbox, r recent) erro
 // behind reads a page of what was said behind a message. It leaves most of the account's
 // calls to those who answer people, and waits where Discord asks to: a new connection
 // would begin the session anew.
-func (a *Adapter) behind(ctx context.Context, r recent) (raw []json.RawMessage, err error) {
+func (a *Adapter) behind(ctx context.Context, r spot) (raw []json.RawMessage, err error) {
 	wait := catchUpPace
 	for {
 		timer := time.NewTimer(wait)

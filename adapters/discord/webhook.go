@@ -89,9 +89,9 @@ func (a *Adapter) take(ctx context.Context, in adapters.Inbox, i *interaction) (
 	}
 	e := a.reader().interaction(i, a.now())
 	e.Trace = core.NewTraceID()
-	p := a.expect(e, i)
+	p := a.expect(ctx, e, i)
 	if err := in.Accept(ctx, e); err != nil {
-		a.answers.forget(e.ID)
+		a.deferring.Take(e.ID)
 		return "", err
 	}
 	if p == nil {

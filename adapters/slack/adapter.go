@@ -47,25 +47,28 @@ func (factory) New(s adapters.Settings) (adapters.Adapter, error) {
 		observer: s.Observer,
 		log:      s.Log,
 		now:      time.Now,
+		memory:   adapters.MemoryOf(s),
 		paces:    newPaces(),
 	}, nil
 }
 
 // Adapter is one app in one workspace. Make it with Factory().New.
 type Adapter struct {
-	account    core.Account
-	config     Config
-	api        *api
-	observer   core.Observer
-	log        zerolog.Logger
-	now        func() time.Time
-	blobs      blobs.Opener
-	threads    threads
-	uploads    recent.Map[pieceKey, uploaded]
-	askers     recent.Map[address, asker]
-	people     directory
-	responders recent.Map[core.EnvelopeID, responder]
-	// streams has the words of drafts that are streams, by their messages.
+	account  core.Account
+	config   Config
+	api      *api
+	observer core.Observer
+	log      zerolog.Logger
+	now      func() time.Time
+	blobs    blobs.Opener
+	// memory keeps what an answer needs that leaves from another node; the maps are what
+	// any node can make anew.
+	memory  adapters.Memory
+	threads recent.Map[address, part]
+	uploads recent.Map[pieceKey, uploaded]
+	people  directory
+	// streams has the words of drafts that are streams, by their messages. On another node
+	// such a message is replaced.
 	streams recent.Map[address, string]
 	paces   *paces
 	// noStatus is set when the app may not show that it is typing.
@@ -172,8 +175,8 @@ func (a *Adapter) store(ctx context.Context, in adapters.Inbox, d incoming) erro
 	r.people = a.named(ctx, d)
 	e := a.joined(ctx, r.envelope(d, a.now()))
 	e.Trace = core.NewTraceID()
-	a.heardFrom(e)
-	a.mayRespond(e, d.responseURL())
+	a.heardFrom(ctx, e)
+	a.mayRespond(ctx, e, d.responseURL())
 	return in.Accept(ctx, e)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/slack"
+	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
 	simulator "github.com/parley-hub/parley/simulators/slack"
@@ -39,7 +40,12 @@ type simulated struct {
 
 	mu    sync.Mutex
 	known map[int]bool
+	// make makes an adapter of the account, which shares its memory with the others.
+	make func(zerolog.Logger) adapters.Adapter
 }
+
+// Another implements adaptertest.Twin.
+func (s *simulated) Another(log zerolog.Logger) adapters.Adapter { return s.make(log) }
 
 func userOf(index int) string { return fmt.Sprintf("U%05d", index) }
 
@@ -196,11 +202,17 @@ func newSimulated(mode string, change ...func(*simulator.Options, *slack.Config)
 		}
 		config.APIURL = web.URL + "/api/"
 		s.api = config.APIURL
-		a, err := slack.Factory().New(adapters.Settings{Account: "sl", Config: config, PublicURL: hook.URL + "/webhooks/sl", Blobs: adaptertest.Blobs(), Log: log})
-		if err != nil {
-			t.Fatal(err)
+		memory := alone.New()
+		s.make = func(log zerolog.Logger) adapters.Adapter {
+			a, err := slack.Factory().New(adapters.Settings{
+				Account: "sl", Config: config, PublicURL: hook.URL + "/webhooks/sl", Blobs: adaptertest.Blobs(), Memory: memory, Log: log,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
 		}
-		return a, s
+		return s.make(log), s
 	}
 }
 

@@ -18,7 +18,8 @@
 // In a thread a draft is one of Slack's streams (stream.go), elsewhere a message that is
 // edited. A file goes up before the message that shows it (upload.go). Where the bot may
 // not post, a command or a button is answered by the address that came with it
-// (response.go).
+// (response.go). Where that is, who asked and in which threads the bot has its say is in
+// Settings.Memory: the answer may leave from another node than the question came to.
 //
 // Payloads are decoded here and not by slack-go: its types refuse a whole event for
 // one block they cannot read. The library signs, connects, and makes the calls.

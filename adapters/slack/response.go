@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,9 +22,10 @@ import (
 // A slash command or a button can be used where the bot is no member and may not post.
 // With each comes an address that takes a few answers all the same
 // (https://docs.slack.dev/interactivity/handling-user-interaction#message_responses).
-// It is kept in memory only: behind a restart such an answer fails, and says why.
 
 const (
+	// responseKind are notes of such addresses, by the envelopes they came with.
+	responseKind = "response"
 	// responseUses and responseLife are what an address is good for.
 	responseUses = 5
 	responseLife = 30 * time.Minute
@@ -33,9 +35,9 @@ const (
 
 // responder is where an interaction can be answered.
 type responder struct {
-	url   string
-	uses  int
-	until time.Time
+	URL   string    `json:"url"`
+	Uses  int       `json:"uses"`
+	Until time.Time `json:"until"`
 }
 
 // outside are the refusals of a place the bot is not in.
@@ -52,27 +54,64 @@ func (in incoming) responseURL() string {
 	return ""
 }
 
+func (a *Adapter) responseNote(id core.EnvelopeID) core.Note {
+	return core.Note{Account: a.account, Kind: responseKind, Key: string(id)}
+}
+
 // mayRespond remembers where an envelope can be answered.
-func (a *Adapter) mayRespond(e core.Envelope, address string) {
+func (a *Adapter) mayRespond(ctx context.Context, e core.Envelope, address string) {
 	if address == "" {
 		return
 	}
-	a.responders.Change(e.ID, func(was responder) responder {
-		if was.url == address { // it comes again
-			return was
-		}
-		return responder{url: address, uses: responseUses, until: a.now().Add(responseLife)}
-	})
+	if err := a.keepResponder(ctx, e.ID, responder{URL: address, Uses: responseUses, Until: a.now().Add(responseLife)}); err != nil {
+		a.log.Debug().Err(err).Msg("where an interaction can be answered is not remembered")
+	}
 }
+
+// keepResponder is for as long as the address takes answers.
+func (a *Adapter) keepResponder(ctx context.Context, id core.EnvelopeID, to responder) error {
+	value, err := json.Marshal(to)
+	if err != nil {
+		return fault.New(fault.Bug, "respond", err)
+	}
+	return a.memory.Put(ctx, a.responseNote(id), value, min(to.Until.Sub(a.now()), responseLife))
+}
+
+// responder gives where an envelope can be answered, and counts the use: a chat's replies
+// go out one by one.
+func (a *Adapter) responder(ctx context.Context, id core.EnvelopeID) (to responder, ok bool, err error) {
+	if id == "" {
+		return to, false, nil
+	}
+	value, ok, err := a.memory.Get(ctx, a.responseNote(id))
+	if err != nil || !ok {
+		return to, false, err
+	}
+	if err := json.Unmarshal(value, &to); err != nil {
+		return to, false, fault.New(fault.Bug, "respond", errOddNote)
+	}
+	if to.Uses == 0 || !a.now().Before(to.Until) {
+		return to, false, nil
+	}
+	to.Uses--
+	return to, true, a.keepResponder(ctx, id, to)
+}
+
+var errOddNote = errors.New("the note of an interaction cannot be read")
 
 // fromOutside answers an interaction where the bot may not post; refusal is the error when
 // there is no way. Such a message cannot be looked for: whose outcome is unknown stays so.
 func (a *Adapter) fromOutside(ctx context.Context, r core.Reply, m outgoing, more bool, refusal error) (core.Receipt, error) {
-	to, known := a.responders.Get(r.ID.Envelope())
-	if !known || !r.Final || m.file != nil || to.uses == 0 || a.now().After(to.until) {
+	if !r.Final || m.file != nil {
 		return core.Receipt{}, refusal
 	}
-	a.responders.Change(r.ID.Envelope(), func(was responder) responder { was.uses--; return was })
+	to, known, err := a.responder(ctx, r.ID.Envelope())
+	switch {
+	case err != nil:
+		return core.Receipt{}, err
+	case !known:
+		return core.Receipt{}, refusal
+	}
 	payload := map[string]any{"response_type": slackgo.ResponseTypeInChannel, "replace_original": false, "text": m.text}
 	if len(m.blocks) > 0 {
 		payload["blocks"] = m.blocks
@@ -84,7 +123,7 @@ func (a *Adapter) fromOutside(ctx context.Context, r core.Reply, m outgoing, mor
 	if err != nil {
 		return core.Receipt{}, fault.New(fault.Bug, "respond", err)
 	}
-	if err := a.api.respond(ctx, to.url, body); err != nil {
+	if err := a.api.respond(ctx, to.URL, body); err != nil {
 		return core.Receipt{}, err
 	}
 	id := responseID + string(r.ID) + "." + strconv.Itoa(len(r.Sent))

@@ -60,9 +60,7 @@ func (a *Adapter) Send(ctx context.Context, r core.Reply) (core.Receipt, error) 
 	case err != nil:
 		return core.Receipt{}, err
 	}
-	if to.thread != "" {
-		a.threads.note(to, true)
-	}
+	a.takesPart(ctx, to)
 	return core.Receipt{Message: core.MessageID(ts), At: moment(ts, a.now()), More: more}, nil
 }
 

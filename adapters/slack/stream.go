@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -26,21 +27,46 @@ const (
 	noStreams = time.Hour
 )
 
-// asker is who is answered in a thread: a stream in a channel is for one person.
-type asker struct{ user, team string }
+const (
+	// askerKind are notes of who is answered in a channel's thread, kept for askerLife.
+	askerKind = "asker"
+	askerLife = 24 * time.Hour
+)
 
-// heardFrom remembers who asks in a thread.
-func (a *Adapter) heardFrom(e core.Envelope) {
-	if e.From.Bot || e.Kind != core.KindMessage && e.Kind != core.KindAction {
+// asker is who is answered in a thread: a stream in a channel is for one person.
+type asker struct {
+	User string `json:"user"`
+	Team string `json:"team"`
+}
+
+// heardFrom remembers who asks in a channel's thread.
+func (a *Adapter) heardFrom(ctx context.Context, e core.Envelope) {
+	if e.From.Bot || !e.Addressed || e.In.Place != core.Group || e.Kind != core.KindMessage && e.Kind != core.KindAction {
 		return
 	}
 	at := address{channel: string(e.In.Chat), thread: string(e.In.Thread)}
-	if at.thread == "" && e.In.Place == core.Group {
+	if at.thread == "" {
 		at.thread = string(e.Native)
 	}
-	if at.thread != "" {
-		a.askers.Set(at, asker{user: string(e.From.ID), team: teamOf(e.From.Realm)})
+	value, err := json.Marshal(asker{User: string(e.From.ID), Team: teamOf(e.From.Realm)})
+	if err == nil && at.thread != "" {
+		err = a.memory.Put(ctx, a.noteAt(askerKind, at), value, askerLife)
 	}
+	if err != nil {
+		a.log.Debug().Err(err).Msg("who asks is not remembered: the draft is no stream")
+	}
+}
+
+// askerIn is who is answered in a channel's thread.
+func (a *Adapter) askerIn(ctx context.Context, at address) (who asker, known bool) {
+	value, known, err := a.memory.Get(ctx, a.noteAt(askerKind, at))
+	if known {
+		err = json.Unmarshal(value, &who)
+	}
+	if err != nil {
+		a.log.Debug().Err(err).Msg("nobody knows who asked: the draft is no stream")
+	}
+	return who, known && err == nil
 }
 
 // begin shows a draft as a stream; false means that it must be a message.
@@ -50,12 +76,12 @@ func (a *Adapter) begin(ctx context.Context, r core.Reply, to address) (ts strin
 		return "", false, nil
 	}
 	options := []slackgo.MsgOption{slackgo.MsgOptionTS(to.thread), slackgo.MsgOptionMarkdownText(text)}
-	who, known := a.askers.Get(to)
-	switch {
-	case known:
-		options = append(options, slackgo.MsgOptionRecipientUserID(who.user), slackgo.MsgOptionRecipientTeamID(who.team))
-	case r.To.Place == core.Group:
-		return "", false, nil
+	if r.To.Place == core.Group {
+		who, known := a.askerIn(ctx, to)
+		if !known {
+			return "", false, nil
+		}
+		options = append(options, slackgo.MsgOptionRecipientUserID(who.User), slackgo.MsgOptionRecipientTeamID(who.Team))
 	}
 	if !a.paces.streams.enter(a.now()) {
 		return "", false, nil

@@ -82,15 +82,16 @@ type Adapter struct {
 
 // The contract this adapter keeps.
 var (
-	_ adapters.Adapter   = (*Adapter)(nil)
-	_ adapters.Editor    = (*Adapter)(nil)
-	_ adapters.Drafter   = (*Adapter)(nil)
-	_ adapters.Typer     = (*Adapter)(nil)
-	_ adapters.Webhooker = (*Adapter)(nil)
-	_ adapters.Fetcher   = (*Adapter)(nil)
-	_ adapters.Menu      = (*Adapter)(nil)
-	_ adapters.Factory   = factory{}
-	_ adapters.Config    = (*Config)(nil)
+	_ adapters.Adapter    = (*Adapter)(nil)
+	_ adapters.Editor     = (*Adapter)(nil)
+	_ adapters.Drafter    = (*Adapter)(nil)
+	_ adapters.Typer      = (*Adapter)(nil)
+	_ adapters.Webhooker  = (*Adapter)(nil)
+	_ adapters.Fetcher    = (*Adapter)(nil)
+	_ adapters.Menu       = (*Adapter)(nil)
+	_ adapters.DeepLinker = (*Adapter)(nil)
+	_ adapters.Factory    = factory{}
+	_ adapters.Config     = (*Config)(nil)
 )
 
 // Describe implements adapters.Adapter.

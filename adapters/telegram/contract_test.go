@@ -38,7 +38,12 @@ type simulated struct {
 	mu     sync.Mutex
 	known  map[int]bool
 	serial int
+	// make makes an adapter of the bot.
+	make func(zerolog.Logger) adapters.Adapter
 }
+
+// Another implements adaptertest.Twin.
+func (s *simulated) Another(log zerolog.Logger) adapters.Adapter { return s.make(log) }
 
 func (s *simulated) Chat(index int) core.Conversation {
 	s.mu.Lock()
@@ -198,11 +203,13 @@ func newSimulated(mode string) func(*testing.T, zerolog.Logger) (adapters.Adapte
 		t.Cleanup(hook.Close)
 		t.Cleanup(web.Close)
 		t.Cleanup(s.sim.Close)
-		a := newAdapter(t, web.URL, func(set *adapters.Settings, c *telegram.Config) {
-			set.Log, set.PublicURL, set.Blobs = log, hook.URL+"/webhooks/tg", adaptertest.Blobs()
-			c.Mode, c.WebhookSecret = mode, secret.New(hookToken)
-		})
-		return a, s
+		s.make = func(log zerolog.Logger) adapters.Adapter {
+			return newAdapter(t, web.URL, func(set *adapters.Settings, c *telegram.Config) {
+				set.Log, set.PublicURL, set.Blobs = log, hook.URL+"/webhooks/tg", adaptertest.Blobs()
+				c.Mode, c.WebhookSecret = mode, secret.New(hookToken)
+			})
+		}
+		return s.make(log), s
 	}
 }
 

@@ -26,8 +26,6 @@ const (
 	checkEvery = 10 * time.Minute
 	// keptUploads bounds the uploads that are remembered.
 	keptUploads = 1000
-	// keptPeople bounds the chats whose last message is remembered.
-	keptPeople = 50_000
 )
 
 // factory implements adapters.Factory.
@@ -71,13 +69,14 @@ type Cloud struct {
 	// lookup finds the addresses of a media host.
 	lookup lookup
 
-	mu sync.Mutex
-	// last is the newest message of each chat: what can be marked as read.
-	last *recent.Map[core.ChatID, core.MessageID]
-	// templates tells when a chat was sent the template it has not answered yet.
-	templates *recent.Map[core.ChatID, time.Time]
+	// memory has what other nodes need: the outcomes, and the chats' last messages.
+	memory adapters.Memory
 	// uploads are the ids of files that were uploaded lately.
 	uploads *recent.Map[uploaded, upload]
+
+	mu sync.Mutex
+	// number is the phone number, digits only, once it is known.
+	number string
 }
 
 func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
@@ -86,18 +85,17 @@ func newCloud(s adapters.Settings, c *Config) (*Cloud, error) {
 		return nil, err
 	}
 	return &Cloud{
-		account:   s.Account,
-		config:    *c,
-		api:       calls,
-		observer:  s.Observer,
-		log:       s.Log,
-		now:       time.Now,
-		outcomes:  newOutcomes(c.StatusGrace, time.Now),
-		lookup:    resolve,
-		last:      recent.Of[core.ChatID, core.MessageID](keptPeople),
-		templates: recent.Of[core.ChatID, time.Time](keptPeople),
-		uploads:   recent.Of[uploaded, upload](keptUploads),
-		blobs:     s.Blobs,
+		account:  s.Account,
+		config:   *c,
+		api:      calls,
+		observer: s.Observer,
+		log:      s.Log,
+		now:      time.Now,
+		memory:   adapters.MemoryOf(s),
+		outcomes: newOutcomes(s.Account, adapters.MemoryOf(s), c.StatusGrace, time.Now),
+		lookup:   resolve,
+		uploads:  recent.Of[uploaded, upload](keptUploads),
+		blobs:    s.Blobs,
 	}, nil
 }
 
@@ -108,6 +106,7 @@ var (
 	_ adapters.Webhooker  = (*Cloud)(nil)
 	_ adapters.Fetcher    = (*Cloud)(nil)
 	_ adapters.Reconciler = (*Cloud)(nil)
+	_ adapters.DeepLinker = (*Cloud)(nil)
 	_ adapters.Factory    = factory{}
 	_ adapters.Config     = (*Config)(nil)
 )
@@ -152,7 +151,8 @@ func (a *Cloud) Run(ctx context.Context, in adapters.Inbox) error {
 // check asks for the number with the account's token.
 func (a *Cloud) check(ctx context.Context) error {
 	var number struct {
-		ID string `json:"id"`
+		ID      string `json:"id"`
+		Display string `json:"display_phone_number"`
 	}
 	err := a.api.do(ctx, call{
 		op: "check number", method: http.MethodGet, path: a.config.PhoneNumberID,
@@ -168,20 +168,36 @@ func (a *Cloud) check(ctx context.Context) error {
 	case number.ID != a.config.PhoneNumberID:
 		return fault.New(fault.Retryable, "check number", errShape)
 	}
+	a.mu.Lock()
+	a.number = digits(number.Display)
+	a.mu.Unlock()
 	return nil
+}
+
+const (
+	// chatKind are notes of chats: the last message, which typing refers to, and a mark when
+	// the chat was sent the template that it has not answered yet.
+	chatKind = "chat"
+	// chatLife is how long free text is taken behind a person's message; templateLife is for
+	// how long no other template is sent, from the last try on.
+	chatLife     = 24 * time.Hour
+	templateLife = 48 * time.Hour
+	// templateMark is the mark of the template.
+	templateMark = "template"
+)
+
+func (a *Cloud) chatNote(chat core.ChatID) core.Note {
+	return core.Note{Account: a.account, Kind: chatKind, Key: string(chat)}
 }
 
 // seen remembers what an accepted envelope opens: the chat's message that typing
 // refers to, and the window in which free text is taken.
-func (a *Cloud) seen(e arrival) {
-	if e.Kind == core.KindOther || e.In.Place != core.Private {
+func (a *Cloud) seen(ctx context.Context, e arrival) {
+	if e.Kind == core.KindOther || e.In.Place != core.Private || e.readable == "" && a.config.Template.Name == "" {
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.templates.Take(e.In.Chat)
-	if e.readable != "" {
-		a.last.Set(e.In.Chat, e.readable)
+	if err := a.memory.Put(ctx, a.chatNote(e.In.Chat), []byte(e.readable), chatLife); err != nil {
+		a.log.Debug().Err(err).Msg("a chat's last message is not remembered")
 	}
 }
 

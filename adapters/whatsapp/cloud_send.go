@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -82,19 +83,23 @@ func (a *Cloud) outside(ctx context.Context, to core.Conversation) error {
 	if a.config.Template.Name == "" {
 		return fault.New(fault.Permanent, "send", errClosed)
 	}
-	a.mu.Lock()
-	at, asked := a.templates.Get(to.Chat)
-	if !asked {
-		at = a.now()
-		a.templates.Set(to.Chat, at)
+	mine := []byte(a.now().Format(time.RFC3339Nano))
+	marks, _, err := a.memory.Advance(ctx, a.chatNote(to.Chat), core.Mark{Name: templateMark, Value: mine}, templateLife)
+	if err != nil {
+		return err
 	}
-	a.mu.Unlock()
-	if !asked {
+	var asked time.Duration
+	for _, m := range marks {
+		if m.Name == templateMark && !bytes.Equal(m.Value, mine) {
+			asked = max(m.Age, 1)
+		}
+	}
+	if asked == 0 {
 		if err := a.template(ctx, to); err != nil {
 			return err
 		}
 	}
-	wait := min(max(a.now().Sub(at), leastTemplateWait), mostTemplateWait)
+	wait := min(max(asked, leastTemplateWait), mostTemplateWait)
 	return fault.New(fault.Retryable, "send", errWaiting, fault.WithWait(wait))
 }
 
@@ -112,9 +117,9 @@ func (a *Cloud) template(ctx context.Context, to core.Conversation) error {
 		a.log.Info().Str("template", a.config.Template.Name).Msg("a chat closed after 24 hours was sent the template")
 		return nil
 	}
-	a.mu.Lock()
-	a.templates.Take(to.Chat)
-	a.mu.Unlock()
+	if err := a.memory.Delete(ctx, a.chatNote(to.Chat)); err != nil {
+		a.log.Debug().Err(err).Msg("that a chat did not get the template is not remembered")
+	}
 	if fault.ClassOf(err) == fault.Permanent {
 		return permanent("send template", "needs template: the configured one was refused: %w", err)
 	}
@@ -123,13 +128,15 @@ func (a *Cloud) template(ctx context.Context, to core.Conversation) error {
 
 // Reconcile implements adapters.Reconciler. A message that stands has a status; until
 // one could have come, nobody knows, and waiting for it is no failed attempt.
-func (a *Cloud) Reconcile(_ context.Context, r core.Reply) (core.Receipt, bool, error) {
+func (a *Cloud) Reconcile(ctx context.Context, r core.Reply) (core.Receipt, bool, error) {
 	_, more, err := piece(r, cloudDialect)
 	if err != nil {
 		return core.Receipt{}, false, err
 	}
-	wamid, at, wait := a.outcomes.look(opaque(r))
+	wamid, at, wait, err := a.outcomes.look(ctx, opaque(r))
 	switch {
+	case err != nil:
+		return core.Receipt{}, false, err
 	case wamid != "":
 		return core.Receipt{Message: mintMessage(wamid), At: at, More: more}, true, nil
 	case wait > 0:
@@ -143,11 +150,9 @@ func (a *Cloud) Reconcile(_ context.Context, r core.Reply) (core.Receipt, bool, 
 // Typing implements adapters.Typer: the chat's last message is marked as read and the
 // person sees that something is being written. Without a message there is nothing to show.
 func (a *Cloud) Typing(ctx context.Context, to core.Conversation) error {
-	a.mu.Lock()
-	wamid, ok := a.last.Get(to.Chat)
-	a.mu.Unlock()
-	if !ok {
-		return nil
+	wamid, ok, err := a.memory.Get(ctx, a.chatNote(to.Chat))
+	if err != nil || !ok || len(wamid) == 0 {
+		return err
 	}
 	return a.api.do(ctx, call{op: "typing", method: http.MethodPost, path: a.messagesPath(), body: fields{
 		"messaging_product": "whatsapp", "status": "read", "message_id": string(wamid),

@@ -114,9 +114,7 @@ var errNoUpload = errors.New("the answer names no file")
 // not brought again.
 func (a *Cloud) upload(ctx context.Context, blob core.BlobRef, f *transport.OutFile) (string, error) {
 	key := uploaded{blob, f.Size, f.At}
-	a.mu.Lock()
 	known, ok := a.uploads.Get(key)
-	a.mu.Unlock()
 	if ok && a.now().Sub(known.at) < uploadLife {
 		return known.id, f.Close()
 	}
@@ -134,8 +132,6 @@ func (a *Cloud) upload(ctx context.Context, blob core.BlobRef, f *transport.OutF
 	if _, err := parseFile(core.FileRef(made.ID)); err != nil {
 		return "", fault.New(fault.Retryable, "upload", errNoUpload)
 	}
-	a.mu.Lock()
 	a.uploads.Set(key, upload{made.ID, a.now()})
-	a.mu.Unlock()
 	return made.ID, nil
 }

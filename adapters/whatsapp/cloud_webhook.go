@@ -30,15 +30,12 @@ const (
 	acceptAtOnce = 16
 	// statusPatience is how long a call is held for sends that are just ending.
 	statusPatience = time.Second
-	// statusAgain is when a status that may still be needed is to come again.
-	statusAgain = 5 * time.Second
 )
 
 var (
 	errOtherNumber = errors.New("the call is about another phone number of the app")
 	errOtherObject = errors.New("the call is about another product")
 	errUnknown     = errors.New("a piece of the call has a shape this version cannot read")
-	errNeeded      = errors.New("a status may still be needed")
 )
 
 // Webhook implements adapters.Webhooker.
@@ -134,10 +131,7 @@ func (a *Cloud) take(ctx context.Context, in adapters.Inbox, n notification) err
 			}
 		}
 	}
-	for _, s := range statuses {
-		a.status(s, now)
-	}
-	return errors.Join(a.accept(ctx, in, people), a.release(ctx, statuses))
+	return errors.Join(a.accept(ctx, in, people), a.statuses(ctx, statuses, now))
 }
 
 // report tells what of a change is no envelope.
@@ -190,7 +184,7 @@ func (a *Cloud) accept(ctx context.Context, in adapters.Inbox, people lanes) err
 					mu.Unlock()
 					return
 				}
-				a.seen(e)
+				a.seen(ctx, e)
 			}
 		})
 	}
@@ -198,12 +192,25 @@ func (a *Cloud) accept(ctx context.Context, in adapters.Inbox, people lanes) err
 	return failed
 }
 
-// status notes what became of a sent message.
-func (a *Cloud) status(s status, now time.Time) {
-	trace, moved := a.outcomes.take(s, moment(s.Timestamp, now))
-	if !moved || deliveries[s.Status] != deliveryFailed {
-		return
+// statuses keeps what became of sent messages. One that may prove that a message in doubt
+// stands is kept before the platform may forget it.
+func (a *Cloud) statuses(ctx context.Context, statuses []status, now time.Time) error {
+	hurry, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	for _, s := range statuses {
+		trace, failed, err := a.outcomes.take(ctx, hurry.Done(), s, moment(s.Timestamp, now))
+		if err != nil {
+			return err
+		}
+		if failed {
+			a.undelivered(s, trace)
+		}
 	}
+	return nil
+}
+
+// undelivered tells of a message that the platform took and then could not deliver.
+func (a *Cloud) undelivered(s status, trace core.TraceID) {
 	e := apiError{Title: "no reason given"}
 	if len(s.Errors) > 0 {
 		e = s.Errors[0]
@@ -213,19 +220,6 @@ func (a *Cloud) status(s status, now time.Time) {
 	a.log.Warn().Err(err).Int("code", e.Code).Str("reply", string(reply)).Str("piece", piece).Str("trace", string(trace)).
 		Msg("a message that the platform had taken was not delivered")
 	a.observe(core.Event{Stage: core.StageUndelivered, Trace: trace, Err: err})
-}
-
-// release tells whether the platform may forget these statuses. One that may prove
-// that a message in doubt stands is to come again, should this process end.
-func (a *Cloud) release(ctx context.Context, statuses []status) error {
-	ctx, cancel := context.WithTimeout(ctx, statusPatience)
-	defer cancel()
-	for _, s := range statuses {
-		if !a.outcomes.spent(ctx, s.Opaque) {
-			return fault.New(fault.Retryable, "webhook", errNeeded, fault.WithWait(statusAgain))
-		}
-	}
-	return nil
 }
 
 // refuse counts what brought nothing an envelope could be made of.

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/whatsapp"
+	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
 	simulator "github.com/parley-hub/parley/simulators/whatsapp"
@@ -41,6 +42,19 @@ type simulated struct {
 	mu     sync.Mutex
 	known  map[int]bool
 	serial int
+	// settings are those of the account; its adapters share a memory.
+	settings adapters.Settings
+}
+
+// Another implements adaptertest.Twin.
+func (s *simulated) Another(log zerolog.Logger) adapters.Adapter {
+	set := s.settings
+	set.Log = log
+	a, err := whatsapp.Factory().New(set)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
 }
 
 func person(index int) string { return strconv.Itoa(16505550000 + index) }
@@ -180,7 +194,7 @@ func (s *simulated) Forge(body []byte) *http.Request {
 // bench is an adapter on a fresh simulator.
 func bench(t *testing.T, log zerolog.Logger, change ...func(*adapters.Settings, *whatsapp.Config, *simulator.Options)) (*whatsapp.Cloud, *simulated) {
 	t.Helper()
-	settings := adapters.Settings{Account: "wa", Log: log, Blobs: adaptertest.Blobs()}
+	settings := adapters.Settings{Account: "wa", Log: log, Blobs: adaptertest.Blobs(), Memory: alone.New()}
 	c, ok := whatsapp.Factory().Defaults().(*whatsapp.Config)
 	if !ok {
 		t.Fatal("defaults are of another type")
@@ -208,11 +222,8 @@ func bench(t *testing.T, log zerolog.Logger, change ...func(*adapters.Settings, 
 		t.Cleanup(client.CloseIdleConnections)
 		settings.Client = client
 	}
-	a, err := whatsapp.Factory().New(settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.(*whatsapp.Cloud), s
+	s.settings = settings
+	return s.Another(settings.Log).(*whatsapp.Cloud), s
 }
 
 // The suite looks for goroutines that are left over, so nothing runs beside it.

@@ -26,9 +26,9 @@
 //
 // Going out, each message carries the reply's id and its place as
 // biz_opaque_callback_data. The API tells it back with each status of the message: a send
-// whose answer was lost is looked up there (Reconcile) before it is repeated. What is
-// known of statuses lives in memory, so a status that may still be needed is not
-// acknowledged to Meta yet and comes again after a restart.
+// whose answer was lost is looked up there (Reconcile) before it is repeated. A status
+// comes to any node; what may be needed of it is in Settings.Memory before Meta is told
+// that it was taken.
 //
 // A file of the hub is uploaded first and named by its id in the message; an upload
 // leaves nothing in the chat, so one that failed is simply repeated.
@@ -52,6 +52,6 @@
 // A growing answer is shown by a few edits. Phones take no edits after fifteen minutes,
 // so a draft of unknown age is taken back and its final is a message of its own. Choices
 // are numbered lines: an answer with a number or a label is a press, to the message that
-// offers them or, in a chat of two, right behind it. After a restart only the former is
-// known, from the records.
+// offers them or, in a chat of two, right behind it. What the next node has to know of
+// drafts and choices is in Settings.Memory.
 package whatsapp

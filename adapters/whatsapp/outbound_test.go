@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/whatsapp"
+	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	simulator "github.com/parley-hub/parley/simulators/whatsapp"
@@ -74,27 +76,85 @@ func TestNotSentIsCertainAfterTheGrace(t *testing.T) {
 	s.wait(t, func() bool { return slices.Equal(s.Shown(s.Chat(0).Chat), []string{"hello"}) })
 }
 
-// After a restart a status is not acknowledged while its message may still have to be
-// looked up: it would be lost if this process ended too.
-func TestStatusOfAProcessBeforeIsKept(t *testing.T) {
-	a, s := bench(t, zerolog.Nop())
-	h := a.Webhook(newInbox())
+// A status is kept before the platform may forget it: the message it proves may be looked
+// for from another node, and after a restart.
+func TestStatusIsSeenByOtherNodes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "adapters.jsonl")
+	remember := func() *alone.Engine {
+		e := alone.New()
+		if err := e.Remember(file, zerolog.Nop()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = e.Close() })
+		return e
+	}
+	a, s := bench(t, zerolog.Nop(), func(set *adapters.Settings, _ *whatsapp.Config, _ *simulator.Options) { set.Memory = remember() })
+	other := s.Another(zerolog.Nop()).(*whatsapp.Cloud)
 	r := text("e.0", s.Chat(0), "hello")
+	s.sim.Inject(simulator.Fault{Endpoint: "messages", Kind: simulator.FaultDropAfter})
+	if _, err := a.Send(t.Context(), r); !fault.IsUnsure(err) {
+		t.Fatalf("the outcome is not unknown: %v", err)
+	}
+	if _, found, err := other.Reconcile(t.Context(), r); found || fault.ClassOf(err) != fault.RateLimited || fault.Wait(err) <= 0 {
+		t.Errorf("before a status came: %v, %v", found, err)
+	}
 	body := simulator.Body(status("wamid.1", "sent", "e.0#0"))
-	if w := serve(h, s.Request(body)); w.Code != http.StatusServiceUnavailable {
-		t.Errorf("a status of a message this process did not send: status %d", w.Code)
+	if w := serve(other.Webhook(newInbox()), s.Request(body)); w.Code != http.StatusOK {
+		t.Errorf("status %d", w.Code)
 	}
-	receipt, found, err := a.Reconcile(t.Context(), r)
-	if !found || receipt.Message != "wamid.1" || err != nil {
-		t.Fatalf("%+v, %v, %v", receipt, found, err)
+	s.settings.Memory = remember()
+	for name, node := range map[string]*whatsapp.Cloud{"sender": a, "other": other, "restarted": s.Another(zerolog.Nop()).(*whatsapp.Cloud)} {
+		receipt, found, err := node.Reconcile(t.Context(), r)
+		if !found || receipt.Message != "wamid.1" || receipt.At.IsZero() || err != nil {
+			t.Errorf("%s: %+v, %v, %v", name, receipt, found, err)
+		}
 	}
-	// The call is held until the receipt is surely stored; then the platform may forget.
-	if w := serve(h, s.Request(body)); w.Code != http.StatusOK {
-		t.Errorf("status %d although it was looked up", w.Code)
+}
+
+// A status that cannot be kept comes again.
+func TestStatusThatCannotBeKept(t *testing.T) {
+	a, s := bench(t, zerolog.Nop(), func(set *adapters.Settings, _ *whatsapp.Config, _ *simulator.Options) {
+		e := alone.New()
+		if err := e.Remember(filepath.Join(t.TempDir(), "adapters.jsonl"), zerolog.Nop()); err != nil {
+			t.Fatal(err)
+		}
+		_ = e.Close()
+		set.Memory = e
+	})
+	h := a.Webhook(newInbox())
+	if w := serve(h, s.Request(simulator.Body(status("wamid.1", "sent", "e.0#0")))); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d", w.Code)
 	}
 	if w := serve(h, s.Request(simulator.Body(status("wamid.2", "sent", "")))); w.Code != http.StatusOK {
 		t.Errorf("a status that names no reply: status %d", w.Code)
 	}
+}
+
+// A piece that was not found, and then sent again, is in doubt anew.
+func TestDoubtBeginsAnew(t *testing.T) {
+	a, s := bench(t, zerolog.Nop(), grace(50*time.Millisecond))
+	r := text("e.0", s.Chat(0), "hello")
+	certain := func() {
+		t.Helper()
+		s.sim.Inject(simulator.Fault{Endpoint: "messages", Kind: simulator.FaultBadGateway})
+		if _, err := a.Send(t.Context(), r); !fault.IsUnsure(err) {
+			t.Fatalf("the outcome is not unknown: %v", err)
+		}
+		_, found, err := a.Reconcile(t.Context(), r)
+		if err == nil {
+			t.Fatal("certain at once")
+		}
+		for err != nil {
+			timer := time.NewTimer(fault.Wait(err))
+			<-timer.C
+			_, found, err = a.Reconcile(t.Context(), r)
+		}
+		if found {
+			t.Fatal("found what was never sent")
+		}
+	}
+	certain()
+	certain()
 }
 
 // status is a change that brings a status.

@@ -3,6 +3,8 @@ package whatsapp
 import (
 	"testing"
 	"time"
+
+	"github.com/parley-hub/parley/adapters"
 )
 
 // How long a piece waits for a proof: the grace, or three times that when a process
@@ -14,14 +16,14 @@ func TestHowLongAPieceIsInDoubt(t *testing.T) {
 		want time.Duration
 	}{"sent by this process": {true, 20 * time.Second}, "sent before": {false, time.Minute}} {
 		clock := time.Unix(1000, 0)
-		o := newOutcomes(20*time.Second, func() time.Time { return clock })
+		o := newOutcomes("wa", adapters.MemoryOf(adapters.Settings{}), 20*time.Second, func() time.Time { return clock })
 		if tc.sent {
 			o.begin("e.0#0", "trace")(inDoubt)
 		}
 		began := clock
 		for looks := 0; ; looks++ {
-			message, _, wait := o.look("e.0#0")
-			if message != "" || wait > mostLook || (looks == 0 && wait != leastLook) || looks > 100 {
+			message, _, wait, err := o.look(t.Context(), "e.0#0")
+			if err != nil || message != "" || wait > mostLook || (looks == 0 && wait != leastLook) || looks > 100 {
 				t.Fatalf("%s: look %d: %q, wait %v", name, looks, message, wait)
 			}
 			if wait == 0 {

@@ -53,17 +53,15 @@ type Web struct {
 	now      func() time.Time
 	reads    chan web.Message
 
-	mu sync.Mutex
+	// memory has what the next node needs; the maps are what can be had again, or what only
+	// this connection is asked for.
+	memory adapters.Memory
 	// own are messages that went out; gone those that were taken back from another of
 	// the account's devices.
 	own  *recent.Map[string, web.Outgoing]
 	gone *recent.Map[string, struct{}]
-	// drafts are messages that show a growing answer.
-	drafts *recent.Map[core.MessageID, progress]
 	// said are people's words, which answers quote.
 	said *recent.Map[spoken, string]
-	// offers are the choices that the last message of a chat offers.
-	offers *recent.Map[core.ChatID, []core.Button]
 	// files are those that were uploaded for a message that may have to be repeated.
 	files *recent.Map[core.BlobRef, web.File]
 }
@@ -86,11 +84,10 @@ func newWeb(s adapters.Settings, c *Config) (*Web, error) {
 	a := &Web{
 		account: s.Account, config: *c, sent: s.Sent, blobs: s.Blobs, observer: s.Observer, log: s.Log, now: time.Now,
 		reads:  make(chan web.Message, keptReads),
+		memory: adapters.MemoryOf(s),
 		own:    recent.Of[string, web.Outgoing](keptMessages),
 		gone:   recent.Of[string, struct{}](keptMessages),
-		drafts: recent.Of[core.MessageID, progress](keptMessages),
 		said:   recent.Of[spoken, string](keptMessages),
-		offers: recent.Of[core.ChatID, []core.Button](keptPeople),
 		files:  recent.Of[core.BlobRef, web.File](keptUploads),
 	}
 	a.device = newDevice(web.Options{
@@ -177,15 +174,12 @@ func (a *Web) markAll(ctx context.Context) {
 }
 
 // revoked is told that a message of the account was taken back.
-func (a *Web) revoked(id string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (a *Web) revoked(ctx context.Context, id string) {
 	a.gone.Set(id, struct{}{})
+	progress{At: a.now(), Gone: true}.keep(ctx, a, core.MessageID(id))
 }
 
 func (a *Web) isGone(id string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	_, gone := a.gone.Get(id)
 	return gone
 }

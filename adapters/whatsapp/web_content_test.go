@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	websim "github.com/parley-hub/parley/simulators/whatsapp/web"
@@ -202,9 +203,13 @@ func TestWebDraftsGrowByEdits(t *testing.T) {
 	if len(shown) != 1 || shown[0].Text != "42" || !slices.Equal(shown[0].Edits, []string{"Let me", "Let me think", "Let me think."}) {
 		t.Errorf("shown %+v", shown)
 	}
-	// A later life does not know how old the message is.
-	later := s.adapter(zerolog.Nop())
+	// A later life knows what is shown. One that forgot does not know how old the message is.
 	stop()
+	if receipt, err := s.adapter(zerolog.Nop()).Edit(s.ctx(), id, final); err != nil || receipt.Message != id {
+		t.Errorf("the final again in a later life: %+v, %v", receipt, err)
+	}
+	s.wantShown(to.Chat, "42")
+	later := s.adapter(zerolog.Nop(), func(set *adapters.Settings) { set.Memory = nil })
 	if _, err := later.Edit(s.ctx(), id, text("e.0", to, "43")); fault.ClassOf(err) != fault.Permanent {
 		t.Errorf("an edit in a later life: %v", err)
 	}

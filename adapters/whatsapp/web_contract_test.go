@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/whatsapp"
+	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
 	websim "github.com/parley-hub/parley/simulators/whatsapp/web"
@@ -34,6 +35,9 @@ type linked struct {
 	dir string
 	// database is where devices are kept; empty for dir.
 	database secret.String
+
+	// memory is shared by all adapters of this server.
+	memory *alone.Engine
 
 	mu    sync.Mutex
 	known map[string]bool
@@ -144,7 +148,7 @@ func (s *linked) ShownFiles(chat core.ChatID) (out []adaptertest.File) {
 
 func startWeb(t *testing.T, o websim.Options) *linked {
 	t.Helper()
-	s := &linked{t: t, sim: websim.New(o), known: map[string]bool{}, dir: t.TempDir()}
+	s := &linked{t: t, sim: websim.New(o), known: map[string]bool{}, dir: t.TempDir(), memory: alone.New()}
 	s.sim.AddNumber(websim.Number{Phone: webBot, LID: webBotLID, Name: "Parley"})
 	listener := httptest.NewServer(s.sim)
 	t.Cleanup(func() {
@@ -164,7 +168,9 @@ func (s *linked) adapter(log zerolog.Logger, change ...func(*adapters.Settings))
 	}
 	key := websim.RootKey()
 	c.Mode, c.APIURL, c.RootKey = whatsapp.ModeWeb, s.url, hex.EncodeToString(key[:])
-	settings := adapters.Settings{Account: "wa-web", Config: c, StateDir: s.dir, Database: s.database, Log: log, Blobs: adaptertest.Blobs()}
+	settings := adapters.Settings{
+		Account: "wa-web", Config: c, StateDir: s.dir, Database: s.database, Log: log, Blobs: adaptertest.Blobs(), Memory: s.memory,
+	}
 	for _, f := range change {
 		f(&settings)
 	}
@@ -224,6 +230,6 @@ func TestContractOfWeb(t *testing.T) {
 			t.Cleanup(s.noProblems)
 			return a, s
 		},
-		Untold: true, Secrets: []string{webBot, webBotLID, "16505550000", "16505550001"},
+		OneNode: true, Untold: true, Secrets: []string{webBot, webBotLID, "16505550000", "16505550001"},
 	})
 }

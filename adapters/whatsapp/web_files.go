@@ -48,9 +48,7 @@ func (a *Web) stored(ctx context.Context, m core.Media) (web.File, error) {
 		}
 		return f, nil
 	}
-	a.mu.Lock()
 	f, ok := a.files.Get(m.Blob)
-	a.mu.Unlock()
 	if ok {
 		return f, nil
 	}
@@ -71,8 +69,6 @@ func (a *Web) stored(ctx context.Context, m core.Media) (web.File, error) {
 	}
 	f.MIME, f.Name = source.MIME, source.Name
 	f.Width, f.Height, f.Seconds = uint32(max(m.Width, 0)), uint32(max(m.Height, 0)), uint32(max(m.Seconds, 0))
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.files.Set(m.Blob, f)
 	return f, nil
 }

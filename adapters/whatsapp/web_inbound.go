@@ -42,7 +42,7 @@ func (h *intake) Take(ctx context.Context, m web.Message) error {
 	if err := h.in.Accept(ctx, e); err != nil {
 		return acceptFault(err)
 	}
-	h.a.took(e, m)
+	h.a.took(ctx, e, m)
 	return nil
 }
 
@@ -58,13 +58,11 @@ func acceptFault(err error) error {
 }
 
 // took remembers what an answer may need, and lets the message be marked as read.
-func (a *Web) took(e core.Envelope, m web.Message) {
+func (a *Web) took(ctx context.Context, e core.Envelope, m web.Message) {
 	if e.Kind != core.KindMessage && e.Kind != core.KindAction {
 		return
 	}
-	a.mu.Lock()
-	a.said.Set(spoken{e.In.Chat, webMessage(m.Key, e.In.Place)}, clip(core.JoinText(m.Parts)))
-	a.mu.Unlock()
+	a.heard(ctx, e, spoken{e.In.Chat, webMessage(m.Key, e.In.Place)}, clip(core.JoinText(m.Parts)))
 	select {
 	case a.reads <- m:
 	default: // it is a courtesy
@@ -176,9 +174,7 @@ func (a *Web) press(ctx context.Context, e *core.Envelope, m web.Message) {
 	case m.Quote != nil && m.Quote.Own:
 		native, choices = core.MessageID(m.Quote.ID), a.offered(ctx, e.In, m.Quote.ID)
 	case m.Quote == nil && e.In.Place == core.Private:
-		a.mu.Lock()
-		choices, _ = a.offers.Get(e.In.Chat)
-		a.mu.Unlock()
+		choices = a.offeredIn(ctx, e.In.Chat)
 	}
 	if c, ok := chosenOf(choices, said.Text); ok {
 		e.Kind, e.Native, e.ReplyTo = core.KindAction, native, nil

@@ -32,13 +32,6 @@ var webDialect = dialect{
 	},
 }
 
-// progress is what is known of a message that shows a growing answer.
-type progress struct {
-	at    time.Time
-	edits int
-	text  string
-}
-
 // chatAddress is where a conversation is held.
 func chatAddress(to core.Conversation) (web.Address, error) {
 	a := web.Address(to.Chat)
@@ -97,10 +90,7 @@ func (a *Web) outgoing(ctx context.Context, m outgoing, r core.Reply) (web.Outgo
 	if err != nil {
 		return o, permanent("send", "the message answered is %w", err)
 	}
-	a.mu.Lock()
-	text, _ := a.said.Get(spoken{r.To.Chat, r.InReplyTo})
-	a.mu.Unlock()
-	o.Quote = &web.Quote{Key: k, Text: text}
+	o.Quote = &web.Quote{Key: k, Text: a.words(ctx, spoken{r.To.Chat, r.InReplyTo})}
 	return o, nil
 }
 
@@ -123,20 +113,16 @@ func (a *Web) Send(ctx context.Context, r core.Reply) (core.Receipt, error) {
 	if err != nil {
 		return core.Receipt{}, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if !r.Final {
-		a.drafts.Set(core.MessageID(id), progress{at: a.now(), text: o.Text})
+		progress{At: a.now(), Shown: digestOf(o.Text)}.keep(ctx, a, core.MessageID(id))
 	}
-	a.offers.Set(r.To.Chat, m.choices)
+	a.offers(ctx, r.To.Chat, m.choices)
 	return core.Receipt{Message: core.MessageID(id), At: a.when(at), More: more}, nil
 }
 
 // leave sends a message and remembers it: a phone that cannot read it asks for it again.
 func (a *Web) leave(ctx context.Context, to web.Address, id string, o web.Outgoing) (time.Time, error) {
-	a.mu.Lock()
 	a.own.Set(id, o)
-	a.mu.Unlock()
 	return a.device.Send(ctx, to, id, o)
 }
 
@@ -150,7 +136,7 @@ func (a *Web) when(at time.Time) time.Time {
 
 var (
 	errEnough = errors.New("the message was edited as often as it may be while it grows")
-	errTooOld = errors.New("the message is too old to be edited, or of an earlier life of the hub, whose age is not known; it is taken back")
+	errTooOld = errors.New("the message is too old to be edited, or its age is not known; it is taken back")
 )
 
 // Edit implements adapters.Editor. Only words can be edited. A message that is too old
@@ -171,32 +157,32 @@ func (a *Web) Edit(ctx context.Context, id core.MessageID, r core.Reply) (core.R
 	case o.Text == "":
 		return core.Receipt{}, permanent("edit", "a text cannot be made into something else")
 	}
-	a.mu.Lock()
-	p, known := a.drafts.Get(id)
-	a.mu.Unlock()
+	p, known, err := a.progressOf(ctx, id)
 	receipt := core.Receipt{Message: id, At: a.now().UTC(), More: more}
 	switch {
-	case !known, a.now().Sub(p.at) > editWindow:
+	case err != nil:
+		return core.Receipt{}, err
+	case p.Gone:
+		return core.Receipt{}, fault.New(fault.Permanent, "edit", web.ErrGone)
+	case !known, a.now().Sub(p.At) > editWindow:
 		return core.Receipt{}, a.takeBack(ctx, to, string(id))
-	case p.text == o.Text:
+	case p.Shown == digestOf(o.Text):
 		return receipt, nil
-	case !r.Final && p.edits >= maxProgress:
+	case !r.Final && p.Edits >= maxProgress:
 		return core.Receipt{}, fault.New(fault.Permanent, "edit", errEnough)
 	}
 	nth := 0
 	if !r.Final {
-		p.edits++
-		nth = p.edits
+		p.Edits++
+		nth = p.Edits
 	}
 	o.Edits = string(id)
 	if _, err := a.leave(ctx, to, web.EditID(string(id), nth), o); err != nil {
 		return core.Receipt{}, err
 	}
-	p.text = o.Text
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.drafts.Set(id, p)
-	a.offers.Set(r.To.Chat, m.choices)
+	p.Shown = digestOf(o.Text)
+	p.keep(ctx, a, id)
+	a.offers(ctx, r.To.Chat, m.choices)
 	return receipt, nil
 }
 
@@ -218,9 +204,7 @@ func (a *Web) Reconcile(_ context.Context, r core.Reply) (core.Receipt, bool, er
 // again gives a message that somebody's phone could not read: from memory, else from
 // what the hub keeps. A reply that is not recorded yet is still in the outbox.
 func (a *Web) again(ctx context.Context, chat web.Address, id string) (web.Outgoing, bool) {
-	a.mu.Lock()
 	o, ok := a.own.Get(id)
-	a.mu.Unlock()
 	if ok || a.sent == nil {
 		return o, ok
 	}

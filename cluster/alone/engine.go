@@ -7,9 +7,16 @@ type Engine struct {
 	leases
 	members
 	topic
+	memory
 }
 
-// New makes one.
+// New makes one. What it is told is forgotten with the process, except what a part was
+// given a place for.
 func New() *Engine {
-	return &Engine{leases: newLeases(), members: newMembers()}
+	e := &Engine{leases: newLeases(), members: newMembers()}
+	e.memory.notes = noted{}
+	return e
 }
+
+// Close ends the engine.
+func (e *Engine) Close() error { return e.memory.close() }

@@ -68,11 +68,11 @@ type taken struct {
 	err   error
 }
 
-// take waits for a lease in the background; standby is closed once it has to.
-func take(ctx context.Context, l cluster.Leases, name string) (got <-chan taken, standby <-chan struct{}) {
+// take waits for the lease "one" in the background; standby is closed once it has to.
+func take(ctx context.Context, l cluster.Leases) (got <-chan taken, standby <-chan struct{}) {
 	out, told := make(chan taken, 1), make(chan struct{})
 	go func() {
-		lease, err := cluster.Take(ctx, l, name, cluster.Waiting{Standby: func() func(string) {
+		lease, err := cluster.Take(ctx, l, "one", cluster.Waiting{Standby: func() func(string) {
 			var once sync.Once
 			return func(string) { once.Do(func() { close(told) }) }
 		}()})
@@ -111,7 +111,7 @@ func oneHolder(t *testing.T, h LeasesHarness) {
 func handedOver(t *testing.T, h LeasesHarness) {
 	a, b := h.Open(t)
 	first := try(t, a, "one")
-	got, standby := take(t.Context(), b, "one")
+	got, standby := take(t.Context(), b)
 	await(t, "standing by", standby)
 	release(t, first)
 	if first.Valid() {
@@ -186,7 +186,7 @@ func waitEnds(t *testing.T, h LeasesHarness) {
 	a, b := h.Open(t)
 	try(t, a, "one")
 	ctx, cancel := context.WithCancel(t.Context())
-	got, standby := take(ctx, b, "one")
+	got, standby := take(ctx, b)
 	await(t, "standing by", standby)
 	cancel()
 	if end := await(t, "the end", got); !errors.Is(end.err, context.Canceled) {
@@ -238,7 +238,7 @@ func leftToOthers(t *testing.T, h LeasesHarness) {
 func lost(t *testing.T, h LeasesHarness) {
 	a, b := h.Open(t)
 	first := try(t, a, "one")
-	got, standby := take(t.Context(), b, "one")
+	got, standby := take(t.Context(), b)
 	await(t, "standing by", standby)
 	h.Silence(a)
 	second := await(t, "handed over", got)
@@ -264,7 +264,7 @@ func staleHolder(t *testing.T, h LeasesHarness) {
 	}
 	h.Silence(a)
 	var second cluster.Lease
-	got, _ := take(t.Context(), b, "one")
+	got, _ := take(t.Context(), b)
 	if end := await(t, "handed over", got); end.err != nil {
 		t.Fatal(end.err)
 	} else {

@@ -74,7 +74,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{o: o, log: o.Log, rdb: rdb}
-	e.members = &members{e: e, id: nodeID(o.Node), now: time.Now}
+	e.members = &members{e: e, id: nodeID(o.Node), clock: time.Now}
 	e.leases = newLeases(e, e.Node())
 	if _, err := rdb.Inspect(ctx); err != nil {
 		return nil, errors.Join(err, rdb.Close())
@@ -92,7 +92,7 @@ func nodeID(name string) string {
 
 // Close ends the engine, which gives its leases back. Calls under way fail.
 func (e *Engine) Close() error {
-	e.leases.close()
+	e.giveBack()
 	if err := e.rdb.Close(); err != nil {
 		return fault.New(fault.Retryable, "close cluster", err)
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Silence ends all beats, as where the process stands still.
-func (e *Engine) Silence() { e.leases.still.Store(true) }
+func (e *Engine) Silence() { e.unbeaten.Store(true) }
 
 // Pass lets a lease's time pass without that any timer fires, as for a process that was
 // stopped and goes on.
@@ -19,4 +19,4 @@ func Pass(l cluster.Lease) {
 }
 
 // SetClock gives the node another clock.
-func (e *Engine) SetClock(now func() time.Time) { e.members.now = now }
+func (e *Engine) SetClock(now func() time.Time) { e.clock = now }

@@ -50,8 +50,8 @@ type leases struct {
 	held    map[*lease]struct{}
 	waiters map[chan struct{}]string
 	hears   bool
-	// still ends the beating of every lease, in tests.
-	still atomic.Bool
+	// unbeaten ends the beating of every lease, in tests.
+	unbeaten atomic.Bool
 }
 
 var _ cluster.Leases = (*Engine)(nil)
@@ -62,8 +62,8 @@ func newLeases(e *Engine, node string) *leases {
 	return l
 }
 
-// close gives back what is held, as far as Redis answers at once.
-func (l *leases) close() {
+// giveBack ends the leases: what is held is given back, as far as Redis answers at once.
+func (l *leases) giveBack() {
 	l.mu.Lock()
 	l.closed = true
 	var all []*lease
@@ -246,7 +246,7 @@ func (l *lease) beat() {
 			l.of.e.log.Warn().Str("lease", l.name).Msg("lease is lost: Redis was not reached in time, or this node stood still")
 			return
 		}
-		if l.of.still.Load() {
+		if l.of.unbeaten.Load() {
 			continue
 		}
 		wait = length / 3

@@ -271,3 +271,48 @@ func TestSkew(t *testing.T) {
 		}
 	}
 }
+
+// A user needs no more than docs/redis-protocol.md says.
+func TestLeastRightsOfNodes(t *testing.T) {
+	s := redistest.Start(t)
+	s.Do("ACL", "SETUSER", "parley", "on", ">pw", "~*", "resetchannels", "&*", "-@all", "+info", "+evalsha", "+eval", "+time",
+		"+hget", "+hset", "+hdel", "+hmget", "+pexpire", "+unlink", "+zadd", "+zrange", "+zrangebyscore", "+zrem",
+		"+hexists", "+hgetall", "+get", "+set", "+pttl", "+publish", "+subscribe", "+unsubscribe", "+ping")
+	url := "redis://parley:pw@" + s.Addr()
+	open := func(t *testing.T) (*redisc.Engine, *redisc.Engine) {
+		t.Helper()
+		return pair(t, url)
+	}
+	clustertest.Leases(t, clustertest.LeasesHarness{
+		Open:    func(t *testing.T) (cluster.Leases, cluster.Leases) { t.Helper(); return open(t) },
+		Silence: func(l cluster.Leases) { l.(*redisc.Engine).Silence() },
+	})
+	clustertest.Members(t, func(t *testing.T) (cluster.Members, cluster.Members) { t.Helper(); return open(t) })
+	clustertest.Addresses(t, func(t *testing.T) [2]cluster.Addresses {
+		t.Helper()
+		a, b := open(t)
+		return [2]cluster.Addresses{a, b}
+	})
+	a, _ := open(t)
+	for _, scope := range []fault.Scope{fault.ScopeUnknown, fault.ScopeAccount} {
+		if err := a.Obey(t.Context(), slow, scope, time.Second); err != nil {
+			t.Error(err)
+		}
+	}
+	waits := slow
+	waits.Account = "free"
+	for range 2 {
+		if _, err := a.Reserve(t.Context(), waits); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := a.Allow(t.Context(), waits); err != nil {
+		t.Error(err)
+	}
+	if err := a.Claim(t.Context(), "x"); err != nil {
+		t.Error(err)
+	}
+	if refused, _ := s.Do("ACL", "LOG").([]any); len(refused) > 0 {
+		t.Errorf("refused: %v", refused)
+	}
+}

@@ -24,8 +24,8 @@ var (
 type members struct {
 	e  *Engine
 	id string
-	// now is this node's clock.
-	now func() time.Time
+	// clock is this node's.
+	clock func() time.Time
 
 	mu sync.Mutex
 	// skew is what was measured last.
@@ -47,12 +47,12 @@ func (m *members) Announce(ctx context.Context, about cluster.Member) ([]cluster
 	if err != nil {
 		return nil, fault.New(fault.Bug, "announce node", err)
 	}
-	sent := m.now()
+	sent := m.clock()
 	all, server, err := m.call(ctx, "announce node", m.id, string(body))
 	if err != nil {
 		return nil, err
 	}
-	took := m.now().Sub(sent)
+	took := m.clock().Sub(sent)
 	skew := server.Sub(sent.Add(took / 2).Round(0))
 	if skew.Abs() <= took/2 {
 		skew = 0 // no more than the call may be wrong by

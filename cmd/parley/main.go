@@ -6,7 +6,8 @@
 //	parley explain   show which rule and skill an envelope would meet, and why
 //	parley pair      link an account by a code that its phone scans
 //	parley replay    list the dead letters, put some back or drop them
-//	parley person    link, unlink, show, export or erase people
+//	parley person    link, unlink, show, tell, export or erase people
+//	parley status    show the nodes of a hub on Redis, what each holds, and what waits
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the
@@ -83,8 +84,10 @@ type commands struct {
 	env         []string
 	out, errOut io.Writer
 	file        string
-	// drop is replay's flag, text pair's, unlink that of person erase.
+	// drop is replay's flag, text pair's, unlink that of person erase, to that of person
+	// send.
 	drop, text, unlink bool
+	to                 string
 }
 
 func (c *commands) root() *cobra.Command {
@@ -108,6 +111,12 @@ func (c *commands) root() *cobra.Command {
 			"not, and what a crash could lose with their present settings. It changes nothing; the hub may be running.",
 		Args: noArgs,
 		RunE: c.doctor,
+	}
+	status := &cobra.Command{
+		Use:   "status",
+		Short: "Show the nodes of a hub on Redis, what each holds, and what waits",
+		Args:  noArgs,
+		RunE:  c.status,
 	}
 	explain := &cobra.Command{
 		Use:   "explain ENVELOPE.json...",
@@ -146,7 +155,7 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, doctor, explain, pair, replay, c.person(), ver)
+	root.AddCommand(serve, check, doctor, explain, pair, replay, c.person(), status, ver)
 	return root
 }
 
@@ -197,6 +206,18 @@ func (c *commands) doctor(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	return app.Diagnose(cmd.Context(), c.out, cfg)
+}
+
+func (c *commands) status(cmd *cobra.Command, _ []string) error {
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	err = app.Status(cmd.Context(), c.out, cfg)
+	if errors.Is(err, app.ErrNoNodes) {
+		return usageError{err}
+	}
+	return err
 }
 
 func (c *commands) replay(cmd *cobra.Command, args []string) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,12 +18,12 @@ import (
 func (c *commands) person() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "person",
-		Short: "Link, unlink, show, export or erase people",
+		Short: "Link, unlink, show, tell, export or erase people",
 		Long: "Accounts are spelled REALM:USER, such as telegram:123456; /whoami shows people their own. " +
-			"The hub must not be running on the same data.",
+			"A hub that keeps everything in its data folder must not be running.",
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("person needs one of: link, unlink, accounts, export, erase")}
+			return usageError{errors.New("person needs one of: link, unlink, accounts, send, export, erase")}
 		},
 	}
 	add := func(use, short string, accounts int, do personDo) *cobra.Command {
@@ -37,6 +39,9 @@ func (c *commands) person() *cobra.Command {
 		func(ctx context.Context, p app.Person, who []configs.Person) error { return p.Unlink(ctx, who[0]) })
 	add("accounts REALM:USER", "Show the accounts of a person, and where to reach them", 1,
 		func(ctx context.Context, p app.Person, who []configs.Person) error { return p.Accounts(ctx, who[0]) })
+	send := &cobra.Command{Use: "send REALM:USER TEXT", Short: "Tell a person something they did not ask for, where they can be reached", RunE: c.personSend}
+	send.Flags().StringVar(&c.to, "to", app.ToPreferred, "where: last (where they wrote last), preferred (as they said with /reach_me_on) or all (each of their accounts)")
+	root.AddCommand(send)
 	add("export REALM:USER", "Write all that the records keep of a person, as JSON lines", 1,
 		func(ctx context.Context, p app.Person, who []configs.Person) error { return p.Export(ctx, who[0]) })
 	erase := add("erase REALM:USER", "Erase all that is kept of a person, on all their accounts", 1,
@@ -45,6 +50,24 @@ func (c *commands) person() *cobra.Command {
 		})
 	erase.Flags().BoolVar(&c.unlink, "unlink", false, "take the person's links away too")
 	return root
+}
+
+func (c *commands) personSend(cmd *cobra.Command, args []string) error {
+	if len(args) != 2 || strings.TrimSpace(args[1]) == "" {
+		return usageError{errors.New("person send takes an account as REALM:USER, and a text in quotes")}
+	}
+	if !slices.Contains([]string{app.ToLast, app.ToPreferred, app.ToAll}, c.to) {
+		return usageError{fmt.Errorf("--to is last, preferred or all, not %q", c.to)}
+	}
+	var who configs.Person
+	if err := who.UnmarshalText([]byte(args[0])); err != nil {
+		return usageError{fmt.Errorf("%q %w", args[0], err)}
+	}
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	return app.Person{Config: cfg, Out: c.out}.Send(cmd.Context(), who, args[1], c.to)
 }
 
 // personDo is what a command about people does with the accounts it was given.

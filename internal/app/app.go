@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/blobs"
+	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -65,9 +66,15 @@ type App struct {
 	set        *skills.Set
 	adapters   map[core.Account]adapters.Adapter
 	supervised map[core.Account]*adapters.Supervisor
-	// single lets one node at a time do what must be single; nil for a hub alone.
-	single     adapters.Single
+	// single lets one node at a time do what must be single, by the leases that singles
+	// has; both nil for a hub alone. nodes are those that this one saw last.
+	single  adapters.Single
+	singles *cluster.Singles
+	nodes   nodes
+	// address is where the HTTP server listens.
+	address    string
 	intake     *gate
+	stopping   atomic.Bool
 	dispatcher *router.Dispatcher
 	deliverer  *adapters.Deliverer
 	server     *httpserver.Server
@@ -123,18 +130,22 @@ func (a *App) open(ctx context.Context) error {
 	if a.stores, err = openStores(ctx, a.cfg, a.log); err != nil {
 		return err
 	}
-	if err := a.stores.lockOnce(a.cfg); err != nil {
+	if err := a.stores.enter(ctx, a.cfg, a.room("nodes")); err != nil {
 		return err
 	}
 	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories(), letterBoxes(a.cfg)); err != nil {
 		return err
 	}
+	a.joinCluster()
 	return a.openBlobs(ctx)
 }
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
 	p := parts{config: a.cfg, models: a.registry, status: a.report, people: a.people, playground: a.o.playground != nil}
+	if a.o.playground == nil { // there, links would lead out of it
+		p.doors = a.doors
+	}
 	if len(a.pools) > 0 {
 		p.real = a.registry
 	}
@@ -182,7 +193,7 @@ func (a *App) makeAdapters(context.Context) error {
 		log := a.room("adapter")
 		adapter, err := byPlatform[channel.Platform].New(adapters.Settings{
 			Account: name, Config: channel.Config, PublicURL: webhookURL(a.cfg, name), StateDir: a.cfg.DataDir,
-			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs,
+			Database: a.cfg.Postgres.URL, Sent: a.sentBy(name), Blobs: a.blobs, Memory: a.memory,
 			Observer: a.observer, Log: log.With().Str("account", string(name)).Logger(),
 		})
 		if err != nil {
@@ -197,7 +208,8 @@ func (a *App) makeAdapters(context.Context) error {
 		a.lanes = lanesOf(a.adapters)
 	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
-		Queue: a.queue, Topic: a.topic, Lanes: a.lanes, Sent: a.sent, Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
+		Queue: a.queue, Topic: a.topic, Lanes: a.lanes, Sent: a.sent, Limiter: a.limiter(), Adapters: a.adapters, Ledger: ledger{}.said,
+		Observer: a.observer, Log: a.room("deliverer"),
 		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown / 10,
 	})
 	return nil
@@ -230,11 +242,12 @@ func (a *App) makeServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.address = address.String()
 	if a.o.playground != nil {
 		a.o.playground.Hub("http://" + reachable(address.String()))
 	}
 	return a.telemetry.Watch(telemetry.Sources{
-		Boxes: a.boxes(), Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates,
+		Boxes: a.boxes(), Queue: a.queue.Stats, Accounts: a.accountStates, Workers: a.workerStates, Nodes: a.nodeStates,
 	})
 }
 
@@ -283,19 +296,28 @@ func (a *App) Run(ctx context.Context) error {
 		{"archive", a.putAway},
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
+		{"nodes", a.attend},
 	}
 	for _, p := range a.pools {
 		stages = append(stages, stage{"model pool", p.Run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
+	a.arrive(ctx)
 	a.greet(ctx)
 	return runStages(ctx, a.log, a.cfg.Shutdown, stages)
 }
 
-// receive runs all supervisors; while they stop, nothing new is accepted.
+// receive runs all supervisors. While they stop, a hub alone accepts nothing new. One of
+// several nodes says that it is not ready, and goes on accepting what comes all the same
+// until its server ends: the others answer it.
 func (a *App) receive(ctx context.Context) error {
 	group := newGroup(ctx)
-	context.AfterFunc(ctx, a.intake.shut)
+	context.AfterFunc(ctx, func() {
+		a.stopping.Store(true)
+		if a.cluster == nil {
+			a.intake.shut()
+		}
+	})
 	for _, s := range a.supervised {
 		group.run(s.Run)
 	}

@@ -42,6 +42,8 @@ type parts struct {
 	real   recap.Models
 	status status.Source
 	people *persons
+	// doors are the links to the bot's other accounts; nil for none.
+	doors link.Doors
 	// list tells what somebody may use: the set that is being made.
 	list func(role skills.Role, place core.Place) []skills.Manifest
 	// playground is true for a hub that is tried out.
@@ -50,16 +52,17 @@ type parts struct {
 
 // builtin lists the skills. A new skill is one folder and one line here.
 func builtin(p parts) []skills.Skill {
+	links := link.New(p.people, p.doors)
 	all := []skills.Skill{
 		chat.New(chat.Options{
 			Models: p.models, Prompt: p.config.Skills.Chat.Prompt, MaxTokens: p.config.Skills.Chat.MaxTokens,
 			HistoryTokens: p.config.Session.HistoryTokens,
 		}),
-		start.New(start.Options{List: p.list}),
+		start.New(start.Options{List: p.list, Invited: links.Invited}),
 		help.New(p.list),
 		newchat.New(),
 		recap.New(p.real),
-		link.New(p.people),
+		links,
 		unlink.New(p.people),
 		accounts.New(p.people),
 		reach.New(p.people),

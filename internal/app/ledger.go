@@ -131,7 +131,7 @@ var errCaughtUp = errors.New("nothing waits in the ledger")
 // keepRecords follows the ledger. Records that cannot be written wait; they are
 // never given up for a database that is down.
 func (a *App) keepRecords(ctx context.Context) error {
-	recorder := records.NewRecorder(a.records, a.records)
+	recorder := records.NewRecorder(a.records, hearing{a.records, a.people.table})
 	return a.queue.Consume(ctx, queue.ConsumeOptions{
 		Box: queue.Ledger, Slots: 1, Batch: recordBatch, MaxAttempts: 1 << 30, Grace: a.cfg.Shutdown / 10,
 	}, func(ctx context.Context, d queue.Delivery) (queue.Commit, error) {

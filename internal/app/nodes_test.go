@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,35 @@ func openNodes(t *testing.T, d pgtest.Database, nodes int) (out []*records.SQL) 
 		out = append(out, r)
 	}
 	return out
+}
+
+// life is what three accounts do to each other.
+func (b *bench) life() {
+	b.t.Helper()
+	b.want(1, "a", "")
+	b.want(2, "b", "")
+	b.link(1, 2)
+	b.want(2, "c", "a,b")
+	b.link(3, 1) // both come along
+	b.want(3, "d", "a,b,c")
+	b.want(2, "e", "a,b,c,d")
+	if got := b.ask(2, "/unlink this"); !strings.HasPrefix(got, "Done: this account") {
+		b.t.Fatalf("%q", got)
+	}
+	b.want(2, "f", "")
+	b.want(1, "g", "a,b,c,d,e")
+	if got := b.ask(1, "/forget yes"); !strings.HasPrefix(got, "Erased: ") || !strings.Contains(got, "accounts: 2") {
+		b.t.Fatalf("%q", got)
+	}
+	b.want(3, "h", "")
+	b.want(2, "i", "f")
+	b.quiet()
+	if got := b.ask(3, "/forget everything"); !strings.Contains(got, "no longer linked") {
+		b.t.Fatalf("%q", got)
+	}
+	b.quiet()
+	b.want(1, "j", "")
+	b.want(3, "k", "")
 }
 
 // What one node links, the other knows: the same life as on one node, while each message

@@ -14,9 +14,12 @@ import (
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/records"
+	"github.com/parley-hub/parley/router"
+	"github.com/parley-hub/parley/session"
 )
 
-// Person changes and shows who is who, for an operator. The hub must not be running.
+// Person changes and shows who is who, for an operator. A hub that keeps everything in its
+// data folder must not be running.
 type Person struct {
 	Config *configs.Config
 	Out    io.Writer
@@ -36,10 +39,26 @@ func (o Person) with(ctx context.Context, use func(p *persons) error) error {
 	if err = catchUp(ctx, s.queue, s.records); err == nil {
 		var p *persons
 		if p, err = newPersons(ctx, s.records, s.queue, o.Config.Memories(), letterBoxes(o.Config)); err == nil {
-			err = use(p)
+			if err = s.share(ctx, o.Config, p); err == nil {
+				err = use(p)
+			}
 		}
 	}
 	return errors.Join(err, s.close())
+}
+
+// share has a command tell the running nodes of what it changes.
+func (s *stores) share(ctx context.Context, cfg *configs.Config, p *persons) error {
+	if cfg.Redis.URL.IsZero() {
+		return nil
+	}
+	e, err := openRedis(ctx, cfg, zerolog.Nop())
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, e.Close)
+	p.share(e, zerolog.Nop())
+	return nil
 }
 
 // account finds what is known of an account.
@@ -149,11 +168,7 @@ func (o Person) Accounts(ctx context.Context, of configs.Person) error {
 		if len(accounts) == 0 {
 			accounts = []records.Link{{Account: a, Person: person}}
 		}
-		addresses, err := p.records.Addresses(ctx, person)
-		if err != nil {
-			return err
-		}
-		wish, err := p.records.Reach(ctx, person)
+		addresses, wish, err := p.table.Reachable(ctx, person)
 		if err != nil {
 			return err
 		}
@@ -167,6 +182,62 @@ func (o Person) Accounts(ctx context.Context, of configs.Person) error {
 		}
 		return o.print("%s", b.String())
 	})
+}
+
+// The ways to Send.
+const (
+	ToPreferred = "preferred"
+	ToLast      = "last"
+	ToAll       = "all"
+)
+
+var toModes = map[string]session.Mode{ToPreferred: "", ToLast: session.ReachLast, ToAll: session.ReachAll}
+
+// Send tells the person behind an account something they did not ask for: where they want
+// to be reached, where they were heard last, or on all their accounts. It goes out as soon
+// as a hub runs on the same stores.
+func (o Person) Send(ctx context.Context, of configs.Person, text, to string) error {
+	mode, known := toModes[to]
+	if !known {
+		return fmt.Errorf("somebody is told at %s, %s or %s, not %q", ToLast, ToPreferred, ToAll, to)
+	}
+	return o.with(ctx, func(p *persons) error {
+		base := core.PersonOf(of.Realm, of.User)
+		person, err := p.directory.Person(ctx, base)
+		if err != nil {
+			return err
+		}
+		why := operator()
+		told, err := o.notifier(p).Send(ctx, router.Notice{
+			ID: string(why.Turn), Person: person, To: mode, Trace: core.NewTraceID(), Parts: []core.Part{core.Text{Text: text}},
+		})
+		if err != nil {
+			return err
+		}
+		switch told.Nowhere {
+		case router.NeverHeard:
+			return fmt.Errorf("%s:%s never wrote to the bot in private, or was forgotten since", of.Realm, of.User)
+		case router.AllOut:
+			return fmt.Errorf("%s:%s wrote only through accounts that the hub no longer has", of.Realm, of.User)
+		}
+		if err := p.records.Note(ctx, why, records.AuditSent, base); err != nil {
+			return err
+		}
+		for _, at := range told.At {
+			if err := o.print("on its way to chat %s of %s\n", at.In.Chat, at.In.Account); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// notifier sends what nobody asked for, through the accounts of the configuration.
+func (o Person) notifier(p *persons) *router.Notifier {
+	return router.NewNotifier(router.NotifierOptions{Queue: p.queue, Table: p.table, Serves: func(a core.Account) bool {
+		_, known := o.Config.Channels[a]
+		return known
+	}})
 }
 
 // Erase erases what is kept of a person on all accounts; with links, their links too.

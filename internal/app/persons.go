@@ -4,6 +4,9 @@ import (
 	"context"
 	"slices"
 
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/records"
@@ -22,6 +25,7 @@ type persons struct {
 	policy    session.Policy
 	// boxes may hold dead letters.
 	boxes []queue.Box
+	table *deliveryTable
 }
 
 // links is the records as the directory reads them.
@@ -50,15 +54,33 @@ func newPersons(ctx context.Context, r *records.SQL, q queue.Queue, policy sessi
 	if err != nil {
 		return nil, err
 	}
-	return &persons{records: r, directory: directory, queue: q, policy: policy, boxes: boxes}, nil
+	return &persons{
+		records: r, directory: directory, queue: q, policy: policy, boxes: boxes,
+		table: newDeliveryTable(r, directory, nil, zerolog.Nop()),
+	}, nil
 }
 
-// change changes the records and the directory.
+// share has the nodes share a delivery table. It is called before anything else.
+func (p *persons) share(table cluster.Addresses, log zerolog.Logger) {
+	p.table = newDeliveryTable(p.records, p.directory, table, log)
+}
+
+// change changes the records, the directory and the delivery table.
 func (p *persons) change(ctx context.Context, do func(ctx context.Context) (records.Delta, error)) error {
-	return p.directory.Change(ctx, func(ctx context.Context) (session.Delta, error) {
+	var changed []core.PersonID
+	err := p.directory.Change(ctx, func(ctx context.Context) (session.Delta, error) {
 		d, err := do(ctx)
+		for _, l := range d.Set {
+			changed = append(changed, l.Base(), l.Person)
+		}
+		changed = append(changed, d.Removed...)
 		return session.Delta{Set: sessionLinks(d.Set), Removed: d.Removed}, err
 	})
+	if err == nil && len(changed) > 0 {
+		slices.Sort(changed)
+		p.table.forget(ctx, slices.Compact(changed)...)
+	}
+	return err
 }
 
 // cause is why a turn changes something.
@@ -198,7 +220,10 @@ func (p *persons) Reach(ctx context.Context, t *skills.Turn) (session.Reach, err
 
 // SetReach keeps it.
 func (p *persons) SetReach(ctx context.Context, t *skills.Turn, r session.Reach) error {
-	return p.records.SetReach(ctx, t.Person, records.Reach{Mode: records.Mode(r.Mode), Base: r.Base})
+	if err := p.records.SetReach(ctx, t.Person, records.Reach{Mode: records.Mode(r.Mode), Base: r.Base}); err != nil {
+		return err
+	}
+	return p.table.drop(ctx, t.Person)
 }
 
 // Forget erases what is kept of the person who speaks.
@@ -231,6 +256,10 @@ func (p *persons) forget(ctx context.Context, why records.Cause, person core.Per
 		f, err = p.records.Forget(ctx, why, person, links)
 		return f.Delta, err
 	})
+	if err == nil {
+		// What fails here is erased when the turn comes again.
+		err = p.table.drop(ctx, bases...)
+	}
 	return session.Forgetting{Messages: f.Entries, Accounts: f.Accounts, Letters: letters}, err
 }
 

@@ -127,7 +127,7 @@ func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher 
 		t.Fatal(err)
 	}
 	b.nodes = append(b.nodes, persons)
-	set, err := skills.NewSet(memory{}, link.New(persons), unlink.New(persons), forget.New(persons))
+	set, err := skills.NewSet(memory{}, link.New(persons, nil), unlink.New(persons), forget.New(persons))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,35 +272,6 @@ func TestPeopleThroughCrashes(t *testing.T) {
 			b.life()
 		})
 	}
-}
-
-// life is what three accounts do to each other.
-func (b *bench) life() {
-	b.t.Helper()
-	b.want(1, "a", "")
-	b.want(2, "b", "")
-	b.link(1, 2)
-	b.want(2, "c", "a,b")
-	b.link(3, 1) // both come along
-	b.want(3, "d", "a,b,c")
-	b.want(2, "e", "a,b,c,d")
-	if got := b.ask(2, "/unlink this"); !strings.HasPrefix(got, "Done: this account") {
-		b.t.Fatalf("%q", got)
-	}
-	b.want(2, "f", "")
-	b.want(1, "g", "a,b,c,d,e")
-	if got := b.ask(1, "/forget yes"); !strings.HasPrefix(got, "Erased: ") || !strings.Contains(got, "accounts: 2") {
-		b.t.Fatalf("%q", got)
-	}
-	b.want(3, "h", "")
-	b.want(2, "i", "f")
-	b.quiet()
-	if got := b.ask(3, "/forget everything"); !strings.Contains(got, "no longer linked") {
-		b.t.Fatalf("%q", got)
-	}
-	b.quiet()
-	b.want(1, "j", "")
-	b.want(3, "k", "")
 }
 
 // Where memories are kept apart, a link joins none, and forgetting finds them all.

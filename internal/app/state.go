@@ -25,7 +25,7 @@ func (a *App) ready(ctx context.Context) []httpserver.Problem {
 	if _, err := a.queue.Stats(ctx, queue.Inbox); err != nil {
 		out = append(out, httpserver.Problem{Name: "queue", Text: err.Error()})
 	}
-	if a.intake.closed.Load() {
+	if a.stopping.Load() {
 		out = append(out, httpserver.Problem{Name: "hub", Text: "stopping"})
 	}
 	for _, h := range a.health() {

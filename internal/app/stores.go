@@ -8,6 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/parley-hub/parley/cluster"
+	"github.com/parley-hub/parley/cluster/redisc"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/internal/datadir"
 	"github.com/parley-hub/parley/queue"
@@ -25,6 +27,9 @@ const recordsFile = "records.db"
 type stores struct {
 	queue   queue.Queue
 	records *records.SQL
+	// memory is what adapters remember; cluster what nodes share, nil for a hub alone.
+	memory  cluster.Memory
+	cluster *redisc.Engine
 	// archive puts idle memories away; nil where they stay. It is there also where none is
 	// put away any more, for those that were.
 	archive *archive.Queue
@@ -34,7 +39,7 @@ type stores struct {
 	closers []func() error
 }
 
-// openStores opens all of them or none.
+// openStores opens what people and conversations are in, or nothing.
 func openStores(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *stores, err error) {
 	s := &stores{}
 	defer func() {

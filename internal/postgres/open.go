@@ -42,6 +42,9 @@ type Options struct {
 	// Schema is where tables are looked for and made; empty for the server's choice,
 	// mostly public.
 	Schema string
+	// Failed is told of each call and each connection that failed Retryably, before its
+	// caller is; nil for nobody. It is called from many goroutines.
+	Failed func(err error)
 }
 
 var (
@@ -90,6 +93,9 @@ func read(o Options) (*pgx.ConnConfig, error) {
 		config.RuntimeParams["search_path"] = Quote(o.Schema)
 	}
 	config.ValidateConnect = validate
+	if o.Failed != nil {
+		config.Tracer = watch{o.Failed}
+	}
 	return config, nil
 }
 
@@ -129,6 +135,33 @@ func major(version string) int {
 	}
 	return n
 }
+
+// watch tells of failures.
+type watch struct{ failed func(error) }
+
+func (w watch) see(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) && ClassOf(err) == fault.Retryable {
+		w.failed(err)
+	}
+}
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (watch) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (w watch) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryEndData) {
+	w.see(ctx, d.Err)
+}
+
+// TraceConnectStart implements pgx.ConnectTracer.
+func (watch) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
+	return ctx
+}
+
+// TraceConnectEnd implements pgx.ConnectTracer.
+func (w watch) TraceConnectEnd(ctx context.Context, d pgx.TraceConnectEndData) { w.see(ctx, d.Err) }
 
 // Quote spells a name as an identifier.
 func Quote(name string) string { return pgx.Identifier{name}.Sanitize() }

@@ -209,3 +209,31 @@ func TestClasses(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// Who watches hears of a lost server before the caller does, and of nothing else.
+func TestFailedIsTold(t *testing.T) {
+	d := pgtest.New(t)
+	told := 0
+	db, err := postgres.Open(t.Context(), postgres.Options{URL: d.URL(), Connections: 1, Failed: func(error) { told++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for statement, ctx := range map[string]context.Context{"no SQL": t.Context(), "SELECT 1/0": t.Context(), "SELECT 1": ended} {
+		if _, err := db.ExecContext(ctx, statement); err == nil || told > 0 {
+			t.Errorf("%s: %v, told %d times", statement, err, told)
+		}
+	}
+	d.Shut()
+	for n := range 3 {
+		if _, err := db.ExecContext(t.Context(), "SELECT 1"); err == nil || told <= n {
+			t.Errorf("without a server: %v, told %d times", err, told)
+		}
+	}
+	d.Reopen()
+	if _, err := db.ExecContext(t.Context(), "SELECT 1"); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}

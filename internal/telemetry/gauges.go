@@ -24,6 +24,18 @@ type Sources struct {
 	Accounts func() []AccountState
 	// Workers tells how each model worker is.
 	Workers func() []WorkerState
+	// Nodes tells of the nodes of the hub, as this one saw them last.
+	Nodes func() []NodeState
+}
+
+// NodeState is how one node is.
+type NodeState struct {
+	Node string
+	// Holds is how many leases it has.
+	Holds int
+	// Lag is how long the oldest message waits, Skew how far the clock of the shared store
+	// is ahead of the node's.
+	Lag, Skew time.Duration
 }
 
 // AccountState is how one account is.
@@ -64,6 +76,12 @@ var (
 		"1 when the model worker takes requests.", []string{"pool", "worker"}, nil)
 	workerState = prometheus.NewDesc("parley_worker_state",
 		"1 for the state the model worker is in.", []string{"pool", "worker", "state"}, nil)
+	nodeLeases = prometheus.NewDesc("parley_node_leases",
+		"What must be single and this node of the hub has.", []string{"node"}, nil)
+	nodeLag = prometheus.NewDesc("parley_node_lag_seconds",
+		"How long the oldest message waits, as this node sees it.", []string{"node"}, nil)
+	nodeSkew = prometheus.NewDesc("parley_node_clock_skew_seconds",
+		"How far the clock of the shared store is ahead of this node's.", []string{"node"}, nil)
 	workerInFlight = prometheus.NewDesc("parley_worker_in_flight",
 		"Requests the model worker works on.", []string{"pool", "worker"}, nil)
 )
@@ -79,6 +97,7 @@ type gauges struct {
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		boxItems, boxMailboxes, boxDead, boxAge, boxFailed, accountUp, accountState, workerUp, workerState, workerInFlight,
+		nodeLeases, nodeLag, nodeSkew,
 	} {
 		ch <- d
 	}
@@ -104,6 +123,13 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		for _, a := range g.from.Accounts() {
 			emit(accountUp, truth(a.Up), string(a.Account))
 			emit(accountState, 1, string(a.Account), a.State)
+		}
+	}
+	if g.from.Nodes != nil {
+		for _, n := range g.from.Nodes() {
+			emit(nodeLeases, float64(n.Holds), n.Node)
+			emit(nodeLag, n.Lag.Seconds(), n.Node)
+			emit(nodeSkew, n.Skew.Seconds(), n.Node)
 		}
 	}
 	if g.from.Workers != nil {

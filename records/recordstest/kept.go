@@ -116,23 +116,6 @@ func addresses(t *testing.T, d *desk) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	for _, c := range []struct {
-		r    records.Reach
-		want []records.Address
-	}{
-		{records.Reach{}, want[:1]},
-		{records.Reach{Mode: records.ReachLast}, want[:1]},
-		{records.Reach{Mode: records.ReachAll}, []records.Address{want[0], want[2]}},
-		{records.Reach{Mode: records.ReachOne, Base: who(2).Base()}, want[2:]},
-		{records.Reach{Mode: records.ReachOne, Base: "gone"}, want[:1]},
-	} {
-		if diff := cmp.Diff(c.want, c.r.Of(got)); diff != "" {
-			t.Errorf("%+v (-want +got):\n%s", c.r, diff)
-		}
-	}
-	if got := (records.Reach{Mode: records.ReachAll}).Of(nil); got != nil {
-		t.Errorf("nowhere: %v", got)
-	}
 }
 
 func reach(t *testing.T, d *desk) {

@@ -337,7 +337,7 @@ func (sess *session) has(guildID string) bool {
 		return sess.shard[0] == 0
 	}
 	id, err := strconv.ParseUint(guildID, 10, 64)
-	return err == nil && (id>>22)%uint64(sess.shard[1]) == uint64(sess.shard[0]) //nolint:gosec // identify allows no negative ones
+	return err == nil && (id>>22)%uint64(sess.shard[1]) == uint64(sess.shard[0])
 }
 
 // resume goes on with a session: what it missed comes again in order.

@@ -5,6 +5,7 @@ package link
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -28,11 +29,24 @@ type Links interface {
 	Void(ctx context.Context, code string) error
 }
 
-// Skill links accounts. It is safe for concurrent use.
-type Skill struct{ links Links }
+// Doors gives the links that open a chat with the bot on its other accounts and send it
+// a command there.
+type Doors func(ctx context.Context, t *skills.Turn, c core.Command) []Door
 
-// New makes the skill.
-func New(links Links) *Skill { return &Skill{links: links} }
+// Door is one such link.
+type Door struct {
+	Label string
+	URL   string
+}
+
+// Skill links accounts. It is safe for concurrent use.
+type Skill struct {
+	links Links
+	doors Doors
+}
+
+// New makes the skill; doors may be nil.
+func New(links Links, doors Doors) *Skill { return &Skill{links: links, doors: doors} }
 
 // Manifest introduces the skill. It is called in groups too, to say no there.
 func (s *Skill) Manifest() skills.Manifest {
@@ -79,9 +93,52 @@ func (s *Skill) issue(ctx context.Context, t *skills.Turn, w skills.Writer) erro
 		return nil
 	}
 	text := fmt.Sprintf(shown.In(language), minutes(c.Until.Sub(t.Now)), c.Code)
-	w.Reply(core.Text{Text: joined(text, t, language) + "\n\n" + secret.In(language)})
+	text = joined(text, t, language)
+	if s.doors != nil {
+		text += opened(s.doors(ctx, t, core.Command{Name: Name, Args: c.Code}), language)
+	}
+	w.Reply(core.Text{Text: text + "\n\n" + secret.In(language)})
 	return nil
 }
+
+// opened lists links that carry the code.
+func opened(doors []Door, language string) string {
+	if len(doors) == 0 {
+		return ""
+	}
+	lines := []string{"\n\n" + orOpen.In(language)}
+	for _, d := range doors {
+		lines = append(lines, d.Label+": "+d.URL)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Invited answers somebody who followed such a link on a platform whose links carry one
+// word ("/start link-CODE"); false where the turn's arguments are no such word. It asks
+// first: unlike a code that is written, a link is soon followed, and whoever sent it
+// could be after what was said here.
+func (s *Skill) Invited(ctx context.Context, t *skills.Turn, w skills.Writer) (bool, error) {
+	code, ok := strings.CutPrefix(strings.TrimSpace(t.Args), Name+"-")
+	if !ok || !codeShape.MatchString(code) {
+		return false, nil
+	}
+	if t.Envelope.In.Place != core.Private {
+		return true, s.refuse(ctx, t, w, code)
+	}
+	language := t.Envelope.From.Language
+	text := invited.In(language)
+	if t.Key.Scope == session.OfPerson {
+		text += " " + reads.In(language)
+	}
+	w.Reply(
+		core.Text{Text: text + " " + ifYou.In(language)},
+		core.Buttons{Rows: [][]core.Button{{{Label: yes.In(language), Data: Name + ":" + code}}}},
+	)
+	return true, nil
+}
+
+// codeShape is what a link may carry as a code.
+var codeShape = regexp.MustCompile(`^[A-Za-z0-9]{4,16}$`)
 
 func (s *Skill) redeem(ctx context.Context, t *skills.Turn, w skills.Writer, code string) error {
 	language := t.Envelope.From.Language

@@ -41,9 +41,9 @@ var issued = session.Code{Outcome: session.Done, Code: "K7QM3HXT", Until: skillt
 func TestSuite(t *testing.T) {
 	skilltest.Run(t, skilltest.Harness{
 		New: func(*testing.T) skills.Skill {
-			return link.New(&links{code: issued, linking: session.Linking{Outcome: session.Wrong}})
+			return link.New(&links{code: issued, linking: session.Linking{Outcome: session.Wrong}}, nil)
 		},
-		NewFailing: func(*testing.T) skills.Skill { return link.New(&links{err: errors.New("broken")}) },
+		NewFailing: func(*testing.T) skills.Skill { return link.New(&links{err: errors.New("broken")}, nil) },
 	})
 }
 
@@ -51,7 +51,7 @@ func run(t *testing.T, l *links, o skilltest.TurnOptions) *skilltest.RecordingWr
 	t.Helper()
 	o.Command = "link"
 	var w skilltest.RecordingWriter
-	if err := link.New(l).Handle(t.Context(), skilltest.NewTurn(o), &w); err != nil {
+	if err := link.New(l, nil).Handle(t.Context(), skilltest.NewTurn(o), &w); err != nil {
 		t.Fatal(err)
 	}
 	return &w
@@ -75,7 +75,7 @@ func TestNothingIsPromisedThatThePolicyDoesNot(t *testing.T) {
 	turn := skilltest.NewTurn(skilltest.TurnOptions{Command: "link"})
 	turn.Key.Scope = session.OfAccount
 	var w skilltest.RecordingWriter
-	if err := link.New(&links{code: issued}).Handle(t.Context(), turn, &w); err != nil {
+	if err := link.New(&links{code: issued}, nil).Handle(t.Context(), turn, &w); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(w.Text(), "conversation") {
@@ -135,5 +135,82 @@ func TestGroupsAreRefused(t *testing.T) {
 	w := run(t, l, skilltest.TurnOptions{Place: core.Group, Args: " K7QM3HXT"})
 	if got := w.Text(); strings.Contains(got, issued.Code) || !strings.Contains(got, "no longer valid") || len(l.voided) != 1 || l.voided[0] != "K7QM3HXT" {
 		t.Errorf("%q, voided %q", got, l.voided)
+	}
+}
+
+// A code comes with the links that carry it, where there are any.
+func TestLinksAreShownBesideTheCode(t *testing.T) {
+	doors := func(_ context.Context, _ *skills.Turn, c core.Command) []link.Door {
+		return []link.Door{{Label: "support", URL: "https://chat.example/" + c.Name + "-" + c.Args}, {Label: "desk", URL: "https://desk.example"}}
+	}
+	var w skilltest.RecordingWriter
+	if err := link.New(&links{code: issued}, doors).Handle(t.Context(), skilltest.NewTurn(skilltest.TurnOptions{Command: "link"}), &w); err != nil {
+		t.Fatal(err)
+	}
+	want := "conversation there and here.\n\nOr open one of these there:\nsupport: https://chat.example/link-K7QM3HXT\ndesk: https://desk.example\n\nGive the code to nobody"
+	if !strings.Contains(w.Text(), want) {
+		t.Errorf("%q, want in it %q", w.Text(), want)
+	}
+	none := func(context.Context, *skills.Turn, core.Command) []link.Door { return nil }
+	w = skilltest.RecordingWriter{}
+	if err := link.New(&links{code: issued}, none).Handle(t.Context(), skilltest.NewTurn(skilltest.TurnOptions{Command: "link"}), &w); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(w.Text(), "open one") {
+		t.Errorf("%q", w.Text())
+	}
+}
+
+// Who follows a link is asked first, and nothing is changed by it; in a group the code
+// is void.
+func TestInvited(t *testing.T) {
+	for name, c := range map[string]struct {
+		args   string
+		place  core.Place
+		scope  session.Scope
+		known  bool
+		want   string
+		button string
+		voided string
+	}{
+		"a link": {
+			"link-K7QM3HXT", core.Private, session.OfPerson, true,
+			"This link makes your account here and the one that it was made for one person for me. What we said in private here can then be read there. " +
+				"Only go on if you made it yourself a moment ago, with /link.", "link:K7QM3HXT", "",
+		},
+		"memories apart": {
+			"link-K7QM3HXT", core.Private, session.OfAccount, true,
+			"This link makes your account here and the one that it was made for one person for me. " +
+				"Only go on if you made it yourself a moment ago, with /link.", "link:K7QM3HXT", "",
+		},
+		"in a group": {
+			"link-K7QM3HXT", core.Group, session.OfPlace, true,
+			"Others can read this, so I did not use the code, and it is no longer valid. Write /link to me in a private chat for a new one.", "", "K7QM3HXT",
+		},
+		"another word": {"ref_123", core.Private, session.OfPerson, false, "", "", ""},
+		"no code":      {"link-K7QM:3HXT", core.Private, session.OfPerson, false, "", "", ""},
+		"a bare code":  {"K7QM3HXT", core.Private, session.OfPerson, false, "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &links{linking: session.Linking{Outcome: session.Done}}
+			turn := skilltest.NewTurn(skilltest.TurnOptions{Command: "start", Args: c.args, Place: c.place})
+			turn.Key.Scope = c.scope
+			var w skilltest.RecordingWriter
+			known, err := link.New(l, nil).Invited(t.Context(), turn, &w)
+			if err != nil || known != c.known || w.Text() != c.want || strings.Join(l.voided, " ") != c.voided {
+				t.Errorf("%v, %v, said %q, voided %q; want %v, %q", known, err, w.Text(), l.voided, c.known, c.want)
+			}
+			var button string
+			for _, r := range w.Replies() {
+				for _, p := range r {
+					if b, ok := p.(core.Buttons); ok {
+						button = b.Rows[0][0].Data
+					}
+				}
+			}
+			if button != c.button {
+				t.Errorf("button %q, want %q", button, c.button)
+			}
+		})
 	}
 }

@@ -24,6 +24,23 @@ var (
 		"en": "What we say in private is one conversation there and here.",
 		"de": "Was wir privat sagen, ist dort und hier ein Gespräch.",
 	}
+	orOpen = skills.Phrase{
+		"en": "Or open one of these there:",
+		"de": "Oder öffne dort einen dieser Links:",
+	}
+	invited = skills.Phrase{
+		"en": "This link makes your account here and the one that it was made for one person for me.",
+		"de": "Dieser Link macht dein Konto hier und das, für das er gemacht wurde, für mich zu einer Person.",
+	}
+	reads = skills.Phrase{
+		"en": "What we said in private here can then be read there.",
+		"de": "Was wir hier privat gesagt haben, ist dann dort zu lesen.",
+	}
+	ifYou = skills.Phrase{
+		"en": "Only go on if you made it yourself a moment ago, with /link.",
+		"de": "Mach nur weiter, wenn du ihn eben selbst mit /link gemacht hast.",
+	}
+	yes    = skills.Phrase{"en": "Link my accounts", "de": "Meine Konten verknüpfen"}
 	secret = skills.Phrase{
 		"en": "Give the code to nobody: who uses it is you for me.",
 		"de": "Gib den Code niemandem: Wer ihn benutzt, ist für mich du.",

@@ -1,6 +1,6 @@
 // Package start is the greeting: the first thing somebody gets who opens a chat
 // with the bot. It needs no model. What a deep link carries behind the command is
-// not read.
+// for others to answer (Options.Invited).
 package start
 
 import (
@@ -28,6 +28,9 @@ type Options struct {
 	BotName string
 	// List is required.
 	List List
+	// Invited answers what a deep link carries behind the command; false for what it does
+	// not know. May be nil.
+	Invited func(ctx context.Context, t *skills.Turn, w skills.Writer) (bool, error)
 }
 
 // Skill greets. It is safe for concurrent use.
@@ -45,6 +48,11 @@ func (s *Skill) Manifest() skills.Manifest {
 func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if s.options.Invited != nil && t.Args != "" {
+		if done, err := s.options.Invited(ctx, t, w); done || err != nil {
+			return err
+		}
 	}
 	language := t.Envelope.From.Language
 	greeting := hello.In(language)

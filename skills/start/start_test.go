@@ -1,6 +1,9 @@
 package start_test
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/parley-hub/parley/core"
@@ -50,6 +53,35 @@ func TestGreeting(t *testing.T) {
 			}
 			if got := w.Text(); got != c.want {
 				t.Errorf("reply %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// What a link carries is answered by whom it is for, and else by the greeting.
+func TestInvited(t *testing.T) {
+	for name, c := range map[string]struct {
+		args  string
+		known bool
+		err   error
+		want  string
+	}{
+		"known":   {"link-K7QM3HXT", true, nil, "link-K7QM3HXT"},
+		"unknown": {"ref_123", false, nil, "Hello! I am a bot."},
+		"failed":  {"link-K7QM3HXT", false, errors.New("broken"), ""},
+		"nothing": {"", true, nil, "Hello! I am a bot."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w skilltest.RecordingWriter
+			s := start.New(start.Options{List: none, Invited: func(_ context.Context, t *skills.Turn, w skills.Writer) (bool, error) {
+				if c.known {
+					w.Reply(core.Text{Text: t.Args})
+				}
+				return c.known, c.err
+			}})
+			err := s.Handle(t.Context(), skilltest.NewTurn(skilltest.TurnOptions{Command: "start", Args: c.args}), &w)
+			if got, _, _ := strings.Cut(w.Text(), "\n"); !errors.Is(err, c.err) || got != c.want {
+				t.Errorf("%q, %v; want %q", got, err, c.want)
 			}
 		})
 	}

@@ -1,4 +1,5 @@
-// Package crash kills the hub while people talk to it, and counts.
+// Package crash kills hubs while people talk to them, and counts: one hub by itself, and
+// several that share the work while all around them fails as well.
 package crash
 
 import (
@@ -39,6 +40,8 @@ type platform interface {
 	channels() string
 	// serve opens it on the network, for a hub with this address of its own.
 	serve(t *testing.T, hub string)
+	// behind puts a proxy between the hub and it.
+	behind(proxy func(api string) string)
 	// connect is called when the hub is ready for the first time.
 	connect(t *testing.T)
 	say(person int, text string) error
@@ -51,6 +54,11 @@ type platform interface {
 	// exact platforms let the hub find out what was sent, so nothing may be doubled.
 	exact() bool
 }
+
+// endpoint is where a platform is called.
+type endpoint struct{ api string }
+
+func (e *endpoint) behind(proxy func(string) string) { e.api = proxy(e.api) }
 
 // preparer is a platform that needs something done with the hub's data before it runs.
 type preparer interface {
@@ -164,38 +172,70 @@ func (p *party) answered(person int, prefix string) bool {
 // verdict is what the chats show in the end.
 type verdict struct{ lost, reordered, crossed, wrongContext, doubled, other int }
 
+func (v verdict) add(o verdict) verdict {
+	return verdict{
+		v.lost + o.lost, v.reordered + o.reordered, v.crossed + o.crossed,
+		v.wrongContext + o.wrongContext, v.doubled + o.doubled, v.other + o.other,
+	}
+}
+
+// judge looks at the answers that somebody got who said these words, one after the other.
+// Words begin with prefix when they are that person's.
+func judge(t *testing.T, who, prefix string, said, answers []string) verdict {
+	var v verdict
+	at := make(map[string]int, len(said))
+	for i, w := range said {
+		at[w] = i
+	}
+	seen := map[string]bool{}
+	last := -1
+	for _, text := range answers {
+		head, context, ok := strings.Cut(text, " after ")
+		i, known := at[head]
+		want := "nothing"
+		if known && i > 0 {
+			want = said[i-1]
+		}
+		switch {
+		case !ok || strings.HasPrefix(head, prefix) && !known:
+			v.other++
+			t.Logf("%s was told: %s", who, text)
+		case !known:
+			v.crossed++
+			t.Logf("%s was told what is another's: %s", who, text)
+		case seen[head]:
+			v.doubled++
+			t.Logf("%s was told twice: %s", who, text)
+		default:
+			seen[head] = true
+			if i < last {
+				v.reordered++
+				t.Logf("%s was told %s behind %s", who, head, said[last])
+			}
+			last = max(last, i)
+			if context != want {
+				v.wrongContext++
+				t.Logf("%s, %s: context %q, want %q", who, head, context, want)
+			}
+		}
+	}
+	v.lost = len(said) - len(seen)
+	for _, w := range said {
+		if !seen[w] {
+			t.Logf("%s got no answer to %s", who, w)
+		}
+	}
+	return v
+}
+
 func (p *party) judge() verdict {
 	var v verdict
 	for c := range *chats {
-		next, prefix := 0, fmt.Sprintf("c%d.", c)
-		seen := map[string]bool{}
-		for _, text := range p.sim.answers(c) {
-			head, context, ok := strings.Cut(text, " after ")
-			switch {
-			case !ok:
-				v.other++
-				p.t.Logf("chat %d was told: %s", c, text)
-			case !strings.HasPrefix(head, prefix):
-				v.crossed++
-			case seen[head]:
-				v.doubled++
-			default:
-				seen[head] = true
-				if head != word(c, next) {
-					v.reordered++
-				}
-				if want := "nothing"; next > 0 {
-					if want = word(c, next-1); context != want {
-						v.wrongContext++
-						p.t.Logf("chat %d, message %d: context %q, want %q", c, next, context, want)
-					}
-				} else if context != want {
-					v.wrongContext++
-				}
-				next++
-			}
+		said := make([]string, p.per)
+		for i := range said {
+			said[i] = word(c, i)
 		}
-		v.lost += p.per - len(seen)
+		v = v.add(judge(p.t, fmt.Sprint("chat ", c), fmt.Sprintf("c%d.", c), said, p.sim.answers(c)))
 	}
 	return v
 }

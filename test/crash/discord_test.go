@@ -14,21 +14,26 @@ const discordToken = "crash-test-token-of-no-real-bot"
 
 // discord is the gateway.
 type discord struct {
-	sim    *simulator.Server
-	api    string
+	sim *simulator.Server
+	endpoint
 	people []string
 	rooms  []string
 }
 
 func newDiscord(t *testing.T, people, each int) platform {
-	return openDiscord(t, people, each, simulator.Options{})
+	return openDiscord(t, people, each, 0, simulator.Options{})
 }
 
-func openDiscord(t *testing.T, people, each int, o simulator.Options) *discord {
+// openDiscord opens one in which so many strangers were before the people. An id is a
+// time: two simulators that are made at once would have the same people otherwise.
+func openDiscord(t *testing.T, people, each, strangers int, o simulator.Options) *discord {
 	o.Token, o.ApplicationID, o.MaxMessages, o.MaxCalls = discordToken, "100", 4*each+100, 100
 	sim := simulator.New(o)
 	t.Cleanup(sim.Close)
 	p := &discord{sim: sim}
+	for range strangers {
+		sim.AddUser("nobody")
+	}
 	for c := range people {
 		id := sim.AddUser(fmt.Sprint("P", c))
 		p.people, p.rooms = append(p.people, id), append(p.rooms, sim.OpenDM(id))
@@ -41,7 +46,7 @@ func (p *discord) serve(t *testing.T, _ string) { p.api = hubtest.Serve(t, p.sim
 func (p *discord) connect(*testing.T) {}
 
 func (p *discord) channels() string {
-	return fmt.Sprintf(`{discord: {mode: gateway, token: %q, application_id: "100", api_url: %q, limits: {account: {count: 0}, chat: {count: 0}}}}`,
+	return fmt.Sprintf(`{discord-gateway: {platform: discord, mode: gateway, token: %q, application_id: "100", api_url: %q, limits: {account: {count: 0}, chat: {count: 0}}}}`,
 		discordToken, p.api)
 }
 
@@ -85,7 +90,7 @@ type interactions struct {
 }
 
 func newInteractions(t *testing.T, people, each int) platform {
-	return &interactions{discord: openDiscord(t, people, each, simulator.Options{
+	return &interactions{discord: openDiscord(t, people, each, 2*people, simulator.Options{
 		RepeatInteractions: 20 * time.Millisecond,
 		// An answer that comes after three seconds is none, and its reply is written where the
 		// chat ends. That a busy machine takes longer is not what is tried here.
@@ -117,4 +122,16 @@ func (p *interactions) channels() string {
 func (p *interactions) say(c int, text string) error {
 	_, err := p.sim.Command(p.rooms[c], p.people[c], "ask", text)
 	return err
+}
+
+func (p *discord) storm(calls int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Call: "create_message", Count: calls, RetryAfter: 1})
+}
+
+func (p *discord) repeat(events int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultDuplicate, Count: events})
+}
+
+func (p *interactions) storm(calls int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Call: "webhook_edit", Count: calls, RetryAfter: 1})
 }

@@ -3,6 +3,7 @@ package crash
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +19,9 @@ const (
 
 // slack is called by Slack, or calls it by Socket Mode.
 type slack struct {
-	sim    *simulator.Server
-	mode   string
-	api    string
+	sim  *simulator.Server
+	mode string
+	endpoint
 	people []string // their channels with the bot
 }
 
@@ -34,6 +35,7 @@ func newSlackSocket(t *testing.T, people, each int) platform {
 
 func newSlack(t *testing.T, mode string, people, each int) platform {
 	sim := simulator.New(simulator.Options{
+		Team:        "T" + strings.ToUpper(mode), // or both had the same people
 		App:         simulator.App{BotToken: slackBotToken, AppToken: slackAppToken, SigningSecret: slackSecret},
 		RetryDelays: []time.Duration{0, 50 * time.Millisecond}, RetryForever: true,
 		MaxMessages: 4*each + 100, MaxCalls: 100,
@@ -63,8 +65,12 @@ func (p *slack) serve(t *testing.T, hub string) {
 func (p *slack) connect(*testing.T) {}
 
 func (p *slack) channels() string {
-	return fmt.Sprintf(`{slack: {mode: %s, bot_token: %q, app_token: %q, signing_secret: %q, api_url: "%s/api/",
-  limits: {account: {count: 0}, chat: {count: 0}}}}`, p.mode, slackBotToken, slackAppToken, slackSecret, p.api)
+	account := "slack"
+	if p.mode == "socket" {
+		account = "slack-socket"
+	}
+	return fmt.Sprintf(`{%s: {platform: slack, mode: %s, bot_token: %q, app_token: %q, signing_secret: %q, api_url: "%s/api/",
+  limits: {account: {count: 0}, chat: {count: 0}}}}`, account, p.mode, slackBotToken, slackAppToken, slackSecret, p.api)
 }
 
 func (p *slack) say(c int, text string) error {
@@ -98,3 +104,15 @@ func (p *slack) follow() (<-chan struct{}, func()) {
 }
 
 func (p *slack) exact() bool { return true }
+
+func (p *slack) storm(calls int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultTooManyRequests, Method: "chat.postMessage", Count: calls, RetryAfter: 1})
+}
+
+func (p *slack) repeat(events int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultDuplicate, Count: events})
+}
+
+func (p *slack) swap(c int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultReorder, Channel: p.people[c]})
+}

@@ -18,7 +18,7 @@ const (
 // message at most, messages are sent one at a time.
 type telegram struct {
 	sim *simulator.Server
-	api string
+	endpoint
 }
 
 func newTelegram(t *testing.T, people, each int) platform {
@@ -77,3 +77,11 @@ func (p *telegram) follow() (<-chan struct{}, func()) {
 }
 
 func (p *telegram) exact() bool { return false }
+
+func (p *telegram) storm(calls int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultTooManyRequests, Method: "sendMessage", Count: calls, RetryAfter: 1})
+}
+
+func (p *telegram) repeat(events int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultDuplicate, Count: events})
+}

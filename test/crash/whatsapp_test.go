@@ -19,8 +19,9 @@ const (
 
 // whatsApp is the Cloud API: it calls the hub.
 type whatsApp struct {
-	sim      *simulator.Server
-	api, hub string
+	endpoint
+	sim *simulator.Server
+	hub string
 }
 
 func newWhatsApp(t *testing.T, people, each int) platform {
@@ -81,3 +82,11 @@ func (p *whatsApp) follow() (<-chan struct{}, func()) {
 }
 
 func (p *whatsApp) exact() bool { return true }
+
+func (p *whatsApp) storm(calls int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Endpoint: "messages", Count: calls, RetryAfter: 1})
+}
+
+func (p *whatsApp) repeat(events int) {
+	p.sim.Inject(simulator.Fault{Kind: simulator.FaultDuplicate, Count: events})
+}

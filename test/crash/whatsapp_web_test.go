@@ -19,7 +19,7 @@ const webNumber = "4915551000"
 // whatsAppWeb is a linked device.
 type whatsAppWeb struct {
 	sim *simulator.Server
-	api string
+	endpoint
 }
 
 func newWhatsAppWeb(t *testing.T, people, each int) platform {

@@ -275,11 +275,28 @@ func (h *Hub) WaitReady() {
 	h.tb.Fatalf("the hub is not ready: %s\n%s", body, strings.Join(h.Lines(), "\n"))
 }
 
-// PID is that of the running process.
+// PID is that of the process that was started last; 0 when none was.
 func (h *Hub) PID() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.cmd == nil {
+		return 0
+	}
 	return h.cmd.Process.Pid
+}
+
+// Ended is closed when the process that was started last has ended.
+func (h *Hub) Ended() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
+}
+
+// Signal sends a signal to the process.
+func (h *Hub) Signal(sig os.Signal) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_ = h.cmd.Process.Signal(sig) // it may have ended
 }
 
 // Kill ends the process as kill -9 does, if one runs.

@@ -9,6 +9,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -96,11 +98,11 @@ var databases atomic.Int64
 // test fails.
 func New(tb testing.TB) Database {
 	tb.Helper()
-	host, err := start()
+	s, err := start()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	d := Database{tb: tb, Name: fmt.Sprintf("test%d", databases.Add(1)), Host: host}
+	d := Database{tb: tb, Name: fmt.Sprintf("test%d", databases.Add(1)), Host: s.host}
 	admin := d.admin()
 	admin.Exec(`CREATE DATABASE ` + d.Name)
 	tb.Cleanup(func() {
@@ -116,35 +118,47 @@ func New(tb testing.TB) Database {
 	return d
 }
 
-// script makes a server in $1 and says "ready" on its output. It ends the server when
-// its input ends: when the test's process does, by whatever.
+// script makes a server in $1 and says "ready" on its output. With each line of its input
+// it crashes the server, starts it again, and says "ready" once more. It ends the server
+// when its input ends: when the test's process does, by whatever. Nothing is synced to the
+// disk, but what was committed is with the system: it survives the server, not the machine.
 const script = `
 cd "$1" && {
   "$2/initdb" -D data -U postgres -A scram-sha-256 --pwfile=password --no-sync -E UTF8 --locale=C.UTF-8 >log 2>&1 &&
   "$2/pg_ctl" -D data -l log -w -t 120 -o "-c listen_addresses=127.0.0.1 -p $3 -k $1 -c fsync=off -c full_page_writes=off
-    -c synchronous_commit=off -c shared_buffers=32MB -c max_connections=200" start >>log 2>&1 && echo ready
+    -c shared_buffers=32MB -c max_connections=200" start >>log 2>&1 && echo ready
 } || { cat log; cd / && rm -rf "$1"; exit 1; }
-cat >/dev/null
+while read -r _; do "$2/pg_ctl" -D data -l log -w -t 120 -m immediate restart >>log 2>&1 && echo ready || cat log; done
 "$2/pg_ctl" -D data -m immediate stop >/dev/null 2>&1
 cd / && rm -rf "$1"
 `
 
+// server is the one of this process. It holds the pipe whose end ends it.
+type server struct {
+	host string
+	cmd  *exec.Cmd
+
+	mu       sync.Mutex
+	restarts io.Writer
+	lines    *bufio.Scanner
+}
+
 // start starts the server, once.
-var start = sync.OnceValues(func() (host string, err error) {
+var start = sync.OnceValues(func() (*server, error) {
 	bin, err := binaries()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "pgtest")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "password"), []byte(Password+"\n"), 0o600); err != nil {
-		return "", err
+		return nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cmd := exec.Command("sh", "-c", script, "sh", dir, bin, strconv.Itoa(port))
 	// A group of its own: an interrupt from the keyboard must not end it before the tests.
@@ -152,33 +166,49 @@ var start = sync.OnceValues(func() (host string, err error) {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
 	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
 		if err := unprivileged(cmd, dir); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	if _, err := cmd.StdinPipe(); err != nil { // stays open as long as this process lives
-		return "", err
+	restarts, err := cmd.StdinPipe() // stays open as long as this process lives
+	if err != nil {
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return nil, err
 	}
-	running = cmd
-	lines := bufio.NewScanner(out)
-	var said []string
-	for lines.Scan() {
-		if lines.Text() == "ready" {
-			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
-		}
-		said = append(said, lines.Text())
-	}
-	return "", fmt.Errorf("PostgreSQL does not start: %s", strings.Join(said, "; "))
+	s := &server{host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), cmd: cmd, restarts: restarts, lines: bufio.NewScanner(out)}
+	return s, s.ready()
 })
 
-// running keeps the server's process, with the pipe whose end ends it.
-var running *exec.Cmd
+// ready waits until the server says that it is.
+func (s *server) ready() error {
+	var said []string
+	for s.lines.Scan() {
+		if s.lines.Text() == "ready" {
+			return nil
+		}
+		said = append(said, s.lines.Text())
+	}
+	return fmt.Errorf("PostgreSQL does not start: %s", strings.Join(said, "; "))
+}
+
+// Restart crashes the server, and starts it again: for every test of this process.
+func (d Database) Restart() error {
+	s, err := start()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := io.WriteString(s.restarts, "again\n"); err != nil {
+		return err
+	}
+	return s.ready()
+}
 
 // binaries finds the folder with PostgreSQL's programs: beside the postgres on PATH, or
 // where Debian puts them, the newest one.
@@ -239,11 +269,14 @@ func unprivileged(cmd *exec.Cmd, dir string) error {
 	return nil
 }
 
+// freePort finds a port that nobody uses, nor gets by chance while the server restarts: it
+// lies below those that systems draw from.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 1000 {
+		port := 30_000 + rand.IntN(2_700)
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	return 0, errors.New("no free port")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -21,12 +22,25 @@ import (
 // Patience is how long a test waits for what must happen.
 const Patience = 30 * time.Second
 
+// Front makes the address that a server announces, such as a proxy's, from the port at
+// which it listens, and gives its port. Nil announces the server's own.
+type Front func(port int) int
+
+func (f Front) of(port int) int {
+	if f == nil {
+		return port
+	}
+	return f(port)
+}
+
 // Server is a redis-server of the test's own.
 type Server struct {
 	t    testing.TB
 	Port int
-	Dir  string
-	args []string
+	// Announced is the port where those look for it who were told of it.
+	Announced int
+	Dir       string
+	args      []string
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -38,38 +52,52 @@ type Server struct {
 // with everysec a busy disk would delay the writing, and stall the tests.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return start(t, nil, args...)
+}
+
+func start(t testing.TB, front Front, args ...string) *Server {
+	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Fatalf("redis-server is needed on PATH (make setup): %v", err)
 	}
 	s := &Server{t: t, Port: FreePort(t), Dir: t.TempDir()}
+	s.Announced = front.of(s.Port)
+	// Sentinel writes into its file whom a server follows, which outlives the process.
+	file := filepath.Join(s.Dir, "redis.conf")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.args = append([]string{
-		path, "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--logfile", filepath.Join(s.Dir, "log"),
+		path, file, "--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.Dir, "--logfile", filepath.Join(s.Dir, "log"),
 		"--save", "", "--appendonly", "yes", "--appendfsync", "no", "--daemonize", "no",
+		"--replica-announce-ip", "127.0.0.1", "--replica-announce-port", strconv.Itoa(s.Announced),
+		"--cluster-announce-port", strconv.Itoa(s.Announced), "--cluster-announce-bus-port", strconv.Itoa(s.Port + busOffset),
 	}, args...)
 	s.Restart()
 	t.Cleanup(s.Kill)
 	return s
 }
 
-// ports that were given out in this process; the system may give one twice.
+// ports that were given out in this process; none is given twice.
 var ports struct {
 	sync.Mutex
 	given map[int]bool
 }
 
-// FreePort finds a port that nobody uses, and whose cluster bus port is in range.
+// FreePort finds a port that nobody uses, nor gets by chance while its server is down:
+// it and its cluster bus port lie below the ports that systems draw from.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port := 10_000 + rand.IntN(5_000)
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()
 		ports.Lock()
-		fresh := port < 55000 && !ports.given[port]
+		fresh := !ports.given[port]
 		if fresh {
 			if ports.given == nil {
 				ports.given = map[int]bool{}
@@ -144,23 +172,44 @@ func (s *Server) Kill() {
 	<-gone
 }
 
-// Addr is its host and port.
+// Addr is its host and port, where it listens.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
 // URL is where clients find it.
-func (s *Server) URL() string { return "redis://" + s.Addr() }
+func (s *Server) URL() string { return "redis://" + s.announced() }
+
+func (s *Server) announced() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Announced)) }
 
 // Do sends one command, on a connection of its own.
 func (s *Server) Do(args ...any) any {
 	s.t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
-	defer c.Close()
-	answer, err := c.Do(context.Background(), args...).Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	answer, err := s.Try(args...)
+	if err != nil {
 		s.t.Fatalf("%v: %v", args, err)
 	}
 	return answer
 }
+
+// Try is Do of a server that may not answer.
+func (s *Server) Try(args ...any) (any, error) {
+	silence()
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1})
+	defer c.Close()
+	answer, err := c.Do(context.Background(), args...).Result()
+	if errors.Is(err, redis.Nil) {
+		err = nil
+	}
+	return answer, err
+}
+
+// quiet takes what the client library would print of a server that is down; the error
+// tells it. The library has one logger for the whole process.
+type quiet struct{}
+
+// Printf drops the line.
+func (quiet) Printf(context.Context, string, ...any) {}
+
+var silence = sync.OnceFunc(func() { redis.SetLogger(quiet{}) })
 
 // WaitFor tries until what is wanted is so.
 func WaitFor(t testing.TB, what string, try func() error) {
@@ -184,21 +233,79 @@ func WaitFor(t testing.TB, what string, try func() error) {
 // StartCluster starts a cluster of three masters and waits until all agree.
 func StartCluster(t testing.TB, args ...string) []*Server {
 	t.Helper()
+	return startMasters(t, nil, args...)
+}
+
+// StartClusterBehind starts a cluster of three masters with a replica each, which
+// announce the addresses of front, and waits until all agree and the replicas follow.
+// The masters come first; the replica of each is three behind it.
+func StartClusterBehind(t testing.TB, front Front, args ...string) []*Server {
+	t.Helper()
+	nodes := startMasters(t, front, args...)
+	for _, master := range nodes[:3] {
+		replica := startNode(t, front, args...)
+		nodes = append(nodes, replica)
+		replica.meet(nodes[0])
+		id, _ := master.Do("CLUSTER", "MYID").(string)
+		WaitFor(t, "replica knows its master", func() error {
+			if known, _ := replica.Do("CLUSTER", "NODES").(string); !strings.Contains(known, id) {
+				return errors.New(known)
+			}
+			return nil
+		})
+		replica.Do("CLUSTER", "REPLICATE", id)
+		replica.follows()
+	}
+	for _, n := range nodes {
+		n.clusterOK(6)
+	}
+	return nodes
+}
+
+func startNode(t testing.TB, front Front, args ...string) *Server {
+	t.Helper()
+	return start(t, front, append([]string{
+		"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf", "--repl-diskless-sync-delay", "0",
+	}, args...)...)
+}
+
+func startMasters(t testing.TB, front Front, args ...string) []*Server {
+	t.Helper()
 	nodes := make([]*Server, 3)
 	for i := range nodes {
-		nodes[i] = Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf"}, args...)...)
+		nodes[i] = startNode(t, front, args...)
 	}
 	for i, n := range nodes {
 		n.Do("CLUSTER", "ADDSLOTSRANGE", i*16384/3, (i+1)*16384/3-1)
 		n.Do("CLUSTER", "SET-CONFIG-EPOCH", i+1)
 		if i > 0 {
-			n.Do("CLUSTER", "MEET", "127.0.0.1", nodes[0].Port)
+			n.meet(nodes[0])
 		}
 	}
 	for _, n := range nodes {
 		n.clusterOK(3)
 	}
 	return nodes
+}
+
+// meet joins the cluster of another node.
+func (s *Server) meet(other *Server) {
+	s.t.Helper()
+	s.Do("CLUSTER", "MEET", "127.0.0.1", other.Announced, other.Port+busOffset)
+}
+
+// busOffset is where a node's bus port lies behind its port.
+const busOffset = 10_000
+
+// follows waits until the server's link to its master is up.
+func (s *Server) follows() {
+	s.t.Helper()
+	WaitFor(s.t, "replica follows", func() error {
+		if info, _ := s.Do("INFO", "replication").(string); !strings.Contains(info, "master_link_status:up") {
+			return errors.New(info)
+		}
+		return nil
+	})
 }
 
 func (s *Server) clusterOK(nodes int) {
@@ -216,7 +323,7 @@ func (s *Server) clusterOK(nodes int) {
 func ClusterURL(nodes []*Server) string {
 	addrs := make([]string, 0, len(nodes))
 	for _, n := range nodes {
-		addrs = append(addrs, n.Addr())
+		addrs = append(addrs, n.announced())
 	}
 	return "redis+cluster://" + strings.Join(addrs, ",")
 }
@@ -230,16 +337,19 @@ type Sentinels struct {
 // StartSentinels starts them, on free ports.
 func StartSentinels(t testing.TB) *Sentinels {
 	t.Helper()
-	s := &Sentinels{Master: Start(t, "--repl-diskless-sync-delay", "0")}
-	s.Replica = Start(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(s.Master.Port))
-	WaitFor(t, "replica follows", func() error {
-		if info, _ := s.Replica.Do("INFO", "replication").(string); !strings.Contains(info, "master_link_status:up") {
-			return errors.New(info)
-		}
-		return nil
-	})
+	return StartSentinelsBehind(t, nil)
+}
+
+// StartSentinelsBehind starts them; all announce the addresses of front.
+func StartSentinelsBehind(t testing.TB, front Front) *Sentinels {
+	t.Helper()
+	s := &Sentinels{Master: start(t, front, "--repl-diskless-sync-delay", "0")}
+	s.Replica = start(t, front, "--repl-diskless-sync-delay", "0")
+	s.Replica.Do("REPLICAOF", "127.0.0.1", s.Master.Announced)
+	s.Replica.Do("CONFIG", "REWRITE")
+	s.Replica.follows()
 	for range 3 {
-		s.Watchers = append(s.Watchers, startSentinel(t, s.Master.Port))
+		s.Watchers = append(s.Watchers, startSentinel(t, front, s.Master.Announced))
 	}
 	for _, w := range s.Watchers {
 		WaitFor(t, "sentinels know each other", func() error {
@@ -253,12 +363,21 @@ func StartSentinels(t testing.TB) *Sentinels {
 	return s
 }
 
-func startSentinel(t testing.TB, master int) *Server {
+func startSentinel(t testing.TB, front Front, master int) *Server {
 	t.Helper()
 	s := &Server{t: t, Port: FreePort(t), Dir: t.TempDir()}
+	s.Announced = front.of(s.Port)
 	config := filepath.Join(s.Dir, "sentinel.conf")
-	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s\nsentinel monitor main 127.0.0.1 %d 2\nsentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
-		s.Port, s.Dir, filepath.Join(s.Dir, "log"), master)
+	text := fmt.Sprintf(`port %d
+bind 127.0.0.1
+dir %s
+logfile %s
+sentinel announce-ip 127.0.0.1
+sentinel announce-port %d
+sentinel monitor main 127.0.0.1 %d 2
+sentinel down-after-milliseconds main 1000
+sentinel failover-timeout main 5000
+`, s.Port, s.Dir, filepath.Join(s.Dir, "log"), s.Announced, master)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +395,7 @@ func startSentinel(t testing.TB, master int) *Server {
 func (s *Sentinels) URL() string {
 	addrs := make([]string, 0, len(s.Watchers))
 	for _, w := range s.Watchers {
-		addrs = append(addrs, w.Addr())
+		addrs = append(addrs, w.announced())
 	}
 	return "redis+sentinel://" + strings.Join(addrs, ",") + "/main"
 }

@@ -91,7 +91,7 @@ func (c *connection) open(ctx context.Context, h Handler) error {
 
 // dial begins the connection; logging in goes on by itself.
 func (c *connection) dial(ctx context.Context, h Handler) error {
-	container, device, err := c.d.load(ctx, false)
+	container, device, err := c.d.load(ctx, false, c.storeFailed)
 	if err != nil {
 		close(c.dialled)
 		return err
@@ -166,6 +166,15 @@ func (c *connection) finish(err error) {
 		}
 		close(c.over)
 	})
+}
+
+// storeFailed ends the connection when the device's database is away. whatsmeow takes
+// what it cannot decrypt then for unreadable, acknowledges it and has it sent again,
+// behind what was said since. Once its context has ended it does not: all comes again,
+// in order.
+func (c *connection) storeFailed(err error) {
+	c.finish(c.d.storeFault(context.Background(), err))
+	c.cancel()
 }
 
 func (c *connection) dead() bool {
@@ -286,7 +295,7 @@ func (c *connection) message(e *events.Message) bool {
 	r := c.reader()
 	if e.Info.IsFromMe {
 		if id := revoked(e); id != "" {
-			c.d.o.Revoked(id)
+			c.d.o.Revoked(c.ctx, id)
 		}
 		return true
 	}

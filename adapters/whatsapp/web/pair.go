@@ -63,7 +63,7 @@ func (d *Device) pairedFault(paired bool) error {
 func (d *Device) link(ctx context.Context, show func(Code)) error {
 	p := &pairing{connection: newConnection(d), codes: make(chan []string, 1), linked: make(chan struct{}), ready: make(chan struct{})}
 	defer p.close()
-	container, device, err := d.load(ctx, true)
+	container, device, err := d.load(ctx, true, p.storeFailed)
 	if err != nil {
 		close(p.dialled)
 		return err

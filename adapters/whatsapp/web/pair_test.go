@@ -29,7 +29,7 @@ func TestCodesExpireUnread(t *testing.T) {
 	d := New(Options{
 		Account: "wa", Dir: t.TempDir(), Endpoint: endpoint, RootKey: key[:], Log: zerolog.Nop(),
 		Sent:    func(context.Context, Address, string) (Outgoing, bool) { return Outgoing{}, false },
-		Revoked: func(string) {}, Gone: func(string) bool { return false },
+		Revoked: func(context.Context, string) {}, Gone: func(string) bool { return false },
 	})
 	d.qrFirst, d.qrNext = 2*time.Millisecond, time.Millisecond
 	seen := map[string]bool{}

@@ -26,13 +26,16 @@ var errNoDir = errors.New("there is no data directory to keep the linked device 
 func (d *Device) file() string { return filepath.Join(d.o.Dir, "whatsapp-"+d.o.Account+".db") }
 
 // load opens the store and gives the device in it, or a new one that is not linked.
-// Without create a store that is not there is not made.
-func (d *Device) load(ctx context.Context, create bool) (*sqlstore.Container, *store.Device, error) {
-	open := d.openFile
-	if !d.o.Database.IsZero() {
-		open = d.openDatabase
+// Without create a store that is not there is not made. failed is told when a database
+// is away, before whatsmeow is; nil for nobody.
+func (d *Device) load(ctx context.Context, create bool, failed func(error)) (*sqlstore.Container, *store.Device, error) {
+	var container *sqlstore.Container
+	var err error
+	if d.o.Database.IsZero() {
+		container, err = d.openFile(ctx, create)
+	} else {
+		container, err = d.openDatabase(ctx, create, failed)
 	}
-	container, err := open(ctx, create)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,7 +102,7 @@ func (d *Device) notPaired() error {
 
 // Paired tells whether the device is linked to an account.
 func (d *Device) Paired(ctx context.Context) (bool, error) {
-	container, device, err := d.load(ctx, false)
+	container, device, err := d.load(ctx, false, nil)
 	if errors.Is(err, ErrNotPaired) {
 		return false, nil
 	}
@@ -114,7 +117,7 @@ func (d *Device) Paired(ctx context.Context) (bool, error) {
 func (d *Device) forget(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, closeWithin)
 	defer stop()
-	container, device, err := d.load(ctx, false)
+	container, device, err := d.load(ctx, false, nil)
 	if err != nil {
 		return err
 	}

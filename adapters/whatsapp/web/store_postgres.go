@@ -40,8 +40,10 @@ func (d *Device) schema() string {
 const lockStore = `SELECT pg_advisory_xact_lock(hashtext('parley whatsapp'), hashtext($1))`
 
 // openDatabase opens the store in the database.
-func (d *Device) openDatabase(ctx context.Context, create bool) (*sqlstore.Container, error) {
-	db, err := postgres.Open(ctx, postgres.Options{URL: d.o.Database, Connections: storeConnections, Schema: d.schema()})
+func (d *Device) openDatabase(ctx context.Context, create bool, failed func(error)) (*sqlstore.Container, error) {
+	db, err := postgres.Open(ctx, postgres.Options{
+		URL: d.o.Database, Connections: storeConnections, Schema: d.schema(), Failed: failed,
+	})
 	if err != nil {
 		return nil, fault.New(fault.ClassOf(err), "open device", fmt.Errorf("account %s: %w", d.o.Account, err))
 	}
@@ -52,7 +54,7 @@ func (d *Device) openDatabase(ctx context.Context, create bool) (*sqlstore.Conta
 	case err == nil && !known && !create:
 		return nil, errors.Join(d.notPaired(), container.Close())
 	case err == nil:
-		err = d.upgrade(ctx, db, container)
+		err = d.upgrade(ctx, db, container, !known)
 	}
 	if err != nil {
 		return nil, errors.Join(d.storeFault(ctx, err), container.Close())
@@ -61,7 +63,7 @@ func (d *Device) openDatabase(ctx context.Context, create bool) (*sqlstore.Conta
 }
 
 // upgrade makes the tables or brings them up to this build, while others wait.
-func (d *Device) upgrade(ctx context.Context, db *sql.DB, container *sqlstore.Container) error {
+func (d *Device) upgrade(ctx context.Context, db *sql.DB, container *sqlstore.Container, create bool) error {
 	lock, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -70,15 +72,15 @@ func (d *Device) upgrade(ctx context.Context, db *sql.DB, container *sqlstore.Co
 	if _, err := lock.ExecContext(ctx, lockStore, d.schema()); err != nil {
 		return err
 	}
-	for _, statement := range []string{
-		`CREATE SCHEMA IF NOT EXISTS ` + postgres.Quote(d.schema()),
-		// whatsmeow looks for this table in all schemas, and would take another account's
-		// for its own.
-		`CREATE TABLE IF NOT EXISTS whatsmeow_version (version INTEGER, compat INTEGER)`,
-	} {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
+	if create { // who may only use one that an operator made may not even ask for it
+		if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS `+postgres.Quote(d.schema())); err != nil {
 			return err
 		}
+	}
+	// whatsmeow looks for this table in all schemas, and would take another account's for
+	// its own.
+	if _, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS whatsmeow_version (version INTEGER, compat INTEGER)`); err != nil {
+		return err
 	}
 	return container.Upgrade(ctx)
 }

@@ -37,7 +37,7 @@ type Options struct {
 	Sent func(ctx context.Context, chat Address, id string) (Outgoing, bool)
 	// Revoked is told that one of the account's messages was taken back from another of
 	// its devices. Required.
-	Revoked func(id string)
+	Revoked func(ctx context.Context, id string)
 	// Gone tells whether Revoked was told so. Required.
 	Gone func(id string) bool
 	Log  zerolog.Logger

@@ -5,6 +5,6 @@
 -- that may not publish costs no more than the wait.
 -- Gives 1, or 0 where it was another's or nobody's.
 if redis.call('HGET', KEYS[1], 't') ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
+redis.call('UNLINK', KEYS[1])
 redis.pcall('PUBLISH', ARGV[2], ARGV[3])
 return 1
