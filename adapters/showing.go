@@ -124,7 +124,7 @@ func (w *drafts) words(ctx context.Context, dr *draft) {
 		limit := w.limit(dr)
 		w.busyWith(ctx, dr, func(ctx context.Context) { w.showWords(ctx, limit, a, r, message) })
 		if w.d.topic != nil && message != "" && turn.Left() <= 0 {
-			w.mend(a, r, message)
+			w.mend(a, r, message) //nolint:contextcheck // it outlives the draft
 		}
 	}
 }
