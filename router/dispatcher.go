@@ -33,10 +33,11 @@ type Drafts interface {
 	Draft(r core.Reply, turn queue.Lease)
 	// SettleDraft is called before the final of a reply is committed. Once it returned, no
 	// draft can overtake the final, whoever delivers it. Its time is bounded.
-	SettleDraft(ctx context.Context, id core.ReplyID)
+	SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token)
 	// StopDraft ends the showing of a reply that will not come, or comes from another
-	// turn. Once it returned, nothing of it is under way. Its time is bounded.
-	StopDraft(ctx context.Context, id core.ReplyID)
+	// turn: drafts of a later turn are left alone. Once it returned, nothing of it is under
+	// way. Its time is bounded.
+	StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token)
 }
 
 // Ledger makes the ledger's item of an envelope that was dealt with.

@@ -185,6 +185,9 @@ func onRedis(do func(*world, *rand.Rand)) func(*world, *rand.Rand) func() {
 	return func(w *world, rng *rand.Rand) func() {
 		seed := rng.Uint64()
 		return w.taking("redis", func() {
+			if !w.wait("Redis is whole", w.redis.whole) {
+				return
+			}
 			do(w, rand.New(rand.NewPCG(seed, seed)))
 			w.wait("Redis is whole again", w.redis.whole)
 		})
@@ -193,11 +196,8 @@ func onRedis(do func(*world, *rand.Rand)) func(*world, *rand.Rand) func() {
 
 // failOver kills a master, and starts it again when another has its place.
 func failOver(w *world, rng *rand.Rand) {
-	master := w.redis.master(rng)
-	if master == nil {
-		w.t.Error("Redis has no master")
-		return
-	}
+	masters := w.redis.masters()
+	master := masters[rng.IntN(len(masters))]
 	master.Kill()
 	w.wait("a replica takes over", func() error { return w.redis.replaced(master) })
 	master.Restart()
@@ -205,10 +205,10 @@ func failOver(w *world, rng *rand.Rand) {
 
 // restart kills a master and starts it again at once.
 func restart(w *world, rng *rand.Rand) {
-	if master := w.redis.master(rng); master != nil {
-		master.Kill()
-		master.Restart()
-	}
+	masters := w.redis.masters()
+	master := masters[rng.IntN(len(masters))]
+	master.Kill()
+	master.Restart()
 }
 
 // roll stops and starts one hub after the other, as a new release does. Nothing else

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 // metric reads the sum of a metric over its labels; -1 when the hub does not tell.
@@ -76,16 +78,26 @@ func (w *world) leave() {
 			}
 		}
 	}
-	for _, server := range w.redis.servers() {
-		keys, err := server.Try("KEYS", "parley:*")
-		names, _ := keys.([]any)
-		if err != nil {
-			w.t.Error(err)
-		}
-		for _, key := range names {
-			if name := fmt.Sprint(key); left.MatchString(name) {
-				w.t.Errorf("the hubs left %s in Redis", name)
-			}
+	for _, server := range w.redis.masters() {
+		w.inspect(server, `return redis.call('KEYS', 'parley:*')`, func(key string) bool { return left.MatchString(key) })
+		w.inspect(server, `local out = {}
+for _, key in ipairs(redis.call('KEYS', 'parley:*')) do
+  if redis.call('TTL', key) < 0 then out[#out + 1] = key end
+end
+return out`, func(key string) bool { return !stays.MatchString(key) })
+	}
+}
+
+// inspect looks at keys that a script finds in Redis for what may not be there.
+func (w *world) inspect(server *redistest.Server, script string, wrong func(key string) bool) {
+	found, err := server.Try("EVAL", script, 0)
+	if err != nil {
+		w.t.Error(err)
+	}
+	names, _ := found.([]any)
+	for _, key := range names {
+		if name := fmt.Sprint(key); wrong(name) {
+			w.t.Errorf("the hubs left %s in Redis", name)
 		}
 	}
 }
@@ -93,6 +105,9 @@ func (w *world) leave() {
 var (
 	// broken is what a hub says when it did something that it never may.
 	broken = regexp.MustCompile(`panic|fatal error|DATA RACE|goroutine \d+ \[|"class":"bug"`)
-	// left are the keys of work that waits, is held or is under way.
-	left = regexp.MustCompile(`^parley:\{[^}]*\}:(ready|wait|lease|age|dead|letters|out|outs)\b`)
+	// left are the keys of work that waits, is held or is under way, and of leases.
+	left = regexp.MustCompile(`^parley:(\{[^}]*\}:(ready|wait|lease|age|dead|letters|out|outs)\b|lease:)`)
+	// stays is all that has no end by itself: whose this Redis is, the numbers of the queue,
+	// the ids it knows, the memories of conversations, and where people are reached.
+	stays = regexp.MustCompile(`^parley:(store|cluster)$|^parley:\{[^}]*\}:(meta$|seen:|[mfl]:)|^parley:\{reach:`)
 )

@@ -2,7 +2,6 @@ package crash
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -12,10 +11,8 @@ import (
 // redisForm is a Redis that survives the death of one of its servers.
 type redisForm interface {
 	url() string
-	// servers are all that hold data.
-	servers() []*redistest.Server
-	// master draws one that takes writes now.
-	master(rng *rand.Rand) *redistest.Server
+	// masters are those that take writes now.
+	masters() []*redistest.Server
 	// replaced is nil when another server has the place of a dead master.
 	replaced(dead *redistest.Server) error
 	// whole is nil when every master has a replica that follows: then one may die.
@@ -37,8 +34,14 @@ func newRedis(t *testing.T, form string, front redistest.Front) redisForm {
 
 type sentinels struct{ *redistest.Sentinels }
 
-func (s sentinels) url() string                  { return s.URL() }
-func (s sentinels) servers() []*redistest.Server { return []*redistest.Server{s.Master, s.Replica} }
+func (s sentinels) url() string { return s.URL() }
+
+func (s sentinels) masters() []*redistest.Server {
+	if now := s.now(); now != nil {
+		return []*redistest.Server{now}
+	}
+	return nil
+}
 
 // now is the master as all Sentinels see it; nil while they do not agree.
 func (s sentinels) now() *redistest.Server {
@@ -49,7 +52,7 @@ func (s sentinels) now() *redistest.Server {
 			return nil
 		}
 		var here *redistest.Server
-		for _, server := range s.servers() {
+		for _, server := range []*redistest.Server{s.Master, s.Replica} {
 			if fmt.Sprint(server.Announced) == address[1] {
 				here = server
 			}
@@ -61,8 +64,6 @@ func (s sentinels) now() *redistest.Server {
 	}
 	return found
 }
-
-func (s sentinels) master(*rand.Rand) *redistest.Server { return s.now() }
 
 func (s sentinels) replaced(dead *redistest.Server) error {
 	if now := s.now(); now == nil || now == dead {
@@ -99,8 +100,7 @@ func followed(s *redistest.Server) error {
 // shards is a Redis Cluster.
 type shards []*redistest.Server
 
-func (s shards) url() string                  { return redistest.ClusterURL(s) }
-func (s shards) servers() []*redistest.Server { return s }
+func (s shards) url() string { return redistest.ClusterURL(s) }
 
 // masters are those that call themselves so and answer for slots.
 func (s shards) masters() []*redistest.Server {
@@ -115,14 +115,6 @@ func (s shards) masters() []*redistest.Server {
 		}
 	}
 	return out
-}
-
-func (s shards) master(rng *rand.Rand) *redistest.Server {
-	masters := s.masters()
-	if len(masters) == 0 {
-		return nil
-	}
-	return masters[rng.IntN(len(masters))]
 }
 
 func (s shards) replaced(dead *redistest.Server) error {
