@@ -92,7 +92,7 @@ func TestCluster(t *testing.T) {
 	over()
 	close(stop)
 	talk.Wait()
-	w.settle()
+	w.settle(o.duration >= time.Minute)
 	var all verdict
 	total := 0
 	var table strings.Builder

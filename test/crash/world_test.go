@@ -176,7 +176,7 @@ func (w *world) up(n *node) {
 
 // wait tries until what must happen has happened.
 func (w *world) wait(what string, try func() error) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
