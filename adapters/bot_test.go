@@ -164,7 +164,7 @@ func (h *hub) Draft(r core.Reply) {
 }
 
 // StopDraft ends the drafts of a turn that failed.
-func (h *hub) StopDraft(id core.ReplyID) { h.Deliverer.StopDraft(context.Background(), id) }
+func (h *hub) StopDraft(id core.ReplyID) { h.Deliverer.StopDraft(context.Background(), id, 1) }
 
 type events struct {
 	mu  sync.Mutex

@@ -22,6 +22,8 @@ const (
 	callTimeout = time.Minute
 	// patience is how long a delivery may hold its slot while it waits for room.
 	patience = 50 * time.Millisecond
+	// holding is how long the chats of a node that died are kept from the others.
+	holding = 10 * time.Second
 	// noteTimeout bounds the storing of a note after the delivery was cancelled.
 	noteTimeout = 5 * time.Second
 )
@@ -126,7 +128,7 @@ func (a *account) queueUp(ctx context.Context) (done func(), err error) {
 // NewDeliverer makes a Deliverer; it does nothing before Run.
 func NewDeliverer(o DelivererOptions) *Deliverer {
 	consume := queue.ConsumeOptions{
-		Box: queue.Outbox, Slots: o.Slots, Grace: o.Grace, MaxAttempts: cmp.Or(o.MaxAttempts, 20), Backoff: o.Backoff,
+		Box: queue.Outbox, Slots: o.Slots, Lease: holding, Grace: o.Grace, MaxAttempts: cmp.Or(o.MaxAttempts, 20), Backoff: o.Backoff,
 	}
 	if o.Backoff == nil {
 		consume.Backoff = Doubling(time.Second, 2*time.Minute)

@@ -2,6 +2,7 @@ package adapters
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,8 @@ const (
 	// draftTimeout bounds a call that shows a draft; a final may wait this long for
 	// the draft before it.
 	draftTimeout = 5 * time.Second
+	// cutAfter is how long a call that shows a draft may go on behind the end of its turn.
+	cutAfter = time.Second
 	// draftSilence is how long a draft lives that is neither renewed nor ended.
 	draftSilence = 5 * time.Minute
 	// finalsKept is how long the reply of a final is remembered, to ignore the
@@ -41,16 +44,19 @@ func (d *Deliverer) Draft(r core.Reply, turn queue.Lease) { d.drafts.show(r, tur
 // lands behind it. Where several nodes deliver it ends the drafts, and waits for the one
 // that is being shown. One node alone has nothing to do here: what delivers the final
 // waits for the draft by itself, and holds up no turn.
-func (d *Deliverer) SettleDraft(ctx context.Context, id core.ReplyID) {
+func (d *Deliverer) SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	if d.topic != nil {
-		d.drafts.halt(ctx, id)
+		d.drafts.halt(ctx, id, turn)
 	}
 }
 
 // StopDraft ends the drafts of a reply whose turn failed, and waits for the one that is
-// being shown; when ctx ends first, that one is cut off. What stands in the chat stays;
-// a later final or draft of the same reply goes on with it.
-func (d *Deliverer) StopDraft(ctx context.Context, id core.ReplyID) { d.drafts.halt(ctx, id) }
+// being shown; soon after ctx ends, that one is cut off. Drafts of a later turn are left
+// alone. What stands in the chat stays; a later final or draft of the same reply goes on
+// with it.
+func (d *Deliverer) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
+	d.drafts.halt(ctx, id, turn)
+}
 
 // drafts holds what is being shown. There is at most one goroutine per chat, alive
 // while there is something to show in it.
@@ -62,8 +68,10 @@ type drafts struct {
 	workers sync.WaitGroup
 	chats   map[chatKey]*chatDrafts
 	replies map[core.ReplyID]*draft
-	finals  map[core.ReplyID]time.Time
-	swept   time.Time
+	// calls are those under way that show words. One may outlive its draft.
+	calls  map[core.ReplyID]*underWay
+	finals map[core.ReplyID]time.Time
+	swept  time.Time
 	// served counts, for accounts with an outbox of their own, who serves them here.
 	served map[core.Account]int
 	// run and serial make the ids of placement items unique; run also names this
@@ -108,9 +116,11 @@ type draft struct {
 	asks     int
 	askAgain time.Time
 	message  core.MessageID
-	// busy is closed when the words under way have been shown; nil when there are none.
-	// cut ends them early.
-	busy chan struct{}
+}
+
+// underWay is a call that shows words: over is closed at its end, cut ends it early.
+type underWay struct {
+	over chan struct{}
 	cut  context.CancelFunc
 }
 
@@ -152,7 +162,7 @@ func (a *account) pace(place core.Place) time.Duration {
 func newDrafts(d *Deliverer) *drafts {
 	return &drafts{
 		d: d, chats: map[chatKey]*chatDrafts{}, replies: map[core.ReplyID]*draft{},
-		finals: map[core.ReplyID]time.Time{}, served: map[core.Account]int{}, run: fault.NewRef() + fault.NewRef(),
+		calls: map[core.ReplyID]*underWay{}, finals: map[core.ReplyID]time.Time{}, served: map[core.Account]int{}, run: fault.NewRef() + fault.NewRef(),
 	}
 }
 
@@ -239,37 +249,42 @@ func (c *chatDrafts) ring() {
 	}
 }
 
-// stop drops a draft. The channel it gives is closed when the words under way have
-// been shown; nil when there are none. cut ends them early.
-func (w *drafts) stop(id core.ReplyID) (busy <-chan struct{}, cut context.CancelFunc) {
+// anyTurn is above the token of every turn.
+const anyTurn = queue.Token(math.MaxUint64)
+
+// stop drops a draft, unless it is of a later turn. It gives the call under way that
+// shows its words, nil for none.
+func (w *drafts) stop(id core.ReplyID, turn queue.Token) *underWay {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	dr := w.replies[id]
 	if dr == nil {
-		return nil, nil
+		return w.calls[id]
+	}
+	if dr.turn.Token > turn {
+		return nil
 	}
 	delete(w.replies, id)
 	c := w.chats[chatKey{dr.reply.To.Account, dr.reply.To.Chat}]
 	c.drafts = slices.DeleteFunc(c.drafts, func(other *draft) bool { return other == dr })
 	c.ring()
-	return dr.busy, dr.cut
+	return w.calls[id]
 }
 
 // halt drops a draft and waits for the words under way, at most for as long as showing
-// them may take.
-func (w *drafts) halt(ctx context.Context, id core.ReplyID) {
-	busy, cut := w.stop(id)
-	if busy == nil {
+// them may take, and not for long once ctx ended.
+func (w *drafts) halt(ctx context.Context, id core.ReplyID, turn queue.Token) {
+	call := w.stop(id, turn)
+	if call == nil {
 		return
 	}
-	late := time.NewTimer(draftTimeout)
-	defer late.Stop()
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), draftTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(cutAfter, cancel) })()
 	select {
-	case <-busy:
-	case <-late.C:
-		cut()
-	case <-ctx.Done():
-		cut()
+	case <-call.over:
+	case <-late.Done():
+		call.cut()
 	}
 }
 
@@ -288,12 +303,12 @@ func (w *drafts) finish(ctx context.Context, id core.ReplyID) error {
 		}
 	}
 	w.mu.Unlock()
-	busy, _ := w.stop(id)
-	if busy == nil {
+	call := w.stop(id, anyTurn)
+	if call == nil {
 		return nil
 	}
 	select {
-	case <-busy:
+	case <-call.over:
 		return nil
 	case <-ctx.Done():
 		return fault.New(fault.Retryable, "send", ctx.Err())

@@ -231,6 +231,6 @@ func TestDraftBeforeRun(t *testing.T) {
 	})
 	d.Draft(draft(private("a", "1"), "x.0", 1, "hello"), queue.Lease{})
 	d.Draft(draft(private("nobody", "1"), "x.0", 1, "hello"), queue.Lease{})
-	d.StopDraft(t.Context(), "x.0")
+	d.StopDraft(t.Context(), "x.0", 1)
 	same(t, "calls", b.did(), nil)
 }

@@ -137,7 +137,7 @@ func TestPlacedElsewhere(t *testing.T) {
 					asks.Draft(draft(to, "x.0", rev+1, fmt.Sprint(rev)))
 					elapse(time.Second)
 				}
-				asks.SettleDraft(t.Context(), "x.0")
+				asks.SettleDraft(t.Context(), "x.0", 1)
 				same(t, "the other", others.did(), []string{"send 1 0"})
 				edits := own.did()
 				if len(edits) < 3 || !strings.HasPrefix(edits[0], "edit 1 ") {
@@ -170,7 +170,7 @@ func TestToldElsewhere(t *testing.T) {
 			asks.Draft(draft(to, "x.0", rev+2, fmt.Sprint(rev)))
 			elapse(time.Second)
 		}
-		asks.SettleDraft(t.Context(), "x.0")
+		asks.SettleDraft(t.Context(), "x.0", 1)
 		shown := others.did()
 		if len(shown) < 6 || len(shown) > 8 || !strings.HasPrefix(shown[5], "edit 1 ") {
 			t.Fatalf("the other showed %q", shown)
@@ -221,6 +221,15 @@ func TestTurnBegunAnew(t *testing.T) {
 		asks.Deliverer.Draft(draft(to, "x.0", 10, "first turn still"), queue.Lease{Token: 5, Left: held})
 		elapse(2 * time.Second)
 		same(t, "shown", others.did(), []string{"draft 1 first turn", "draft 1 second turn"})
+		// The end of the first turn is none of the second's.
+		delivers.Deliverer.Draft(draft(to, "x.0", 2, "more"), queue.Lease{Token: 6, Left: held})
+		delivers.Deliverer.StopDraft(t.Context(), "x.0", 5)
+		elapse(2 * time.Second)
+		same(t, "shown", others.did()[2:], []string{"draft 1 more"})
+		delivers.Deliverer.Draft(draft(to, "x.0", 3, "never"), queue.Lease{Token: 6, Left: held})
+		delivers.Deliverer.StopDraft(t.Context(), "x.0", 6)
+		elapse(2 * time.Second)
+		same(t, "shown", others.did()[3:], nil)
 	})
 }
 

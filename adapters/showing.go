@@ -73,7 +73,7 @@ func (w *drafts) step(ctx context.Context, dr *draft) {
 		w.mu.Unlock()
 	case now.Sub(dr.touched) >= draftSilence, w.d.topic != nil && dr.turn.Left() <= 0:
 		w.mu.Unlock()
-		w.stop(r.ID)
+		w.stop(r.ID, anyTurn)
 	case dr.asked:
 		dr.asked, dr.fresh = false, true // nobody said where the message stands
 		w.mu.Unlock()
@@ -140,14 +140,14 @@ func (w *drafts) limit(dr *draft) time.Duration {
 func (w *drafts) busyWith(ctx context.Context, dr *draft, call func(ctx context.Context)) {
 	ctx, cut := context.WithCancel(ctx)
 	defer cut()
-	done := make(chan struct{})
-	dr.busy, dr.cut = done, cut
+	id, mine := dr.reply.ID, &underWay{make(chan struct{}), cut}
+	w.calls[id] = mine // one goroutine a chat: there is no other
 	w.mu.Unlock()
 	call(ctx)
 	w.mu.Lock()
-	dr.busy = nil
+	delete(w.calls, id)
 	w.mu.Unlock()
-	close(done)
+	close(mine.over)
 }
 
 // method is the kind of call that shows the words next.

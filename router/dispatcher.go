@@ -22,6 +22,10 @@ const peek = 32
 // failed: about ten seconds with the waits between.
 const turnAttempts = 4
 
+// holding is how long the conversations of a node that died are kept from the others:
+// their people wait so long.
+const holding = 10 * time.Second
+
 // Drafts shows answers while they grow.
 type Drafts interface {
 	// Draft shows a reply that is not final, for as long as its turn's lease holds;
@@ -29,10 +33,11 @@ type Drafts interface {
 	Draft(r core.Reply, turn queue.Lease)
 	// SettleDraft is called before the final of a reply is committed. Once it returned, no
 	// draft can overtake the final, whoever delivers it. Its time is bounded.
-	SettleDraft(ctx context.Context, id core.ReplyID)
+	SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token)
 	// StopDraft ends the showing of a reply that will not come, or comes from another
-	// turn. Once it returned, nothing of it is under way. Its time is bounded.
-	StopDraft(ctx context.Context, id core.ReplyID)
+	// turn: drafts of a later turn are left alone. Once it returned, nothing of it is under
+	// way. Its time is bounded.
+	StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token)
 }
 
 // Ledger makes the ledger's item of an envelope that was dealt with.
@@ -90,7 +95,7 @@ func NewDispatcher(o DispatcherOptions) *Dispatcher {
 // finish within the grace are handed back.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	return d.o.Queue.Consume(ctx, queue.ConsumeOptions{
-		Box: queue.Inbox, Slots: d.o.Slots, Batch: peek, MaxAttempts: turnAttempts, Grace: d.o.Grace,
+		Box: queue.Inbox, Slots: d.o.Slots, Batch: peek, MaxAttempts: turnAttempts, Lease: holding, Grace: d.o.Grace,
 	}, d.handle)
 }
 

@@ -99,7 +99,7 @@ func (r *rig) Draft(d core.Reply, turn queue.Lease) {
 	}
 }
 
-func (r *rig) SettleDraft(_ context.Context, id core.ReplyID) {
+func (r *rig) SettleDraft(_ context.Context, id core.ReplyID, _ queue.Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.settled = append(r.settled, id)
@@ -110,7 +110,7 @@ func (r *rig) SettleDraft(_ context.Context, id core.ReplyID) {
 	}
 }
 
-func (r *rig) StopDraft(_ context.Context, id core.ReplyID) {
+func (r *rig) StopDraft(_ context.Context, id core.ReplyID, _ queue.Token) {
 	r.mu.Lock()
 	r.stopped = append(r.stopped, id)
 	r.mu.Unlock()

@@ -80,17 +80,17 @@ func (w *writer) next() core.Reply {
 func (w *writer) settle(ctx context.Context) {
 	for _, id := range w.growing {
 		if w.begun && id == w.next().ID {
-			w.drafts.StopDraft(ctx, id) // begun and never finished
+			w.drafts.StopDraft(ctx, id, w.turn.Token) // begun and never finished
 			continue
 		}
-		w.drafts.SettleDraft(ctx, id)
+		w.drafts.SettleDraft(ctx, id, w.turn.Token)
 	}
 }
 
 // abandon takes back what a failed turn wanted to say.
 func (w *writer) abandon(ctx context.Context) {
 	for _, id := range w.growing {
-		w.drafts.StopDraft(ctx, id)
+		w.drafts.StopDraft(ctx, id, w.turn.Token)
 	}
 	w.replies, w.elsewhere = nil, nil
 }

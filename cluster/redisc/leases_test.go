@@ -277,7 +277,7 @@ func TestLeastRightsOfNodes(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "parley", "on", ">pw", "~*", "resetchannels", "&*", "-@all", "+info", "+evalsha", "+eval", "+time",
 		"+hget", "+hset", "+hdel", "+hmget", "+pexpire", "+unlink", "+zadd", "+zrange", "+zrangebyscore", "+zrem",
-		"+get", "+set", "+pttl", "+publish", "+subscribe", "+unsubscribe", "+ping")
+		"+hexists", "+hgetall", "+get", "+set", "+pttl", "+publish", "+subscribe", "+unsubscribe", "+ping")
 	url := "redis://parley:pw@" + s.Addr()
 	open := func(t *testing.T) (*redisc.Engine, *redisc.Engine) {
 		t.Helper()
@@ -288,7 +288,27 @@ func TestLeastRightsOfNodes(t *testing.T) {
 		Silence: func(l cluster.Leases) { l.(*redisc.Engine).Silence() },
 	})
 	clustertest.Members(t, func(t *testing.T) (cluster.Members, cluster.Members) { t.Helper(); return open(t) })
+	clustertest.Addresses(t, func(t *testing.T) [2]cluster.Addresses {
+		t.Helper()
+		a, b := open(t)
+		return [2]cluster.Addresses{a, b}
+	})
 	a, _ := open(t)
+	for _, scope := range []fault.Scope{fault.ScopeUnknown, fault.ScopeAccount} {
+		if err := a.Obey(t.Context(), slow, scope, time.Second); err != nil {
+			t.Error(err)
+		}
+	}
+	waits := slow
+	waits.Account = "free"
+	for range 2 {
+		if _, err := a.Reserve(t.Context(), waits); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := a.Allow(t.Context(), waits); err != nil {
+		t.Error(err)
+	}
 	if err := a.Claim(t.Context(), "x"); err != nil {
 		t.Error(err)
 	}

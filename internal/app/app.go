@@ -343,10 +343,12 @@ func (a *App) room(name string) zerolog.Logger { return a.log.With().Str("room",
 type drafts struct{ a *App }
 
 func (d drafts) Draft(r core.Reply, turn queue.Lease) { d.a.deliverer.Draft(r, turn) }
-func (d drafts) SettleDraft(ctx context.Context, id core.ReplyID) {
-	d.a.deliverer.SettleDraft(ctx, id)
+func (d drafts) SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
+	d.a.deliverer.SettleDraft(ctx, id, turn)
 }
-func (d drafts) StopDraft(ctx context.Context, id core.ReplyID) { d.a.deliverer.StopDraft(ctx, id) }
+func (d drafts) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
+	d.a.deliverer.StopDraft(ctx, id, turn)
+}
 
 // gate is the inbox as adapters see it: shut as soon as the hub stops, so that
 // platforms keep what comes then for the next process.

@@ -151,9 +151,9 @@ func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher 
 
 type silent struct{}
 
-func (silent) Draft(core.Reply, queue.Lease)             {}
-func (silent) SettleDraft(context.Context, core.ReplyID) {}
-func (silent) StopDraft(context.Context, core.ReplyID)   {}
+func (silent) Draft(core.Reply, queue.Lease)                          {}
+func (silent) SettleDraft(context.Context, core.ReplyID, queue.Token) {}
+func (silent) StopDraft(context.Context, core.ReplyID, queue.Token)   {}
 
 // dying runs a skill and fails behind its work, once a turn, while it is the one that
 // is to crash: as if the hub had died before the commit.

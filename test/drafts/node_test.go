@@ -124,7 +124,7 @@ func (n *node) close() error {
 type short struct{ queue.Queue }
 
 func (q short) Consume(ctx context.Context, o queue.ConsumeOptions, h queue.Handler) error {
-	o.Lease = lease
+	o.Lease, o.MaxAttempts = lease, 1000 // a pause counts as the death of a holder
 	return q.Queue.Consume(ctx, o, h)
 }
 

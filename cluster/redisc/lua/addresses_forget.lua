@@ -7,7 +7,7 @@
 -- Twice: the same
 -- Cost O(addresses)
 local t = redis.call('TIME')
-redis.call('DEL', KEYS[1])
+redis.call('UNLINK', KEYS[1])
 redis.call('HSET', KEYS[1], 'g', t[1] .. '.' .. t[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 0

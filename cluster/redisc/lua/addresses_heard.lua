@@ -12,7 +12,7 @@ if redis.call('HEXISTS', key, 'f') == 0 then return 0 end
 local known = redis.call('HGET', key, ARGV[1])
 if not known then
   local t = redis.call('TIME')
-  redis.call('DEL', key)
+  redis.call('UNLINK', key)
   redis.call('HSET', key, 'g', t[1] .. '.' .. t[2])
   redis.call('PEXPIRE', key, ARGV[4])
   return 2
