@@ -39,6 +39,10 @@ type DelivererOptions struct {
 	// Lanes tell where the replies to a chat wait, as they do whoever publishes them.
 	// Only with a Topic have accounts an outbox of their own.
 	Lanes queue.Lanes
+	// Sent finds the reply that a message belongs to, on whatever node it was delivered;
+	// with a Topic only. May be nil: then a draft that comes behind its final, since its
+	// node was paused in the middle of the call, is the last word.
+	Sent Sent
 	// Limiter is shared with whoever else calls the platforms, on this node and on
 	// others; nil means one of its own, made from what the adapters describe.
 	Limiter Limiter
@@ -76,16 +80,18 @@ type DelivererOptions struct {
 // A reply that cannot be sent now waits in the queue and holds no slot. One that
 // can never be sent is buried with its reason.
 type Deliverer struct {
-	queue    queue.Queue
-	topic    Topic
-	lanes    queue.Lanes
-	accounts map[core.Account]*account
-	limiter  Limiter
-	ledger   func(core.Reply, []core.Receipt) (queue.Outgoing, bool)
-	observer core.Observer
-	log      zerolog.Logger
-	consume  queue.ConsumeOptions
-	drafts   *drafts
+	queue queue.Queue
+	topic Topic
+	lanes queue.Lanes
+	// sentBefore is DelivererOptions.Sent.
+	sentBefore Sent
+	accounts   map[core.Account]*account
+	limiter    Limiter
+	ledger     func(core.Reply, []core.Receipt) (queue.Outgoing, bool)
+	observer   core.Observer
+	log        zerolog.Logger
+	consume    queue.ConsumeOptions
+	drafts     *drafts
 }
 
 // account is an adapter with how many of its calls are under way.
@@ -135,7 +141,7 @@ func NewDeliverer(o DelivererOptions) *Deliverer {
 	}
 	consume = consume.WithDefaults()
 	d := &Deliverer{
-		queue: o.Queue, topic: o.Topic, lanes: o.Lanes, accounts: map[core.Account]*account{}, limiter: o.Limiter, ledger: o.Ledger,
+		queue: o.Queue, topic: o.Topic, lanes: o.Lanes, sentBefore: o.Sent, accounts: map[core.Account]*account{}, limiter: o.Limiter, ledger: o.Ledger,
 		observer: o.Observer, log: o.Log, consume: consume,
 	}
 	limits := map[core.Account]Limits{}

@@ -306,3 +306,39 @@ func TestLongDraftIsNotTold(t *testing.T) {
 		same(t, "told", a.told(), []string{"drafts/a"})
 	})
 }
+
+// TestLateDraftIsMended: a call that shows a draft comes back when the lease of its turn
+// is over. It may have come behind the final, which is shown again once it is known.
+func TestLateDraftIsMended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, b := newLanes(), newBot("a")
+		asked := 0
+		h := deliver(t, q, adapters.DelivererOptions{
+			Topic: newAir(),
+			Sent: func(_ context.Context, account core.Account, chat core.ChatID, message core.MessageID) (core.Reply, bool, error) {
+				asked++
+				return reply(group(account, chat), "x.0", "done"), asked == 3 && message == "m1", nil
+			},
+		}, b)
+		held := true
+		left := func() time.Duration {
+			if held {
+				return time.Hour
+			}
+			return 0
+		}
+		to := group("a", "1")
+		h.Deliverer.Draft(draft(to, "x.0", 1, "one"), queue.Lease{Token: 1, Left: left})
+		elapse(time.Second)
+		b.on(nil, func(call string) error {
+			held = call != "edit 1 two" && held
+			return nil
+		})
+		h.Deliverer.Draft(draft(to, "x.0", 2, "two"), queue.Lease{Token: 1, Left: left})
+		elapse(time.Hour)
+		same(t, "calls", b.did(), []string{"send 1 one", "edit 1 two", "edit 1 done"})
+		if asked != 3 {
+			t.Errorf("asked %d times", asked)
+		}
+	})
+}

@@ -223,6 +223,8 @@ func (w *drafts) placed(p placement) {
 	switch {
 	case dr == nil:
 		return
+	case p.Message == "" && dr.way == byNone:
+		return // known here already
 	case p.Message == "":
 		w.mute(dr)
 	default:

@@ -82,6 +82,10 @@ func (s *sending) next(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
+		if s.q.Left() <= 0 {
+			// Whoever took over found nothing, as the call had not left this process.
+			s.d.log.Warn().Object("reply", s.reply).Msg("this node was paused or slow for longer than its lease while it sent: the message may stand twice")
+		}
 		return s.sent(ctx, receipt)
 	}
 	if unsure(err) {

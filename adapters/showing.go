@@ -123,6 +123,9 @@ func (w *drafts) words(ctx context.Context, dr *draft) {
 	default:
 		limit := w.limit(dr)
 		w.busyWith(ctx, dr, func(ctx context.Context) { w.showWords(ctx, limit, a, r, message) })
+		if w.d.topic != nil && message != "" && turn.Left() <= 0 {
+			w.mend(a, r, message)
+		}
 	}
 }
 

@@ -208,7 +208,8 @@ func (a *App) makeAdapters(context.Context) error {
 		a.lanes = lanesOf(a.adapters)
 	}
 	a.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
-		Queue: a.queue, Topic: a.topic, Lanes: a.lanes, Limiter: a.limiter(), Adapters: a.adapters, Ledger: ledger{}.said, Observer: a.observer, Log: a.room("deliverer"),
+		Queue: a.queue, Topic: a.topic, Lanes: a.lanes, Sent: a.sent, Limiter: a.limiter(), Adapters: a.adapters, Ledger: ledger{}.said,
+		Observer: a.observer, Log: a.room("deliverer"),
 		Slots: a.cfg.Delivery.Parallel, Grace: a.cfg.Shutdown / 10,
 	})
 	return nil

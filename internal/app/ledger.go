@@ -53,6 +53,11 @@ func item(entry records.Entry) (queue.Outgoing, error) {
 	return queue.Outgoing{Key: transcripts, Item: queue.Item{ID: entry.ID, Body: body}}, nil
 }
 
+// sent gives the reply that a message belongs to, as the deliverer asks.
+func (a *App) sent(ctx context.Context, account core.Account, chat core.ChatID, message core.MessageID) (core.Reply, bool, error) {
+	return a.sentBy(account)(ctx, chat, message)
+}
+
 // sentBy gives the replies of an account by their messages, as adapters ask for them.
 func (a *App) sentBy(account core.Account) func(context.Context, core.ChatID, core.MessageID) (core.Reply, bool, error) {
 	return func(ctx context.Context, chat core.ChatID, message core.MessageID) (core.Reply, bool, error) {

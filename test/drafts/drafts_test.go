@@ -78,6 +78,9 @@ func TestNoFinalIsOverwritten(t *testing.T) {
 			t.Errorf("%s sent %d and edited %d", node, p.by(node, "send"), p.by(node, "edit"))
 		}
 	}
+	for _, c := range p.overwritten {
+		t.Errorf("a final was overwritten: %+v", c)
+	}
 	for reply, n := range p.finals {
 		if p.drafts[reply] < wanted || n != 1 {
 			t.Errorf("%s: %d drafts, %d finals", reply, p.drafts[reply], n)

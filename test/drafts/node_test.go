@@ -72,7 +72,7 @@ func newNode(ctx context.Context, name, redis, platform string, single bool, wra
 		n.lanes = queue.NewLanes(account)
 	}
 	n.deliverer = adapters.NewDeliverer(adapters.DelivererOptions{
-		Queue: q, Topic: n.topic, Lanes: n.lanes, Adapters: map[core.Account]adapters.Adapter{account: n.bot}, Log: zerolog.Nop(), Grace: time.Second,
+		Queue: q, Topic: n.topic, Lanes: n.lanes, Sent: n.bot.recorded, Adapters: map[core.Account]adapters.Adapter{account: n.bot}, Log: zerolog.Nop(), Grace: time.Second,
 	})
 	set, err := skills.NewSet(growing{n.bot})
 	if err != nil {
