@@ -34,8 +34,8 @@ type Limits interface {
 }
 
 const (
-	// TogetherWithin: two chats of an account that were told to wait this close to each
-	// other mean that it is the account that must wait.
+	// TogetherWithin is how close to each other two chats of an account are told to wait
+	// where it is the account that must.
 	TogetherWithin = 10 * time.Second
 	// LateAfter is how late a place in an account's line may be taken. One that is
 	// older is given up: many of them at once would be a burst nobody allowed.

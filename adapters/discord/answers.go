@@ -61,36 +61,33 @@ func (a *Adapter) answerNote(id core.EnvelopeID) core.Note {
 	return core.Note{Account: a.account, Kind: answerKind, Key: string(id)}
 }
 
-// expect remembers how an interaction is answered; nil for one that gets no answer. Failing
-// costs no message: without its token the answer is an ordinary one.
-func (a *Adapter) expect(ctx context.Context, e core.Envelope, i *interaction) *pending {
+// expect remembers how an interaction is answered; nil for one that gets no answer. lost is
+// why it could not. That costs no message: without its token the answer is an ordinary one.
+func (a *Adapter) expect(ctx context.Context, e core.Envelope, i *interaction) (p *pending, lost error) {
 	if e.Kind != core.KindMessage && e.Kind != core.KindAction || i.Token == "" {
-		return nil
+		return nil, nil
 	}
 	p, again := a.deferring.Get(e.ID)
 	if again {
-		return p
+		return p, nil
 	}
 	p = &pending{id: i.ID, token: i.Token, component: i.Type == interactionComponent, deferred: make(chan struct{})}
 	a.deferring.Set(e.ID, p)
 	if p.component {
-		return p
+		return p, nil
 	}
 	to := &responder{Token: i.Token, Application: i.ApplicationID, Began: a.now()}
 	a.answers.Set(e.ID, to)
-	value, err := json.Marshal(to)
-	if err == nil {
-		err = a.remember(ctx, e.ID, value)
-	}
-	if err != nil {
-		a.log.Warn().Err(err).Msg("an interaction is not remembered: its answer is an ordinary message")
-	}
-	return p
+	return p, a.remember(ctx, e.ID, to)
 }
 
 // remember puts an interaction into the memory. It tries again for a while: a Redis that starts
 // anew ends the calls under way and takes the next ones, the envelope among them.
-func (a *Adapter) remember(ctx context.Context, id core.EnvelopeID, value []byte) error {
+func (a *Adapter) remember(ctx context.Context, id core.EnvelopeID, to *responder) error {
+	value, err := json.Marshal(to)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, rememberWithin)
 	defer cancel()
 	for {
@@ -105,6 +102,21 @@ func (a *Adapter) remember(ctx context.Context, id core.EnvelopeID, value []byte
 			again.Stop()
 			return err
 		}
+	}
+}
+
+// rememberLate remembers an interaction that could not be when its envelope was not stored
+// yet: mostly that is in time for the answer.
+func (a *Adapter) rememberLate(ctx context.Context, id core.EnvelopeID, lost error) {
+	if to, ok := a.answers.Get(id); ok && to != nil {
+		lost = a.remember(ctx, id, to)
+	}
+	a.warnLost(lost)
+}
+
+func (a *Adapter) warnLost(lost error) {
+	if lost != nil {
+		a.log.Warn().Err(lost).Msg("an interaction is not remembered: its answer is an ordinary message")
 	}
 }
 

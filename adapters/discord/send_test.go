@@ -2,6 +2,7 @@ package discord_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -223,5 +224,57 @@ func TestAnswerAfterARestart(t *testing.T) {
 	shown := s.Server.Shown(string(to.Chat))
 	if len(shown) != 3 || shown[0].Text != "1" || shown[1].Text != "2" || shown[2].Text != "3" || shown[2].Thinking {
 		t.Errorf("%+v", shown)
+	}
+}
+
+// flaky is a memory that takes nothing until it is well.
+type flaky struct {
+	adapters.Memory
+	well func() bool
+}
+
+func (f *flaky) Put(ctx context.Context, n core.Note, value []byte, ttl time.Duration) error {
+	if !f.well() {
+		return fault.New(fault.Retryable, "put", errors.New("no answer from Redis"))
+	}
+	return f.Memory.Put(ctx, n, value, ttl)
+}
+
+// TestAnswerOfAnotherNodeAfterAPause: what could not be remembered at once, or only when
+// the envelope was stored already, is answered in its place by another node.
+func TestAnswerOfAnotherNodeAfterAPause(t *testing.T) {
+	for name, ill := range map[string]func(tries int, stored bool) bool{
+		"for a moment":            func(tries int, _ bool) bool { return tries < 3 },
+		"until it was stored too": func(_ int, stored bool) bool { return !stored },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSimulated(t, simulator.Options{})
+			memory, in, to, tries := alone.New(), newInbox(), s.Chat(0), 0
+			t.Cleanup(func() { _ = memory.Close() })
+			node := func(m adapters.Memory) *discord.Adapter {
+				return s.adapter(func(set *adapters.Settings, c *discord.Config) {
+					set.PublicURL, set.Memory, c.Mode = "https://hub.example/webhooks/dc", m, discord.ModeInteractions
+				})
+			}
+			one := node(&flaky{memory, func() bool {
+				tries++
+				return !ill(tries, len(in.texts()) > 0)
+			}})
+			s.hook(one)
+			s.Serve(one.Webhook(in))
+			s.Say(to.Chat, "question")
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := s.Wait(ctx, func() bool { return len(s.Server.Shown(string(to.Chat))) == 1 }); err != nil {
+				t.Fatal(err)
+			}
+			r := core.Reply{ID: core.ReplyTo(in.nth(0).ID, 0), Final: true, To: to, Parts: []core.Part{core.Text{Text: "answer"}}}
+			if _, err := node(memory).Send(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if shown := s.Server.Shown(string(to.Chat)); len(shown) != 1 || shown[0].Text != "answer" || shown[0].Thinking {
+				t.Errorf("%+v", shown)
+			}
+		})
 	}
 }

@@ -206,7 +206,9 @@ func (a *Adapter) event(ctx context.Context, f frame) (event, error) {
 	}
 	var i interaction
 	if f.Type == "INTERACTION_CREATE" && json.Unmarshal(f.Data, &i) == nil && len(out.envelopes) == 1 {
-		out.pending = a.expect(ctx, out.envelopes[0], &i)
+		pending, lost := a.expect(ctx, out.envelopes[0], &i)
+		a.warnLost(lost)
+		out.pending = pending
 	}
 	return out, nil
 }

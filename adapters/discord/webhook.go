@@ -89,10 +89,13 @@ func (a *Adapter) take(ctx context.Context, in adapters.Inbox, i *interaction) (
 	}
 	e := a.reader().interaction(i, a.now())
 	e.Trace = core.NewTraceID()
-	p := a.expect(ctx, e, i)
+	p, lost := a.expect(ctx, e, i)
 	if err := in.Accept(ctx, e); err != nil {
 		a.deferring.Take(e.ID)
 		return "", err
+	}
+	if lost != nil {
+		a.rememberLate(ctx, e.ID, lost)
 	}
 	if p == nil {
 		return kindOnly(answerDeferredUpdate), nil

@@ -13,10 +13,8 @@ type Engine struct {
 // New makes one. What it is told is forgotten with the process, except what a part was
 // given a place for.
 func New() *Engine {
-	e := &Engine{leases: newLeases(), members: newMembers()}
-	e.memory.notes = noted{}
-	return e
+	return &Engine{leases: newLeases(), members: newMembers(), memory: newMemory()}
 }
 
 // Close ends the engine.
-func (e *Engine) Close() error { return e.memory.close() }
+func (e *Engine) Close() error { return e.forget() }

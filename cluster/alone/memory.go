@@ -36,6 +36,8 @@ type memory struct {
 	journal *journal
 }
 
+func newMemory() memory { return memory{notes: noted{}} }
+
 type noted map[core.Note]*note
 
 // note is what is kept under one name.
@@ -83,7 +85,8 @@ func (m *memory) Remember(path string, log zerolog.Logger) error {
 	return nil
 }
 
-func (m *memory) close() error {
+// forget ends the file of notes; what is told later cannot be kept.
+func (m *memory) forget() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.journal.close(); err != nil {

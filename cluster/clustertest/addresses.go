@@ -64,9 +64,10 @@ func (n *tables) fill(person core.PersonID, r cluster.Reachable) {
 	n.ok(n.node().FillAddresses(n.t.Context(), person, ticket, r))
 }
 
-func (n *tables) heard(person core.PersonID, a cluster.Address) {
+// heard is an account that a node takes for the first person's.
+func (n *tables) heard(a cluster.Address) {
 	n.t.Helper()
-	n.ok(n.node().HeardAt(n.t.Context(), person, a))
+	n.ok(n.node().HeardAt(n.t.Context(), "p1", a))
 }
 
 func (n *tables) want(person core.PersonID, want cluster.Reachable) {
@@ -112,13 +113,13 @@ func knownToAll(t *testing.T, n *tables) {
 }
 
 func laterFirst(_ *testing.T, n *tables) {
-	n.heard("p1", here)
+	n.heard(here)
 	n.unknown("p1")
 	n.fill("p1", both)
 	later := address("p2", "letter", 5)
 	later.In.Chat, later.In.Thread = "another", "thread"
-	n.heard("p1", later)
-	n.heard("p1", address("p1", "telephone", 1)) // older than what is known
+	n.heard(later)
+	n.heard(address("p1", "telephone", 1)) // older than what is known
 	n.want("p1", cluster.Reachable{Addresses: []cluster.Address{later, here}, Mode: "one", One: "p2"})
 }
 
@@ -126,7 +127,7 @@ func laterFirst(_ *testing.T, n *tables) {
 func oldFillRefused(t *testing.T, n *tables) {
 	for what, change := range map[string]func(){
 		"forget":         func() { n.ok(n.node().ForgetAddresses(t.Context(), "p1")) },
-		"strange":        func() { n.fill("p1", both); n.heard("p1", address("p3", "telephone", 9)) },
+		"strange":        func() { n.fill("p1", both); n.heard(address("p3", "telephone", 9)) },
 		"forget, filled": func() { n.fill("p1", both); n.ok(n.node().ForgetAddresses(t.Context(), "p1")) },
 	} {
 		_, _, old := n.get("p1")
@@ -145,7 +146,7 @@ func oldFillRefused(t *testing.T, n *tables) {
 func strangeDrops(_ *testing.T, n *tables) {
 	for _, strange := range []cluster.Address{address("p3", "telephone", 9), address("p1", "letter", 9)} {
 		n.fill("p1", both)
-		n.heard("p1", strange)
+		n.heard(strange)
 		n.unknown("p1")
 	}
 }
@@ -154,7 +155,7 @@ func addressesForgotten(t *testing.T, n *tables) {
 	n.fill("p1", both)
 	n.fill("p2", both)
 	n.ok(n.node().ForgetAddresses(t.Context(), "p1", "p2", "p3"))
-	n.heard("p1", here)
+	n.heard(here)
 	n.unknown("p1")
 	n.unknown("p2")
 	n.fill("p1", both)

@@ -92,7 +92,7 @@ func TestCluster(t *testing.T) {
 	over()
 	close(stop)
 	talk.Wait()
-	w.settle()
+	w.settle(o.duration >= time.Minute)
 	var all verdict
 	total := 0
 	var table strings.Builder
@@ -147,6 +147,9 @@ func (w *world) report() string {
 	fmt.Fprintf(&out, "\nno hub took %d calls of platforms, which made them again", w.balancer.refused.Load())
 	for _, n := range w.nodes {
 		fmt.Fprintf(&out, "\n%s: %d goroutines at rest, %d starts failed, %d messages of unknown outcome repeated", n.name, n.idle, n.failed, n.Count(unsure))
+		if n.why != "" {
+			fmt.Fprintf(&out, "; the last start that failed: %s", n.why)
+		}
 	}
 	return out.String()
 }

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -75,7 +76,7 @@ func (s sentinels) replaced(dead *redistest.Server) error {
 func (s sentinels) whole() error {
 	now := s.now()
 	if now == nil {
-		return fmt.Errorf("the Sentinels do not agree")
+		return errors.New("the Sentinels do not agree")
 	}
 	if err := followed(now); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (s sentinels) whole() error {
 func followed(s *redistest.Server) error {
 	info, err := s.Try("INFO", "replication")
 	if text, _ := info.(string); err != nil || !strings.Contains(text, "role:master") || !strings.Contains(text, "state=online") {
-		return fmt.Errorf("replication: %v, %v", info, err)
+		return errors.Join(fmt.Errorf("replication: %v", info), err)
 	}
 	return nil
 }
@@ -142,10 +143,10 @@ func (s shards) whole() error {
 	}
 	for _, n := range s {
 		if info, err := n.Try("CLUSTER", "INFO"); err != nil || !strings.Contains(fmt.Sprint(info), "cluster_state:ok") {
-			return fmt.Errorf("cluster: %v, %v", info, err)
+			return errors.Join(fmt.Errorf("cluster: %v", info), err)
 		}
 		if known, err := n.Try("CLUSTER", "NODES"); err != nil || strings.Contains(fmt.Sprint(known), "fail") {
-			return fmt.Errorf("cluster: %v, %v", known, err)
+			return errors.Join(fmt.Errorf("cluster: %v", known), err)
 		}
 	}
 	return nil

@@ -41,8 +41,9 @@ type node struct {
 	front *wire.Proxy
 	// idle is how many goroutines it has when nothing is to be done.
 	idle int
-	// failed counts starts that ended by themselves.
+	// failed counts starts that ended by themselves, why is what the last of them said.
 	failed int
+	why    string
 }
 
 // world is everything in the cluster test: the hubs, and what they stand between.
@@ -159,6 +160,9 @@ func (w *world) up(n *node) {
 		select {
 		case <-n.Ended():
 			n.failed++
+			if lines := n.Lines(); len(lines) > 0 {
+				n.why = lines[len(lines)-1]
+			}
 			again := time.NewTimer(200 * time.Millisecond)
 			<-again.C
 			n.Start()
@@ -176,7 +180,7 @@ func (w *world) up(n *node) {
 
 // wait tries until what must happen has happened.
 func (w *world) wait(what string, try func() error) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

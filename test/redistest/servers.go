@@ -139,7 +139,7 @@ func (s *Server) answers() {
 			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
 			return fmt.Errorf("%w; its log: %s", err, log)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }() // only a question
 		_ = c.SetDeadline(time.Now().Add(time.Second))
 		if _, err := c.Write([]byte("PING\r\n")); err != nil {
 			return err
@@ -194,7 +194,7 @@ func (s *Server) Do(args ...any) any {
 func (s *Server) Try(args ...any) (any, error) {
 	silence()
 	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1})
-	defer c.Close()
+	defer func() { _ = c.Close() }() // only a question
 	answer, err := c.Do(context.Background(), args...).Result()
 	if errors.Is(err, redis.Nil) {
 		err = nil
