@@ -104,20 +104,6 @@ func (c *commands) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.file, "config", "", "configuration file (default: ./parley.yaml if there, else the playground)")
 	serve := &cobra.Command{Use: "serve", Short: "Run the hub", Args: noArgs, RunE: c.serve}
 	check := &cobra.Command{Use: "check", Short: "Read the configuration and report every problem", Args: noArgs, RunE: c.check}
-	doctor := &cobra.Command{
-		Use:   "doctor",
-		Short: "Look at everything the hub stands on, and say what a crash could lose",
-		Long: "Looks at the data folder, Redis, PostgreSQL, the place of files and the model workers, and says what is well, what is " +
-			"not, and what a crash could lose with their present settings. It changes nothing; the hub may be running.",
-		Args: noArgs,
-		RunE: c.doctor,
-	}
-	status := &cobra.Command{
-		Use:   "status",
-		Short: "Show the nodes of a hub on Redis, what each holds, and what waits",
-		Args:  noArgs,
-		RunE:  c.status,
-	}
 	explain := &cobra.Command{
 		Use:   "explain ENVELOPE.json...",
 		Short: "Show which rule and skill an envelope would meet, and why",
@@ -155,8 +141,30 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, doctor, explain, pair, replay, c.person(), status, ver)
+	root.AddCommand(serve, check, c.lookAtAll(), explain, pair, replay, c.person(), c.nodes(), ver)
 	return root
+}
+
+// lookAtAll is the command doctor.
+func (c *commands) lookAtAll() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Look at everything the hub stands on, and say what a crash could lose",
+		Long: "Looks at the data folder, Redis, PostgreSQL, the place of files and the model workers, and says what is well, what is " +
+			"not, and what a crash could lose with their present settings. It changes nothing; the hub may be running.",
+		Args: noArgs,
+		RunE: c.doctor,
+	}
+}
+
+// nodes is the command status.
+func (c *commands) nodes() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show the nodes of a hub on Redis, what each holds, and what waits",
+		Args:  noArgs,
+		RunE:  c.status,
+	}
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

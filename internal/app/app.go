@@ -130,7 +130,7 @@ func (a *App) open(ctx context.Context) error {
 	if a.stores, err = openStores(ctx, a.cfg, a.log); err != nil {
 		return err
 	}
-	if err := a.stores.enter(ctx, a.cfg, a.room("nodes")); err != nil {
+	if err := a.enter(ctx, a.cfg, a.room("nodes")); err != nil {
 		return err
 	}
 	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories(), letterBoxes(a.cfg)); err != nil {

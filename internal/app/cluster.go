@@ -90,7 +90,7 @@ func (a *App) arrive(ctx context.Context) {
 	if a.cluster == nil {
 		return
 	}
-	all, err := a.cluster.Announce(ctx, a.member())
+	all, err := a.cluster.Announce(ctx, a.member()) //nolint:contextcheck // it is asked without one elsewhere too
 	if err != nil {
 		a.log.Warn().Err(err).Msg("the other nodes cannot be seen yet")
 		return

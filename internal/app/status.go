@@ -29,7 +29,7 @@ func Status(ctx context.Context, out io.Writer, cfg *configs.Config) error {
 		return err
 	}
 	all, err := e.Members(ctx)
-	if err = errors.Join(err, e.Close()); err != nil {
+	if err = errors.Join(err, e.Close()); err != nil { //nolint:contextcheck // closing has a bound of its own
 		return err
 	}
 	s := &stores{}

@@ -18,7 +18,7 @@ import (
 // lockName is the file whose lock stands for the whole directory.
 const lockName = "parley.lock"
 
-// ErrLocked: another process uses the same folder.
+// ErrLocked says that another process uses the same folder.
 var ErrLocked = errors.New("in use by another process")
 
 // Lock makes the directory and takes its lock, which ends with the file or the

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 )
 
-// ErrFull: the memory that Redis may use is full.
+// ErrFull says that the memory that Redis may use is full.
 var ErrFull = errors.New("the memory of Redis is full")
 
 // Classify gives an error of Redis its class. A refusal of the server changed

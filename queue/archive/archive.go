@@ -102,8 +102,8 @@ func (q *Queue) keepLooking(ctx context.Context) {
 func (q *Queue) Look(ctx context.Context) error {
 	now := time.Now()
 	round := strconv.FormatInt(now.Truncate(q.o.After).Unix(), 36)
-	return q.Engine.Idle(ctx, q.o.Box, now.Add(-q.o.After), func(key queue.Key) error {
-		_, err := q.Engine.Publish(ctx, key, queue.Item{ID: fmt.Sprintf("%s%s/%q", itemPrefix, round, []string{key.Scope, string(key.Account), key.Owner, key.Thread})})
+	return q.Idle(ctx, q.o.Box, now.Add(-q.o.After), func(key queue.Key) error {
+		_, err := q.Publish(ctx, key, queue.Item{ID: fmt.Sprintf("%s%s/%q", itemPrefix, round, []string{key.Scope, string(key.Account), key.Owner, key.Thread})})
 		return err
 	})
 }
