@@ -69,6 +69,16 @@ func TestBudget(t *testing.T) {
 				publish(e, n+i, owner(i), 512)
 			}
 		}},
+		{"an idle conversation whose memory is in the archive, and the id of its last message", 500, func(e *redisq.Engine) {
+			stop := works(t, e, queue.ConsumeOptions{Box: queue.Inbox}, func(context.Context, queue.Delivery) (queue.Commit, error) {
+				return queue.Commit{Done: 1, Set: map[string][]byte{"archived": make([]byte, 26)}}, nil // as package archive leaves it
+			})
+			for i := range n {
+				publish(e, i, owner(i), 1)
+			}
+			drained(t, e, queue.Inbox)
+			stop()
+		}},
 		{"the id of a message that is done", 100, func(e *redisq.Engine) {
 			stop := works(t, e, queue.ConsumeOptions{Box: queue.Inbox, Batch: 10}, func(_ context.Context, d queue.Delivery) (queue.Commit, error) {
 				return queue.Commit{Done: len(d.Items)}, nil
