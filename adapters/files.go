@@ -54,16 +54,23 @@ type TurnFiles struct {
 // errNoFile is in the fault for a media that says nowhere where its bytes are.
 var errNoFile = errors.New("the media has no file")
 
+// BlobOf names what the hub has of an account's media, once it was asked for.
+func BlobOf(account core.Account, m core.Media) core.BlobRef {
+	if m.Blob != "" || m.File == "" {
+		return m.Blob
+	}
+	return core.NewBlobRef("account", string(account), string(m.File))
+}
+
 // Open reads a media of the turn's account. The bytes come from the blob store; the
 // first time they are fetched from the platform into it. A file that is gone or larger
 // than the hub takes is a Permanent fault.
 func (t *TurnFiles) Open(ctx context.Context, m core.Media) (io.ReadCloser, error) {
-	ref := m.Blob
-	if ref == "" {
+	ref := BlobOf(t.account, m)
+	if m.Blob == "" {
 		if m.File == "" {
 			return nil, fault.New(fault.Permanent, "open file", errNoFile)
 		}
-		ref = core.NewBlobRef("account", string(t.account), string(m.File))
 		if err := t.files.fetch(ctx, t.account, m.File, ref); err != nil {
 			return nil, err
 		}

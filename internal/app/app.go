@@ -13,7 +13,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
-	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
@@ -53,13 +52,10 @@ type App struct {
 
 	*stores
 	people *persons
-	blobs  blobs.Store
 	// topic is how nodes tell each other of drafts, nil for a node alone; lanes tell where
 	// replies wait. Both are known before anything runs.
 	topic adapters.Topic
 	lanes queue.Lanes
-	// closeBlobs is nil where nothing is to be closed.
-	closeBlobs func() error
 
 	pools      []*models.Pool
 	registry   *models.Registry
@@ -133,11 +129,11 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.enter(ctx, a.cfg, a.room("nodes")); err != nil {
 		return err
 	}
-	if a.people, err = newPersons(ctx, a.records, a.queue, a.cfg.Memories(), letterBoxes(a.cfg)); err != nil {
+	if a.people, err = newPersons(ctx, a.stores, a.cfg.Memories(), letterBoxes(a.cfg)); err != nil {
 		return err
 	}
 	a.joinCluster()
-	return a.openBlobs(ctx)
+	return nil
 }
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
@@ -329,11 +325,6 @@ func (a *App) close() {
 	if a.stores != nil {
 		if err := a.stores.close(); err != nil {
 			a.log.Error().Err(err).Msg("closing the stores")
-		}
-	}
-	if a.closeBlobs != nil {
-		if err := a.closeBlobs(); err != nil {
-			a.log.Error().Err(err).Msg("closing the files")
 		}
 	}
 }

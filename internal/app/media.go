@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/parley-hub/parley/blobs/dirblob"
 	"github.com/parley-hub/parley/blobs/s3blob"
 	"github.com/parley-hub/parley/configs"
@@ -20,17 +22,16 @@ const (
 
 // openBlobs opens the store for files. A bucket that does not answer now may answer
 // when it is needed; one that needs a human keeps the hub from starting.
-func (a *App) openBlobs(ctx context.Context) error {
-	s3 := a.cfg.Media.S3
-	if s3.Endpoint == "" {
-		store, err := dirblob.Open(filepath.Join(a.cfg.DataDir, "media"))
+func (s *stores) openBlobs(ctx context.Context, cfg *configs.Config, log zerolog.Logger) error {
+	if cfg.Media.S3.Endpoint == "" {
+		store, err := dirblob.Open(filepath.Join(cfg.DataDir, "media"))
 		if err != nil {
 			return err
 		}
-		a.blobs, a.closeBlobs = store, store.Close
+		s.blobs, s.closers = store, append(s.closers, store.Close)
 		return nil
 	}
-	store, err := newBucket(s3)
+	store, err := newBucket(cfg.Media.S3)
 	if err != nil {
 		return err
 	}
@@ -39,9 +40,9 @@ func (a *App) openBlobs(ctx context.Context) error {
 	if err := store.Check(ctx); fault.ClassOf(err) == fault.NeedsHuman {
 		return err
 	} else if err != nil {
-		a.log.Warn().Err(err).Msg("the bucket for files does not answer")
+		log.Warn().Err(err).Msg("the bucket for files does not answer")
 	}
-	a.blobs = store
+	s.blobs = store
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (o Person) with(ctx context.Context, use func(p *persons) error) error {
 	}
 	if err = catchUp(ctx, s.queue, s.records); err == nil {
 		var p *persons
-		if p, err = newPersons(ctx, s.records, s.queue, o.Config.Memories(), letterBoxes(o.Config)); err == nil {
+		if p, err = newPersons(ctx, s, o.Config.Memories(), letterBoxes(o.Config)); err == nil {
 			if err = s.share(ctx, o.Config, p); err == nil {
 				err = use(p)
 			}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/queue"
@@ -25,6 +27,7 @@ type persons struct {
 	policy    session.Policy
 	// boxes may hold dead letters.
 	boxes []queue.Box
+	blobs blobs.Store
 	table *deliveryTable
 }
 
@@ -49,13 +52,14 @@ func sessionLinks(list []records.Link) []session.Link {
 	return out
 }
 
-func newPersons(ctx context.Context, r *records.SQL, q queue.Queue, policy session.Policy, boxes []queue.Box) (*persons, error) {
+func newPersons(ctx context.Context, s *stores, policy session.Policy, boxes []queue.Box) (*persons, error) {
+	r, q := s.records, s.queue
 	directory, err := session.NewLinked(ctx, links{r}, r.Shared())
 	if err != nil {
 		return nil, err
 	}
 	return &persons{
-		records: r, directory: directory, queue: q, policy: policy, boxes: boxes,
+		records: r, directory: directory, queue: q, policy: policy, boxes: boxes, blobs: s.blobs,
 		table: newDeliveryTable(r, directory, nil, zerolog.Nop()),
 	}, nil
 }
@@ -251,6 +255,9 @@ func (p *persons) forget(ctx context.Context, why records.Cause, person core.Per
 	if err != nil {
 		return session.Forgetting{}, err
 	}
+	if err := p.dropFiles(ctx, person); err != nil {
+		return session.Forgetting{}, err
+	}
 	var f records.Forgotten
 	err = p.change(ctx, func(ctx context.Context) (_ records.Delta, err error) {
 		f, err = p.records.Forget(ctx, why, person, links)
@@ -261,6 +268,37 @@ func (p *persons) forget(ctx context.Context, why records.Cause, person core.Per
 		err = p.table.drop(ctx, bases...)
 	}
 	return session.Forgetting{Messages: f.Entries, Accounts: f.Accounts, Letters: letters}, err
+}
+
+// dropFiles drops what the hub has of the files that a person sent, and of those that they
+// were answered with, while the records still tell which these are.
+func (p *persons) dropFiles(ctx context.Context, person core.PersonID) error {
+	return p.records.Export(ctx, person, func(e records.Entry) error {
+		for _, part := range partsOf(e) {
+			m, ok := part.(core.Media)
+			if ref := adapters.BlobOf(e.Conversation.Account, m); ok && ref != "" {
+				if err := p.blobs.Delete(ctx, ref); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// partsOf gives what was said; nothing for an entry that cannot be read.
+func partsOf(e records.Entry) []core.Part {
+	if e.Direction == records.Out {
+		r, err := core.DecodeReply(e.Body)
+		if err == nil {
+			return r.Parts
+		}
+		return nil
+	}
+	if said, err := core.DecodeEnvelope(e.Body); err == nil {
+		return said.Parts
+	}
+	return nil
 }
 
 func (p *persons) forgetMemories(ctx context.Context, why records.Cause, person core.PersonID, list []place) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/parley-hub/parley/blobs/dirblob"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -34,6 +35,7 @@ const patience = 30 * time.Second
 type bench struct {
 	t     *testing.T
 	queue queue.Queue
+	blobs *dirblob.Store
 	// nodes are who is who for each of them, persons the first.
 	nodes   []*persons
 	persons *persons
@@ -82,7 +84,12 @@ func newNodes(t *testing.T, policy session.Policy, stores ...*records.SQL) *benc
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, queue: q, replies: make(chan core.Reply, 100), crashed: map[core.EnvelopeID]bool{}}
+	files, err := dirblob.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = files.Close() })
+	b := &bench{t: t, queue: q, blobs: files, replies: make(chan core.Reply, 100), crashed: map[core.EnvelopeID]bool{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	run := func(f func(context.Context) error) {
@@ -122,7 +129,7 @@ func newNodes(t *testing.T, policy session.Policy, stores ...*records.SQL) *benc
 func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher {
 	t := b.t
 	t.Helper()
-	persons, err := newPersons(t.Context(), r, b.queue, policy, letterBoxes(&configs.Config{}))
+	persons, err := newPersons(t.Context(), &stores{records: r, queue: b.queue, blobs: b.blobs}, policy, letterBoxes(&configs.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}

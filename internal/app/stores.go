@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/cluster/redisc"
 	"github.com/parley-hub/parley/configs"
@@ -27,6 +28,7 @@ const recordsFile = "records.db"
 type stores struct {
 	queue   queue.Queue
 	records *records.SQL
+	blobs   blobs.Store
 	// memory is what adapters remember; cluster what nodes share, nil for a hub alone.
 	memory  cluster.Memory
 	cluster *redisc.Engine
@@ -51,6 +53,9 @@ func openStores(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_
 		return nil, err
 	}
 	if err := s.openRecords(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := s.openBlobs(ctx, cfg, log); err != nil {
 		return nil, err
 	}
 	if engine, ok := s.queue.(archive.Engine); ok {
