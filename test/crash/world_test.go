@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -48,8 +49,10 @@ type node struct {
 
 // world is everything in the cluster test: the hubs, and what they stand between.
 type world struct {
-	t        *testing.T
-	nodes    []*node
+	t     *testing.T
+	nodes []*node
+	// known are the nodes for the proxies, which are there before them.
+	known    atomic.Pointer[[]*node]
 	balancer *balancer
 	redis    redisForm
 	records  pgtest.Database
@@ -100,6 +103,7 @@ func newWorld(t *testing.T, o clusterOptions) *world {
 		w.nodes = append(w.nodes, n)
 		w.balancer.backends = append(w.balancer.backends, &backend{probe: n.Address, send: n.front.Addr()})
 	}
+	w.known.Store(&w.nodes)
 	for _, c := range w.crowds {
 		if p, ok := c.sim.(preparer); ok {
 			p.prepare(w.nodes[0].Hub)
@@ -117,8 +121,12 @@ func (w *world) proxy(kind, to string) *wire.Proxy {
 
 // caller names the hub that calls from a port.
 func (w *world) caller(port int) string {
+	known := w.known.Load()
+	if known == nil {
+		return "" // no hub runs yet
+	}
 	pids := map[string]int{}
-	for _, n := range w.nodes {
+	for _, n := range *known {
 		if pid := n.PID(); pid != 0 {
 			pids[n.name] = pid
 		}
