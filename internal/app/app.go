@@ -123,10 +123,7 @@ func (a *App) accounts() []core.Account {
 
 func (a *App) open(ctx context.Context) error {
 	var err error
-	if a.stores, err = openStores(ctx, a.cfg, a.log); err != nil {
-		return err
-	}
-	if err := a.enter(ctx, a.cfg, a.room("nodes")); err != nil {
+	if a.stores, err = openPatiently(ctx, a.cfg, a.log); err != nil {
 		return err
 	}
 	if a.people, err = newPersons(ctx, a.stores, a.cfg.Memories(), letterBoxes(a.cfg)); err != nil {

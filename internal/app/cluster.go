@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"path/filepath"
 	"sync"
 	"time"
@@ -29,6 +30,37 @@ const storeFormat = "1"
 
 // lagTimeout bounds the look at how long messages wait.
 const lagTimeout = time.Second
+
+const (
+	// startPatience is how long a start waits for a Redis or PostgreSQL that cannot be
+	// reached, which often start at the same moment; startPause spaces its tries.
+	startPatience = 10 * time.Second
+	startPause    = 500 * time.Millisecond
+)
+
+// openPatiently opens the stores and takes this node's place. What a human must mend
+// ends it at once.
+func openPatiently(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (*stores, error) {
+	until := time.Now().Add(startPatience)
+	for {
+		s, err := openStores(ctx, cfg, log)
+		if err == nil {
+			if err = s.enter(ctx, cfg, log.With().Str("room", "nodes").Logger()); err == nil {
+				return s, nil
+			}
+			err = errors.Join(err, s.close())
+		}
+		if fault.ClassOf(err) != fault.Retryable || time.Now().After(until) {
+			return nil, err
+		}
+		log.Warn().Err(err).Msg("the stores cannot be opened yet, trying again")
+		select {
+		case <-time.After(startPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
 
 // enter takes what a running hub needs beside its stores: the data folder for itself, and
 // its place among the nodes.
