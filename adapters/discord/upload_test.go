@@ -3,39 +3,19 @@ package discord_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/discord"
-	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	simulator "github.com/parley-hub/parley/simulators/discord"
 )
 
-// shelf has one file, made of as many x as it is large.
-type shelf struct {
-	size int64
-	err  error
-}
-
-func (s shelf) Open(context.Context, core.BlobRef) (io.ReadCloser, blobs.Info, error) {
-	return io.NopCloser(io.LimitReader(xs{s.err}, s.size)), blobs.Info{Size: s.size}, nil
-}
-
-type xs struct{ err error }
-
-func (x xs) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	return len(p), x.err
-}
-
-func withFile(s shelf) func(*adapters.Settings, *discord.Config) {
+func withFile(s adaptertest.Shelf) func(*adapters.Settings, *discord.Config) {
 	return func(set *adapters.Settings, _ *discord.Config) { set.Blobs = s }
 }
 
@@ -48,7 +28,7 @@ func media(to core.Conversation, id core.EnvelopeID, caption string) core.Reply 
 func TestRepeatedFileIsOneMessage(t *testing.T) {
 	for _, kind := range []simulator.FaultKind{simulator.FaultDropAfter, simulator.FaultErrorAfter} {
 		s := newSimulated(t, simulator.Options{})
-		a, to := s.adapter(withFile(shelf{size: 9})), s.Chat(0)
+		a, to := s.adapter(withFile(adaptertest.Shelf{Size: 9})), s.Chat(0)
 		s.Inject(simulator.Fault{Kind: kind, Call: "create_message"})
 		r := media(to, "envelope", "words")
 		if _, err := a.Send(t.Context(), r); !fault.IsUnsure(err) {
@@ -66,21 +46,21 @@ func TestRepeatedFileIsOneMessage(t *testing.T) {
 func TestUploadFailures(t *testing.T) {
 	const most = 10 << 20
 	for name, test := range map[string]struct {
-		file   shelf
+		file   adaptertest.Shelf
 		fail   simulator.Fault
 		class  fault.Class
 		unsure bool
 		calls  int
 	}{
-		"just so":     {shelf{size: most}, simulator.Fault{}, 0, false, 1},
-		"too large":   {shelf{size: most + 1}, simulator.Fault{}, fault.Permanent, false, 0},
-		"flood":       {shelf{size: 9}, simulator.Fault{Kind: simulator.FaultRateLimit, RetryAfter: 7}, fault.RateLimited, false, 1},
-		"blocked":     {shelf{size: 9}, simulator.Fault{Kind: simulator.FaultBlocked, RetryAfter: 7}, fault.RateLimited, false, 1},
-		"unavailable": {shelf{size: 9}, simulator.Fault{Kind: simulator.FaultUnavailable}, fault.Retryable, false, 1},
-		"revoked":     {shelf{size: 9}, simulator.Fault{Kind: simulator.FaultError, Status: http.StatusUnauthorized, Message: "401: Unauthorized"}, fault.NeedsHuman, false, 1},
-		"refused":     {shelf{size: 9}, simulator.Fault{Kind: simulator.FaultError, Status: http.StatusRequestEntityTooLarge, Code: 40005, Message: "Request entity too large"}, fault.Permanent, false, 1},
-		"dropped":     {shelf{size: 9}, simulator.Fault{Kind: simulator.FaultDropAfter}, fault.Retryable, true, 1},
-		"unreadable":  {shelf{size: 9, err: errors.New("the disk is gone")}, simulator.Fault{}, fault.Retryable, false, -1},
+		"just so":     {adaptertest.Shelf{Size: most}, simulator.Fault{}, 0, false, 1},
+		"too large":   {adaptertest.Shelf{Size: most + 1}, simulator.Fault{}, fault.Permanent, false, 0},
+		"flood":       {adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultRateLimit, RetryAfter: 7}, fault.RateLimited, false, 1},
+		"blocked":     {adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultBlocked, RetryAfter: 7}, fault.RateLimited, false, 1},
+		"unavailable": {adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultUnavailable}, fault.Retryable, false, 1},
+		"revoked":     {adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultError, Status: http.StatusUnauthorized, Message: "401: Unauthorized"}, fault.NeedsHuman, false, 1},
+		"refused":     {adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultError, Status: http.StatusRequestEntityTooLarge, Code: 40005, Message: "Request entity too large"}, fault.Permanent, false, 1},
+		"dropped":     {adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultDropAfter}, fault.Retryable, true, 1},
+		"unreadable":  {adaptertest.Shelf{Size: 9, Err: errors.New("the disk is gone")}, simulator.Fault{}, fault.Retryable, false, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSimulated(t, simulator.Options{})
@@ -104,7 +84,7 @@ func TestUploadFailures(t *testing.T) {
 // is not taken for it.
 func TestInteractionIsAnsweredWithFiles(t *testing.T) {
 	s := newSimulated(t, simulator.Options{})
-	a := s.adapter(withFile(shelf{size: 9}), func(set *adapters.Settings, c *discord.Config) {
+	a := s.adapter(withFile(adaptertest.Shelf{Size: 9}), func(set *adapters.Settings, c *discord.Config) {
 		set.PublicURL, c.Mode = "https://hub.example/webhooks/dc", discord.ModeInteractions
 	})
 	in, to := newInbox(), s.Chat(0)

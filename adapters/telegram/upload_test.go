@@ -9,30 +9,13 @@ import (
 	"testing"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/telegram"
-	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 )
 
-// shelf has one file, made of as many zeros as it is large.
-type shelf struct {
-	size int64
-	err  error
-}
-
-func (s shelf) Open(context.Context, core.BlobRef) (io.ReadCloser, blobs.Info, error) {
-	return io.NopCloser(io.LimitReader(zeros{s.err}, s.size)), blobs.Info{Size: s.size}, nil
-}
-
-type zeros struct{ err error }
-
-func (z zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), z.err
-}
-
-func withFile(s shelf) func(*adapters.Settings, *telegram.Config) {
+func withFile(s adaptertest.Shelf) func(*adapters.Settings, *telegram.Config) {
 	return func(set *adapters.Settings, _ *telegram.Config) { set.Blobs = s }
 }
 
@@ -83,7 +66,7 @@ func TestUpload(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			s.on(test.method, taken(t, test.field, test.size, test.want))
-			receipt, err := s.adapter(withFile(shelf{size: test.size})).Send(t.Context(), media(test.kind, "words"))
+			receipt, err := s.adapter(withFile(adaptertest.Shelf{Size: test.size})).Send(t.Context(), media(test.kind, "words"))
 			if err != nil || receipt.Message != "9" || receipt.More {
 				t.Errorf("%+v, %v", receipt, err)
 			}
@@ -98,7 +81,7 @@ func TestUploadOfNoPhoto(t *testing.T) {
 		s := newServer(t)
 		s.on("sendPhoto", refuse(400, "Bad Request: "+words))
 		s.on("sendDocument", taken(t, "document", 9, map[string]string{"caption": "words"}))
-		if _, err := s.adapter(withFile(shelf{size: 9})).Send(t.Context(), media(core.Image, "words")); err != nil {
+		if _, err := s.adapter(withFile(adaptertest.Shelf{Size: 9})).Send(t.Context(), media(core.Image, "words")); err != nil {
 			t.Errorf("%s: %v", words, err)
 		}
 	}
@@ -112,22 +95,22 @@ func TestUploadFailures(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
-		file   shelf
+		file   adaptertest.Shelf
 		class  fault.Class
 		unsure bool
 		calls  int
 	}{
-		"too large":      {nil, shelf{size: 50<<20 + 1}, fault.Permanent, false, 0},
-		"flood":          {refuse(429, "Too Many Requests: retry after 7", `{"retry_after":7}`), shelf{size: 9}, fault.RateLimited, false, 1},
-		"revoked":        {refuse(401, "Unauthorized"), shelf{size: 9}, fault.NeedsHuman, false, 1},
-		"refused":        {refuse(400, "Bad Request: chat not found"), shelf{size: 9}, fault.Permanent, false, 1},
-		"413 page":       {page(413), shelf{size: 9}, fault.Retryable, false, 1},
-		"502 page":       {page(502), shelf{size: 9}, fault.Retryable, false, 1},
-		"dropped early":  {drop, shelf{size: 40 << 20}, fault.Retryable, false, 1},
-		"dropped late":   {dropLate, shelf{size: 9}, fault.Retryable, true, 1},
-		"no message":     {result(`{}`), shelf{size: 9}, fault.Retryable, true, 1},
-		"unreadable":     {dropLate, shelf{size: 9, err: errors.New("the disk is gone")}, fault.Retryable, false, -1},
-		"store is human": {dropLate, shelf{size: 9, err: fault.New(fault.NeedsHuman, "read", nil)}, fault.NeedsHuman, false, -1},
+		"too large":      {nil, adaptertest.Shelf{Size: 50<<20 + 1}, fault.Permanent, false, 0},
+		"flood":          {refuse(429, "Too Many Requests: retry after 7", `{"retry_after":7}`), adaptertest.Shelf{Size: 9}, fault.RateLimited, false, 1},
+		"revoked":        {refuse(401, "Unauthorized"), adaptertest.Shelf{Size: 9}, fault.NeedsHuman, false, 1},
+		"refused":        {refuse(400, "Bad Request: chat not found"), adaptertest.Shelf{Size: 9}, fault.Permanent, false, 1},
+		"413 page":       {page(413), adaptertest.Shelf{Size: 9}, fault.Retryable, false, 1},
+		"502 page":       {page(502), adaptertest.Shelf{Size: 9}, fault.Retryable, false, 1},
+		"dropped early":  {drop, adaptertest.Shelf{Size: 40 << 20}, fault.Retryable, false, 1},
+		"dropped late":   {dropLate, adaptertest.Shelf{Size: 9}, fault.Retryable, true, 1},
+		"no message":     {result(`{}`), adaptertest.Shelf{Size: 9}, fault.Retryable, true, 1},
+		"unreadable":     {dropLate, adaptertest.Shelf{Size: 9, Err: errors.New("the disk is gone")}, fault.Retryable, false, -1},
+		"store is human": {dropLate, adaptertest.Shelf{Size: 9, Err: fault.New(fault.NeedsHuman, "read", nil)}, fault.NeedsHuman, false, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,7 +137,7 @@ func TestUploadEndsWithItsContext(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		hang(w, r)
 	})
-	a := s.adapter(withFile(shelf{size: 9}))
+	a := s.adapter(withFile(adaptertest.Shelf{Size: 9}))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
@@ -174,7 +157,7 @@ func TestLongCaption(t *testing.T) {
 	s := newServer(t)
 	s.on("sendPhoto", taken(t, "photo", 9, map[string]string{"caption": ""}))
 	s.on("sendMessage", result(`{"message_id":10,"date":1700000000}`))
-	a := s.adapter(withFile(shelf{size: 9}))
+	a := s.adapter(withFile(adaptertest.Shelf{Size: 9}))
 	r := media(core.Image, strings.Repeat("😀", 513)) // 1026 units
 	receipt, err := a.Send(t.Context(), r)
 	if err != nil || !receipt.More {

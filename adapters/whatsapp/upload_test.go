@@ -2,9 +2,7 @@ package whatsapp_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,33 +10,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/adapters/adaptertest"
 	"github.com/parley-hub/parley/adapters/whatsapp"
-	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	simulator "github.com/parley-hub/parley/simulators/whatsapp"
 )
 
-// shelf has one file, made of as many x as it is large.
-type shelf struct {
-	size int64
-	err  error
-}
-
-func (s shelf) Open(context.Context, core.BlobRef) (io.ReadCloser, blobs.Info, error) {
-	return io.NopCloser(io.LimitReader(xs{s.err}, s.size)), blobs.Info{Size: s.size}, nil
-}
-
-type xs struct{ err error }
-
-func (x xs) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	return len(p), x.err
-}
-
-func withFile(s shelf) func(*adapters.Settings, *whatsapp.Config, *simulator.Options) {
+func withFile(s adaptertest.Shelf) func(*adapters.Settings, *whatsapp.Config, *simulator.Options) {
 	return func(set *adapters.Settings, _ *whatsapp.Config, _ *simulator.Options) { set.Blobs = s }
 }
 
@@ -79,7 +58,7 @@ func TestFilesGoAsWhatTheyCanBe(t *testing.T) {
 			simulator.Posted{Type: "document", Media: &simulator.Media{MIME: "application/pdf", Name: "document.pdf"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, s := bench(t, zerolog.Nop(), withFile(shelf{size: 9}))
+			a, s := bench(t, zerolog.Nop(), withFile(adaptertest.Shelf{Size: 9}))
 			to := s.Chat(0)
 			receipt, err := a.Send(t.Context(), media(to, test.media))
 			if err != nil || receipt.More {
@@ -101,21 +80,21 @@ func TestUploadFailures(t *testing.T) {
 	image := core.Media{Kind: core.Image, MIME: "image/png"}
 	for name, test := range map[string]struct {
 		media core.Media
-		file  shelf
+		file  adaptertest.Shelf
 		fail  simulator.Fault
 		class fault.Class
 		calls int
 	}{
-		"large picture":  {image, shelf{size: 5<<20 + 1}, simulator.Fault{}, fault.Permanent, 0},
-		"large film":     {core.Media{Kind: core.Video, MIME: "video/mp4"}, shelf{size: 16<<20 + 1}, simulator.Fault{}, fault.Permanent, 0},
-		"large sticker":  {core.Media{Kind: core.Sticker, MIME: "image/webp"}, shelf{size: 500<<10 + 1}, simulator.Fault{}, fault.Permanent, 0},
-		"large document": {core.Media{Kind: core.Document, MIME: "application/pdf"}, shelf{size: 100<<20 + 1}, simulator.Fault{}, fault.Permanent, 0},
-		"no such type":   {core.Media{Kind: core.Document, MIME: "application/zip"}, shelf{size: 9}, simulator.Fault{}, fault.Permanent, 1},
-		"dropped":        {image, shelf{size: 9}, simulator.Fault{Kind: simulator.FaultDropAfter}, fault.Retryable, 1},
-		"502 page":       {image, shelf{size: 9}, simulator.Fault{Kind: simulator.FaultBadGateway}, fault.Retryable, 1},
-		"flood":          {image, shelf{size: 9}, simulator.Fault{Kind: simulator.FaultRateLimit, RetryAfter: 7}, fault.RateLimited, 1},
-		"revoked":        {image, shelf{size: 9}, simulator.Fault{Kind: simulator.FaultError, Status: http.StatusUnauthorized, Code: 190}, fault.NeedsHuman, 1},
-		"unreadable":     {image, shelf{size: 9, err: errors.New("the disk is gone")}, simulator.Fault{}, fault.Retryable, -1},
+		"large picture":  {image, adaptertest.Shelf{Size: 5<<20 + 1}, simulator.Fault{}, fault.Permanent, 0},
+		"large film":     {core.Media{Kind: core.Video, MIME: "video/mp4"}, adaptertest.Shelf{Size: 16<<20 + 1}, simulator.Fault{}, fault.Permanent, 0},
+		"large sticker":  {core.Media{Kind: core.Sticker, MIME: "image/webp"}, adaptertest.Shelf{Size: 500<<10 + 1}, simulator.Fault{}, fault.Permanent, 0},
+		"large document": {core.Media{Kind: core.Document, MIME: "application/pdf"}, adaptertest.Shelf{Size: 100<<20 + 1}, simulator.Fault{}, fault.Permanent, 0},
+		"no such type":   {core.Media{Kind: core.Document, MIME: "application/zip"}, adaptertest.Shelf{Size: 9}, simulator.Fault{}, fault.Permanent, 1},
+		"dropped":        {image, adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultDropAfter}, fault.Retryable, 1},
+		"502 page":       {image, adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultBadGateway}, fault.Retryable, 1},
+		"flood":          {image, adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultRateLimit, RetryAfter: 7}, fault.RateLimited, 1},
+		"revoked":        {image, adaptertest.Shelf{Size: 9}, simulator.Fault{Kind: simulator.FaultError, Status: http.StatusUnauthorized, Code: 190}, fault.NeedsHuman, 1},
+		"unreadable":     {image, adaptertest.Shelf{Size: 9, Err: errors.New("the disk is gone")}, simulator.Fault{}, fault.Retryable, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := &strings.Builder{}
@@ -140,7 +119,7 @@ func TestUploadFailures(t *testing.T) {
 
 // TestUploadIsUsedAgain: a message that was refused for now does not bring its file again.
 func TestUploadIsUsedAgain(t *testing.T) {
-	a, s := bench(t, zerolog.Nop(), withFile(shelf{size: 9}))
+	a, s := bench(t, zerolog.Nop(), withFile(adaptertest.Shelf{Size: 9}))
 	r := media(s.Chat(0), core.Media{Kind: core.Image, MIME: "image/png"})
 	s.sim.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Endpoint: "messages", Code: 131056})
 	if _, err := a.Send(t.Context(), r); fault.ClassOf(err) != fault.RateLimited {

@@ -60,6 +60,19 @@ type endpoint struct{ api string }
 
 func (e *endpoint) behind(proxy func(string) string) { e.api = proxy(e.api) }
 
+// signals gives one value for each event that counts, until there are no more events.
+func signals[E any](events <-chan E, counts func(E) bool) <-chan struct{} {
+	out := make(chan struct{}, 1<<16)
+	go func() {
+		for e := range events {
+			if counts(e) {
+				out <- struct{}{}
+			}
+		}
+	}()
+	return out
+}
+
 // preparer is a platform that needs something done with the hub's data before it runs.
 type preparer interface {
 	prepare(hub *hubtest.Hub)

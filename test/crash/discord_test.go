@@ -69,15 +69,9 @@ func (p *discord) wait(ctx context.Context, cond func() bool) error { return p.s
 
 func (p *discord) follow() (<-chan struct{}, func()) {
 	sub := p.sim.Subscribe(1 << 16)
-	out := make(chan struct{}, 1<<16)
-	go func() {
-		for e := range sub.C {
-			if e.Message != nil && e.Message.ByBot && !e.Message.Thinking && (e.Kind == simulator.EventMessage || e.Kind == simulator.EventEdited) {
-				out <- struct{}{}
-			}
-		}
-	}()
-	return out, sub.Close
+	return signals(sub.C, func(e simulator.Event) bool {
+		return e.Message != nil && e.Message.ByBot && !e.Message.Thinking && (e.Kind == simulator.EventMessage || e.Kind == simulator.EventEdited)
+	}), sub.Close
 }
 
 func (p *discord) exact() bool { return true }

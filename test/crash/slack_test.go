@@ -92,15 +92,9 @@ func (p *slack) wait(ctx context.Context, cond func() bool) error { return p.sim
 
 func (p *slack) follow() (<-chan struct{}, func()) {
 	sub := p.sim.Subscribe(1 << 16)
-	out := make(chan struct{}, 1<<16)
-	go func() {
-		for e := range sub.C {
-			if e.Kind == simulator.EventMessage && e.Message != nil && e.Message.ByBot {
-				out <- struct{}{}
-			}
-		}
-	}()
-	return out, sub.Close
+	return signals(sub.C, func(e simulator.Event) bool {
+		return e.Kind == simulator.EventMessage && e.Message != nil && e.Message.ByBot
+	}), sub.Close
 }
 
 func (p *slack) exact() bool { return true }

@@ -65,15 +65,9 @@ func (p *telegram) wait(ctx context.Context, cond func() bool) error { return p.
 
 func (p *telegram) follow() (<-chan struct{}, func()) {
 	sub := p.sim.Subscribe(1 << 16)
-	out := make(chan struct{}, 1<<16)
-	go func() {
-		for e := range sub.C {
-			if e.Kind == simulator.EventMessage && e.Message.ByBot != 0 {
-				out <- struct{}{}
-			}
-		}
-	}()
-	return out, sub.Close
+	return signals(sub.C, func(e simulator.Event) bool {
+		return e.Kind == simulator.EventMessage && e.Message.ByBot != 0
+	}), sub.Close
 }
 
 func (p *telegram) exact() bool { return false }

@@ -70,15 +70,9 @@ func (p *whatsApp) wait(ctx context.Context, cond func() bool) error { return p.
 
 func (p *whatsApp) follow() (<-chan struct{}, func()) {
 	sub := p.sim.Subscribe(1 << 16)
-	out := make(chan struct{}, 1<<16)
-	go func() {
-		for e := range sub.C {
-			if e.Kind == simulator.EventMessage && e.Message != nil && e.Message.ByBot {
-				out <- struct{}{}
-			}
-		}
-	}()
-	return out, sub.Close
+	return signals(sub.C, func(e simulator.Event) bool {
+		return e.Kind == simulator.EventMessage && e.Message != nil && e.Message.ByBot
+	}), sub.Close
 }
 
 func (p *whatsApp) exact() bool { return true }

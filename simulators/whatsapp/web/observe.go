@@ -80,36 +80,26 @@ func (s *Server) record(c Call) {
 
 // Pending counts the stanzas that wait for the devices of a number.
 func (s *Server) Pending(number string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a, err := s.number(number)
-	if err != nil {
-		return 0
-	}
-	n := 0
-	for _, d := range a.devices {
-		n += d.waiting.order.Len()
-	}
-	return n
+	return s.sum(number, func(d *device) int { return d.waiting.order.Len() })
 }
 
 // PreKeys counts the prekeys of a number's devices that nobody got yet.
 func (s *Server) PreKeys(number string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a, err := s.number(number)
-	if err != nil {
-		return 0
-	}
-	n := 0
-	for _, d := range a.devices {
-		n += len(d.once)
-	}
-	return n
+	return s.sum(number, func(d *device) int { return len(d.once) })
 }
 
 // Connected counts the devices of a number that are logged in and take what waits.
 func (s *Server) Connected(number string) int {
+	return s.sum(number, func(d *device) int {
+		if d.conn != nil && d.conn.active {
+			return 1
+		}
+		return 0
+	})
+}
+
+// sum adds up something of a number's devices; 0 for a number that nobody has.
+func (s *Server) sum(number string, of func(*device) int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, err := s.number(number)
@@ -118,9 +108,7 @@ func (s *Server) Connected(number string) int {
 	}
 	n := 0
 	for _, d := range a.devices {
-		if d.conn != nil && d.conn.active {
-			n++
-		}
+		n += of(d)
 	}
 	return n
 }
