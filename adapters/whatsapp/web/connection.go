@@ -55,6 +55,8 @@ type connection struct {
 
 	// users are the calls that use it; the device's mutex guards it.
 	users int
+	// calls are what those calls let whatsmeow do.
+	calls sync.WaitGroup
 
 	// handling is held while handler is called; nil when nobody takes messages.
 	handling sync.Mutex
@@ -186,6 +188,22 @@ func (c *connection) dead() bool {
 	}
 }
 
+// call lets whatsmeow send something, and waits for it until ctx ends. f is not to use
+// that context: whatsmeow numbers a frame and then writes it, and when the context ends
+// between the two the next frame overtakes it, which WhatsApp takes for a forgery
+// (socket/noisesocket.go, SendFrame). What nobody waits for any more ends by itself, with
+// the connection at the latest.
+func (c *connection) call(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	c.calls.Go(func() { result <- f() })
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // detach takes the handler away and waits until it is not at work any more. From here on
 // nothing is acknowledged: it comes again.
 func (c *connection) detach() {
@@ -209,7 +227,10 @@ func (c *connection) flush(ctx context.Context) {
 	}
 	ctx, stop := context.WithTimeout(ctx, flushWithin)
 	defer stop()
-	c.client.DangerousInternals().SendKeepAlive(ctx) //nolint:staticcheck // there is no other way to ping
+	_ = c.call(ctx, func() error { // nothing but that time is lost when it fails
+		c.client.DangerousInternals().SendKeepAlive(c.ctx) //nolint:staticcheck // there is no other way to ping
+		return nil
+	})
 }
 
 // close ends the connection and all that came with it.
@@ -238,6 +259,7 @@ func (c *connection) putAway() {
 		err = c.d.forget(c.ctx)
 	}
 	c.cancel() // before the store is closed, which would look like messages that cannot be read
+	c.calls.Wait()
 	if c.store != nil {
 		err = errors.Join(err, c.store.Close())
 	}

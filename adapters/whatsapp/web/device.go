@@ -275,27 +275,33 @@ func (d *Device) Send(ctx context.Context, to Address, id string, o Outgoing) (t
 	defer done()
 	select {
 	case d.sending <- struct{}{}:
-		defer func() { <-d.sending }()
 	case <-ctx.Done():
 		return time.Time{}, fault.New(fault.Retryable, "send", ctx.Err())
 	}
 	if o.Edits != "" && d.o.Gone(o.Edits) {
+		<-d.sending
 		return time.Time{}, fault.New(fault.Permanent, "edit", ErrGone)
 	}
-	answer, err := c.client.SendMessage(ctx, jid, write(o, jid, c.me.get()), whatsmeow.SendRequestExtra{ID: id, Timeout: ackWithin})
+	taken := make(chan time.Time, 1)
+	err = c.call(ctx, func() error {
+		defer func() { <-d.sending }()
+		answer, err := c.client.SendMessage(c.ctx, jid, write(o, jid, c.me.get()), whatsmeow.SendRequestExtra{ID: id, Timeout: ackWithin})
+		taken <- answer.Timestamp.UTC()
+		return err
+	})
 	if err != nil {
 		if c.dead() && fault.ClassOf(c.err) == fault.NeedsHuman && !fault.IsUnsure(sendFault(ctx, err)) {
 			return time.Time{}, c.err
 		}
 		return time.Time{}, sendFault(ctx, err)
 	}
-	return answer.Timestamp.UTC(), nil
+	return <-taken, nil
 }
 
 // Typing shows in a chat that something is being written.
 func (d *Device) Typing(ctx context.Context, to Address) error {
 	return d.signal(ctx, "typing", to, func(c *connection, jid types.JID) error {
-		return c.client.SendChatPresence(ctx, jid, types.ChatPresenceComposing, types.ChatPresenceMediaText)
+		return c.client.SendChatPresence(c.ctx, jid, types.ChatPresenceComposing, types.ChatPresenceMediaText)
 	})
 }
 
@@ -306,7 +312,7 @@ func (d *Device) Read(ctx context.Context, chat, sender Address, at time.Time, i
 		return err
 	}
 	return d.signal(ctx, "read", chat, func(c *connection, jid types.JID) error {
-		return c.client.MarkRead(ctx, ids, at, jid, from)
+		return c.client.MarkRead(c.ctx, ids, at, jid, from)
 	})
 }
 
@@ -320,7 +326,7 @@ func (d *Device) signal(ctx context.Context, op string, to Address, f func(*conn
 		return err
 	}
 	defer done()
-	if err := f(c, jid); err != nil {
+	if err := c.call(ctx, func() error { return f(c, jid) }); err != nil {
 		return callFault(ctx, op, err)
 	}
 	return nil

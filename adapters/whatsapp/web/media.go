@@ -77,6 +77,15 @@ func filePart(m *waE2E.Message) []core.Part {
 	return []core.Part{f.Media()}
 }
 
+// findFiles learns which hosts keep files, if it is not known: the one thing about a file
+// that whatsmeow asks over the connection.
+func (c *connection) findFiles(ctx context.Context) error {
+	return c.call(ctx, func() error {
+		_, err := c.client.DangerousInternals().RefreshMediaConn(c.ctx, false) //nolint:staticcheck // what needs it asks under a context that may end
+		return err
+	})
+}
+
 // Download gets a file of at most limit bytes. Where it lies is decided by WhatsApp and
 // the path on its servers: an address that a sender wrote into a message is not used.
 func (d *Device) Download(ctx context.Context, f File, limit int64) ([]byte, error) {
@@ -93,6 +102,9 @@ func (d *Device) Download(ctx context.Context, f File, limit int64) ([]byte, err
 		return nil, err
 	}
 	defer done()
+	if err := c.findFiles(ctx); err != nil {
+		return nil, callFault(ctx, op, err)
+	}
 	sized := context.WithValue(ctx, sizeKey{}, limit+overhead)
 	data, err := c.client.DownloadMediaWithPath(sized, f.Path, f.SealedSum, f.Sum, f.Key, -1, keys, "")
 	switch {
@@ -117,6 +129,9 @@ func (d *Device) Upload(ctx context.Context, kind core.MediaKind, data []byte) (
 		return File{}, err
 	}
 	defer done()
+	if err := c.findFiles(ctx); err != nil {
+		return File{}, callFault(ctx, op, err)
+	}
 	r, err := c.client.Upload(ctx, data, keys)
 	if err != nil {
 		return File{}, fileFault(ctx, op, err)
