@@ -42,6 +42,9 @@ type Options struct {
 	// Schema is where tables are looked for and made; empty for the server's choice,
 	// mostly public.
 	Schema string
+	// Seat is for a schema that one pool at a time may use, and says which; nil for one that
+	// all may use.
+	Seat *Seat
 	// Failed is told of each call and each connection that failed Retryably, before its
 	// caller is; nil for nobody. It is called from many goroutines.
 	Failed func(err error)
@@ -62,7 +65,18 @@ func Open(ctx context.Context, o Options) (*sql.DB, error) {
 	if err != nil {
 		return nil, fault.New(fault.NeedsHuman, op, err)
 	}
-	db := stdlib.OpenDB(*config)
+	var then []stdlib.OptionOpenDB
+	if o.Seat != nil {
+		config.RuntimeParams["application_name"] = seatName(o.Seat.schema, o.Seat.token)
+		then = append(then, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+			err := o.Seat.check(ctx, c)
+			if o.Failed != nil {
+				watch{o.Failed}.see(ctx, err)
+			}
+			return err
+		}))
+	}
+	db := stdlib.OpenDB(*config, then...)
 	db.SetMaxOpenConns(o.Connections)
 	db.SetMaxIdleConns(o.Connections)
 	db.SetConnMaxLifetime(connectionLife)
@@ -140,7 +154,7 @@ func major(version string) int {
 type watch struct{ failed func(error) }
 
 func (w watch) see(ctx context.Context, err error) {
-	if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) && ClassOf(err) == fault.Retryable {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) && fault.ClassOf(Fault("", err)) == fault.Retryable {
 		w.failed(err)
 	}
 }

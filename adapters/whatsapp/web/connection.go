@@ -11,7 +11,6 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -31,7 +30,7 @@ const (
 type connection struct {
 	d       *Device
 	client  *whatsmeow.Client
-	store   *sqlstore.Container
+	store   *opened
 	network *network
 	// ctx lives as long as the connection: it is what whatsmeow takes it for.
 	ctx    context.Context //nolint:containedctx // the connection's own lifetime

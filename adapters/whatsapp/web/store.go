@@ -25,29 +25,53 @@ var errNoDir = errors.New("there is no data directory to keep the linked device 
 // file is where the device's keys and sessions are.
 func (d *Device) file() string { return filepath.Join(d.o.Dir, "whatsapp-"+d.o.Account+".db") }
 
+// opened is the store of a device, open.
+type opened struct {
+	*sqlstore.Container
+	db *sql.DB
+	// file is true when it is a file.
+	file bool
+}
+
+// Close closes the store when nothing is under way on it any more: a message that is
+// decrypted twice at once is lost for one of the two, who takes it for an old one. What
+// database/sql was told to give up it may still commit, after its own Close. Of another
+// process's, and of a server's, the next one to open the store takes care (postgres.Seat).
+func (s *opened) Close() error {
+	var err error
+	if s.file { // its transactions wait for each other
+		var last *sql.Tx
+		if last, err = s.db.BeginTx(context.Background(), nil); err == nil {
+			err = last.Rollback()
+		}
+	}
+	return errors.Join(err, s.Container.Close())
+}
+
 // load opens the store and gives the device in it, or a new one that is not linked.
 // Without create a store that is not there is not made. failed is told when a database
-// is away, before whatsmeow is; nil for nobody.
-func (d *Device) load(ctx context.Context, create bool, failed func(error)) (*sqlstore.Container, *store.Device, error) {
-	var container *sqlstore.Container
+// is away, or taken by another node, before whatsmeow is; nil for a look at it, which
+// takes it from nobody.
+func (d *Device) load(ctx context.Context, create bool, failed func(error)) (*opened, *store.Device, error) {
+	var s *opened
 	var err error
 	if d.o.Database.IsZero() {
-		container, err = d.openFile(ctx, create)
+		s, err = d.openFile(ctx, create)
 	} else {
-		container, err = d.openDatabase(ctx, create, failed)
+		s, err = d.openDatabase(ctx, create, failed)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	device, err := container.GetFirstDevice(ctx)
+	device, err := s.GetFirstDevice(ctx)
 	if err != nil {
-		return nil, nil, errors.Join(d.storeFault(ctx, err), container.Close())
+		return nil, nil, errors.Join(d.storeFault(ctx, err), s.Close())
 	}
-	return container, device, nil
+	return s, device, nil
 }
 
 // openFile opens the store in the data directory.
-func (d *Device) openFile(ctx context.Context, create bool) (*sqlstore.Container, error) {
+func (d *Device) openFile(ctx context.Context, create bool) (*opened, error) {
 	if info, err := os.Stat(d.o.Dir); d.o.Dir == "" || err != nil || !info.IsDir() {
 		return nil, fault.New(fault.NeedsHuman, "open device", fmt.Errorf("account %s: %w", d.o.Account, errNoDir))
 	}
@@ -74,7 +98,7 @@ func (d *Device) openFile(ctx context.Context, create bool) (*sqlstore.Container
 	if err := container.Upgrade(ctx); err != nil {
 		return nil, errors.Join(d.storeFault(ctx, err), container.Close())
 	}
-	return container, nil
+	return &opened{Container: container, db: db, file: true}, nil
 }
 
 func closeFile(f *os.File) error {

@@ -40,9 +40,13 @@ func (d *Device) schema() string {
 const lockStore = `SELECT pg_advisory_xact_lock(hashtext('parley whatsapp'), hashtext($1))`
 
 // openDatabase opens the store in the database.
-func (d *Device) openDatabase(ctx context.Context, create bool, failed func(error)) (*sqlstore.Container, error) {
+func (d *Device) openDatabase(ctx context.Context, create bool, failed func(error)) (*opened, error) {
+	var seat *postgres.Seat
+	if failed != nil {
+		seat = postgres.NewSeat(d.schema())
+	}
 	db, err := postgres.Open(ctx, postgres.Options{
-		URL: d.o.Database, Connections: storeConnections, Schema: d.schema(), Failed: failed,
+		URL: d.o.Database, Connections: storeConnections, Schema: d.schema(), Seat: seat, Failed: failed,
 	})
 	if err != nil {
 		return nil, fault.New(fault.ClassOf(err), "open device", fmt.Errorf("account %s: %w", d.o.Account, err))
@@ -56,10 +60,13 @@ func (d *Device) openDatabase(ctx context.Context, create bool, failed func(erro
 	case err == nil:
 		err = d.upgrade(ctx, db, container, !known)
 	}
+	if err == nil && seat != nil {
+		err = seat.Take(ctx, db)
+	}
 	if err != nil {
 		return nil, errors.Join(d.storeFault(ctx, err), container.Close())
 	}
-	return container, nil
+	return &opened{Container: container, db: db}, nil
 }
 
 // upgrade makes the tables or brings them up to this build, while others wait.
