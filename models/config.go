@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -77,22 +78,14 @@ func (c Config) WithDefaults() Config {
 }
 
 func (p PoolConfig) withDefaults() PoolConfig {
-	p.FirstContent = orElse(p.FirstContent, DefaultFirstContent)
-	p.Idle = orElse(p.Idle, DefaultIdle)
-	p.Total = orElse(p.Total, DefaultTotal)
+	p.FirstContent = cmp.Or(p.FirstContent, DefaultFirstContent)
+	p.Idle = cmp.Or(p.Idle, DefaultIdle)
+	p.Total = cmp.Or(p.Total, DefaultTotal)
 	p.Workers = slices.Clone(p.Workers)
 	for i := range p.Workers {
-		p.Workers[i].Slots = orElse(p.Workers[i].Slots, DefaultSlots)
+		p.Workers[i].Slots = cmp.Or(p.Workers[i].Slots, DefaultSlots)
 	}
 	return p
-}
-
-func orElse[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // Validate returns every problem of a configuration with its defaults filled in,

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/models/offline"
+	"github.com/parley-hub/parley/models/pool"
 )
 
 func TestConfigDefaults(t *testing.T) {
@@ -69,9 +70,10 @@ func TestWorkerName(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
-	main, spare := newRig(models.PoolOptions{}, says("a")), offline.New(nil, 0)
-	r := models.NewRegistry("main", map[string]models.Client{"main": main.Pool, "spare": spare})
-	for name, want := range map[string]models.Client{"": main.Pool, "main": main.Pool, "spare": spare} {
+	main := pool.New(pool.Options{Name: "main", Model: "tiny", Workers: []pool.Worker{{Name: "w", Client: offline.New(nil, 0)}}})
+	spare := offline.New(nil, 0)
+	r := models.NewRegistry("main", map[string]models.Client{"main": main, "spare": spare})
+	for name, want := range map[string]models.Client{"": main, "main": main, "spare": spare} {
 		if c, ok := r.Client(name); !ok || c != want {
 			t.Errorf("%q gives %v, %v", name, c, ok)
 		}

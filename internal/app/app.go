@@ -22,6 +22,7 @@ import (
 	"github.com/parley-hub/parley/internal/playground"
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/pool"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
@@ -57,7 +58,7 @@ type App struct {
 	topic adapters.Topic
 	lanes queue.Lanes
 
-	pools      []*models.Pool
+	pools      []*pool.Pool
 	registry   *models.Registry
 	set        *skills.Set
 	adapters   map[core.Account]adapters.Adapter

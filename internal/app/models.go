@@ -12,6 +12,7 @@ import (
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/offline"
 	"github.com/parley-hub/parley/models/openaichat"
+	"github.com/parley-hub/parley/models/pool"
 )
 
 // makeModels makes the pools. Without any in the configuration it looks for a
@@ -60,8 +61,8 @@ func (a *App) troubled(c models.Client) models.Client {
 	return a.o.playground.Model(c)
 }
 
-func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*models.Pool, error) {
-	o := models.PoolOptions{Name: name, Model: p.Model, Vision: p.Vision, Total: p.Total, Observer: a.observer, Log: a.room("models")}
+func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*pool.Pool, error) {
+	o := pool.Options{Name: name, Model: p.Model, Vision: p.Vision, Total: p.Total, Observer: a.observer, Log: a.room("models")}
 	for _, w := range p.Workers {
 		c, err := openaichat.New(openaichat.Options{
 			Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,
@@ -69,9 +70,9 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*m
 		if err != nil {
 			return nil, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
 		}
-		o.Workers = append(o.Workers, models.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe})
+		o.Workers = append(o.Workers, pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe})
 	}
-	return models.NewPool(o), nil
+	return pool.New(o), nil
 }
 
 // candidates are the usual local addresses, without the one this hub listens on.

@@ -1,26 +1,13 @@
-package models
+package pool
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
 
 	"github.com/parley-hub/parley/core/fault"
-)
-
-// State is what a pool thinks of a worker.
-type State string
-
-// The states.
-const (
-	// StateNew: neither a probe nor a request has reached it yet. It gets requests
-	// only when no ready worker can take them.
-	StateNew State = "new"
-	// StateReady: it answers.
-	StateReady State = "ready"
-	// StateOpen: it failed three times in a row. It gets one request each time its
-	// back-off is over, and is ready again when that one is answered.
-	StateOpen State = "open"
+	"github.com/parley-hub/parley/models"
 )
 
 const (
@@ -43,39 +30,24 @@ const (
 type Worker struct {
 	// Name is unique in the pool, for logs and metrics.
 	Name   string
-	Client Client
+	Client models.Client
 	// Slots is how many answers it works on at a time; 0 means DefaultSlots.
 	Slots int
 	// Probe asks it cheaply whether it lives. Nil: only requests tell.
 	Probe func(ctx context.Context) error
 }
 
-// WorkerStatus is a worker seen from outside.
-type WorkerStatus struct {
-	Pool, Name, Model string
-	State             State
-	// Due tells that an open worker answers probes again: its next request is its trial.
-	Due             bool
-	InFlight, Slots int
-	// WaitUntil is when it may be asked again after it asked for patience; zero for none.
-	WaitUntil time.Time
-	// Alive is when it last sent a token or answered a probe; zero for never.
-	Alive time.Time
-	// Err is what went wrong last; nil since it answered.
-	Err error
-}
-
 // worker is the live side of a Worker. All but alive is guarded by Pool.mu.
 type worker struct {
 	name   string
-	client Client
+	client models.Client
 	slots  int
 	probe  func(ctx context.Context) error
 	// alive is when the last token came, in Unix nanoseconds: written for each
 	// delta, so outside of the lock.
 	alive atomic.Int64
 
-	state    State
+	state    models.State
 	inFlight int
 	// fails and probeFails count in a row, each its own kind: a probe that succeeds
 	// says nothing about requests that fail.
@@ -93,7 +65,7 @@ type worker struct {
 }
 
 func newWorker(w Worker) *worker {
-	return &worker{name: w.Name, client: w.Client, slots: orElse(max(w.Slots, 0), DefaultSlots), probe: w.Probe, state: StateNew}
+	return &worker{name: w.Name, client: w.Client, slots: cmp.Or(max(w.Slots, 0), models.DefaultSlots), probe: w.Probe, state: models.StateNew}
 }
 
 // tryable tells whether an open worker may get its trial request. One whose
@@ -102,12 +74,12 @@ func (w *worker) tryable(now time.Time) bool { return w.due(now) && !w.trial }
 
 // due tells whether an open worker's back-off is over and its probes succeed.
 func (w *worker) due(now time.Time) bool {
-	return w.state == StateOpen && w.probeFails == 0 && !now.Before(w.openUntil)
+	return w.state == models.StateOpen && w.probeFails == 0 && !now.Before(w.openUntil)
 }
 
 // unproven tells whether a probe has yet to reach the worker. One without probes
 // can prove itself only by requests.
-func (w *worker) unproven() bool { return w.state == StateNew && w.probe != nil }
+func (w *worker) unproven() bool { return w.state == models.StateNew && w.probe != nil }
 
 func (w *worker) aliveAt() time.Time {
 	if n := w.alive.Load(); n != 0 {
@@ -117,7 +89,7 @@ func (w *worker) aliveAt() time.Time {
 }
 
 func (w *worker) answered() {
-	w.state, w.fails, w.probeFails, w.backoff = StateReady, 0, 0, 0
+	w.state, w.fails, w.probeFails, w.backoff = models.StateReady, 0, 0, 0
 	w.waitUntil, w.refused, w.err = time.Time{}, false, nil
 }
 
@@ -125,7 +97,7 @@ func (w *worker) answered() {
 // back-off, so that hubs do not return to it together.
 func (w *worker) open(now time.Time, rnd func(int) int) {
 	w.backoff = min(max(2*w.backoff, minBackoff), maxBackoff)
-	w.state, w.fails = StateOpen, 0
+	w.state, w.fails = models.StateOpen, 0
 	w.openUntil = now.Add(w.backoff * time.Duration(800+rnd(401)) / 1000)
 }
 
@@ -170,11 +142,11 @@ func (l *lease) failed(err error) {
 	case fault.ClassOf(err) == fault.NeedsHuman:
 		w.err, w.refused, w.waitUntil = err, true, now.Add(refusedFor)
 	case fault.ClassOf(err) == fault.RateLimited, fault.ClassOf(err) == fault.Retryable && wait > 0:
-		w.err, w.refused, w.waitUntil = err, false, now.Add(orElse(wait, defaultWait))
+		w.err, w.refused, w.waitUntil = err, false, now.Add(cmp.Or(wait, defaultWait))
 	case fault.ClassOf(err) == fault.Retryable:
 		w.err, w.failedAt = err, now
 		w.fails++
-		if l.trial || w.state != StateOpen && w.fails >= failuresToOpen {
+		if l.trial || w.state != models.StateOpen && w.fails >= failuresToOpen {
 			w.open(now, l.pool.rnd)
 		}
 	}

@@ -1,4 +1,4 @@
-package models_test
+package pool_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
+	"github.com/parley-hub/parley/models/pool"
 )
 
 // script is what a worker does with one request.
@@ -97,7 +98,7 @@ func (p *prober) set(result error) (asked int) {
 
 // rig is a pool of scripted workers, and what its observer saw.
 type rig struct {
-	*models.Pool
+	*pool.Pool
 	workers []*scripted
 	mu      sync.Mutex
 	events  []core.Event
@@ -109,18 +110,18 @@ func (r *rig) Observe(e core.Event) {
 	r.events = append(r.events, e)
 }
 
-func newRig(o models.PoolOptions, scripts ...script) *rig {
+func newRig(o pool.Options, scripts ...script) *rig {
 	r := &rig{}
 	for i, s := range scripts {
 		w := &scripted{chat: s}
 		r.workers = append(r.workers, w)
 		if len(o.Workers) <= i {
-			o.Workers = append(o.Workers, models.Worker{Name: fmt.Sprintf("w%d", i)})
+			o.Workers = append(o.Workers, pool.Worker{Name: fmt.Sprintf("w%d", i)})
 		}
 		o.Workers[i].Client = w
 	}
 	o.Name, o.Model, o.Observer = "main", "tiny", r
-	r.Pool = models.NewPool(o)
+	r.Pool = pool.New(o)
 	return r
 }
 
@@ -144,7 +145,7 @@ func (r *rig) wantStates(t *testing.T, want ...models.State) {
 }
 
 func TestPoolNamesModelAndWorker(t *testing.T) {
-	r := newRig(models.PoolOptions{}, says("hello"))
+	r := newRig(pool.Options{}, says("hello"))
 	res := r.ask(t)
 	if res.Err != nil || res.Text != "hello" || res.Last.Model != "tiny" || res.Last.Worker != "w0" {
 		t.Errorf("%+v", res)
@@ -165,7 +166,7 @@ func TestPoolNamesModelAndWorker(t *testing.T) {
 
 func TestPoolSpreadsBySlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(models.PoolOptions{Workers: []models.Worker{{Name: "big", Slots: 6}, {Name: "small", Slots: 2}, {Name: "default"}}}, waits, waits, waits)
+		r := newRig(pool.Options{Workers: []pool.Worker{{Name: "big", Slots: 6}, {Name: "small", Slots: 2}, {Name: "default"}}}, waits, waits, waits)
 		ctx, cancel := context.WithCancel(t.Context())
 		var askers sync.WaitGroup
 		for range 32 {
@@ -184,7 +185,7 @@ func TestPoolSpreadsBySlots(t *testing.T) {
 }
 
 func TestPoolDrawsTies(t *testing.T) {
-	r := newRig(models.PoolOptions{}, says("a"), says("b"), says("c"), says("d"))
+	r := newRig(pool.Options{}, says("a"), says("b"), says("c"), says("d"))
 	for range 400 {
 		r.ask(t)
 	}
@@ -224,7 +225,7 @@ func TestPoolFailsOver(t *testing.T) {
 		{"ends without finish", []script{func(context.Context, func(models.Delta, error) bool) {}, says("b")}, nil, "b", 0, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(models.PoolOptions{Rand: first}, test.scripts...)
+			r := newRig(pool.Options{Rand: first}, test.scripts...)
 			req := modeltest.Ask("hi")
 			req.Shown = test.shown
 			res := modeltest.Collect(t, t.Context(), r.Pool, req)
@@ -249,7 +250,7 @@ func TestPoolFailsOver(t *testing.T) {
 }
 
 func TestPoolWithoutWorkers(t *testing.T) {
-	res := newRig(models.PoolOptions{}).ask(t)
+	res := newRig(pool.Options{}).ask(t)
 	if fault.ClassOf(res.Err) != fault.Retryable || !strings.Contains(fault.Public(res.Err), "not reachable") {
 		t.Errorf("%v", res.Err)
 	}
@@ -269,7 +270,7 @@ func TestPoolChaos(t *testing.T) {
 				kinds[rand.IntN(len(kinds))](ctx, yield)
 			})
 		}
-		r := newRig(models.PoolOptions{Workers: []models.Worker{{Name: "w0", Probe: func(context.Context) error { return nil }}}}, scripts...)
+		r := newRig(pool.Options{Workers: []pool.Worker{{Name: "w0", Probe: func(context.Context) error { return nil }}}}, scripts...)
 		ctx, stop := context.WithCancel(t.Context())
 		var running, askers sync.WaitGroup
 		running.Go(func() { _ = r.Run(ctx) })
@@ -294,7 +295,7 @@ func TestPoolChaos(t *testing.T) {
 	})
 }
 
-func chaosTurn(t *testing.T, p *models.Pool) {
+func chaosTurn(t *testing.T, p *pool.Pool) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(2000))*time.Millisecond)
 	defer cancel()
 	defer func() { _ = recover() }() // the panics of worker and reader below
@@ -323,11 +324,11 @@ func chaosTurn(t *testing.T, p *models.Pool) {
 }
 
 func BenchmarkPoolPick16(b *testing.B) {
-	var workers []models.Worker
+	var workers []pool.Worker
 	for i := range 16 {
-		workers = append(workers, models.Worker{Name: fmt.Sprint(i), Client: &scripted{chat: says("x")}})
+		workers = append(workers, pool.Worker{Name: fmt.Sprint(i), Client: &scripted{chat: says("x")}})
 	}
-	p := models.NewPool(models.PoolOptions{Name: "main", Model: "tiny", Workers: workers})
+	p := pool.New(pool.Options{Name: "main", Model: "tiny", Workers: workers})
 	b.ReportAllocs()
 	for b.Loop() {
 		for range p.Chat(b.Context(), models.Request{}) {

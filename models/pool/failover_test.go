@@ -1,4 +1,4 @@
-package models_test
+package pool_test
 
 import (
 	"fmt"
@@ -8,17 +8,17 @@ import (
 	"testing"
 
 	"github.com/parley-hub/parley/core/fault"
-	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/models/openaichat"
+	"github.com/parley-hub/parley/models/pool"
 )
 
 // fleet is a pool over fake servers.
-func fleet(t *testing.T, n int, o modeltest.Options) (*models.Pool, []*modeltest.Worker) {
+func fleet(t *testing.T, n int, o modeltest.Options) (*pool.Pool, []*modeltest.Worker) {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(transport.CloseIdleConnections)
-	var workers []models.Worker
+	var workers []pool.Worker
 	var servers []*modeltest.Worker
 	for i := range n {
 		s := modeltest.Start(t, o)
@@ -27,12 +27,12 @@ func fleet(t *testing.T, n int, o modeltest.Options) (*models.Pool, []*modeltest
 			t.Fatal(err)
 		}
 		servers = append(servers, s)
-		workers = append(workers, models.Worker{Name: fmt.Sprintf("w%d", i), Client: c, Probe: c.Probe})
+		workers = append(workers, pool.Worker{Name: fmt.Sprintf("w%d", i), Client: c, Probe: c.Probe})
 	}
-	return models.NewPool(models.PoolOptions{Name: "main", Model: "fake", Workers: workers}), servers
+	return pool.New(pool.Options{Name: "main", Model: "fake", Workers: workers}), servers
 }
 
-func askMany(t *testing.T, p *models.Pool, n int, hidden bool) (failed int) {
+func askMany(t *testing.T, p *pool.Pool, n int, hidden bool) (failed int) {
 	t.Helper()
 	var mu sync.Mutex
 	var askers sync.WaitGroup

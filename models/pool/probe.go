@@ -1,9 +1,11 @@
-package models
+package pool
 
 import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/models"
 )
 
 const (
@@ -51,7 +53,7 @@ func (p *Pool) probeDue(w *worker) bool {
 	if now.Before(w.waitUntil) && !w.refused {
 		return false
 	}
-	if w.state != StateReady || w.probeFails > 0 {
+	if w.state != models.StateReady || w.probeFails > 0 {
 		return true
 	}
 	return now.Sub(w.aliveAt()) >= probeIdle && now.Sub(w.probedAt) >= probeIdle
@@ -85,8 +87,8 @@ func (p *Pool) probed(w *worker, err error) {
 		if w.refused {
 			w.refused, w.waitUntil, w.err = false, time.Time{}, nil
 		}
-		if w.state == StateNew {
-			w.state, w.err = StateReady, nil
+		if w.state == models.StateNew {
+			w.state, w.err = models.StateReady, nil
 		}
 		return
 	}
@@ -95,7 +97,7 @@ func (p *Pool) probed(w *worker, err error) {
 	}
 	w.probeFails++
 	w.err = err
-	if w.state == StateReady && w.probeFails >= failuresToOpen {
+	if w.state == models.StateReady && w.probeFails >= failuresToOpen {
 		w.failedAt = now
 		w.open(now, p.rnd)
 	}

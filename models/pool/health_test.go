@@ -1,4 +1,4 @@
-package models_test
+package pool_test
 
 import (
 	"context"
@@ -13,12 +13,13 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
+	"github.com/parley-hub/parley/models/pool"
 )
 
 func TestPoolBreakerSanity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		act := says("hello")
-		r := newRig(models.PoolOptions{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
+		r := newRig(pool.Options{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
 		r.ask(t)
 		for range 1000 {
 			act = fails(errBad)
@@ -46,7 +47,7 @@ func TestPoolOpensAndReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		act := fails(errDown)
 		// rnd 200 of 401 is no jitter at all.
-		r := newRig(models.PoolOptions{Rand: func(n int) int { return n / 2 }},
+		r := newRig(pool.Options{Rand: func(n int) int { return n / 2 }},
 			func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) }, says("other"))
 		for r.workers[0].calls.Load() < 3 {
 			if res := r.ask(t); res.Text != "other" {
@@ -85,7 +86,7 @@ func TestPoolOpensAndReturns(t *testing.T) {
 func TestPoolTellsWhenDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		act := fails(errDown)
-		r := newRig(models.PoolOptions{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
+		r := newRig(pool.Options{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
 		want := func(when string, due bool) {
 			t.Helper()
 			if got := r.Pool.Workers()[0].Due; got != due {
@@ -112,7 +113,7 @@ func TestPoolTellsWhenDue(t *testing.T) {
 func TestPoolTrialIsOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		act := fails(errDown)
-		r := newRig(models.PoolOptions{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
+		r := newRig(pool.Options{}, func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
 		for range 3 {
 			r.ask(t)
 		}
@@ -145,7 +146,7 @@ func TestPoolTrialIsOneAtATime(t *testing.T) {
 
 func TestPoolLastResort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(models.PoolOptions{Rand: first}, fails(errDown), fails(errDown))
+		r := newRig(pool.Options{Rand: first}, fails(errDown), fails(errDown))
 		for range 3 {
 			r.ask(t)
 			time.Sleep(time.Millisecond)
@@ -165,7 +166,7 @@ func TestPoolLastResort(t *testing.T) {
 
 func TestPoolObeysPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(models.PoolOptions{}, fails(errLimited))
+		r := newRig(pool.Options{}, fails(errLimited))
 		res := r.ask(t)
 		if fault.ClassOf(res.Err) != fault.RateLimited || fault.Wait(res.Err) != 7*time.Second || fault.Public(res.Err) == "" {
 			t.Errorf("%v", res.Err)
@@ -189,7 +190,7 @@ func TestPoolObeysPatience(t *testing.T) {
 func TestPoolRefusedKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		alive := &prober{result: errors.New("status 401")}
-		r := newRig(models.PoolOptions{Workers: []models.Worker{{Name: "w0", Probe: alive.probe}}}, fails(errKey))
+		r := newRig(pool.Options{Workers: []pool.Worker{{Name: "w0", Probe: alive.probe}}}, fails(errKey))
 		r.ask(t)
 		res := r.ask(t)
 		if fault.ClassOf(res.Err) != fault.NeedsHuman || r.workers[0].calls.Load() != 1 {
@@ -212,7 +213,7 @@ func TestPoolRefusedKey(t *testing.T) {
 
 func TestPoolTotal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(models.PoolOptions{Total: time.Minute}, waits, says("b"))
+		r := newRig(pool.Options{Total: time.Minute}, waits, says("b"))
 		r.workers[1].chat = waits
 		began := time.Now()
 		res := r.ask(t)
@@ -227,7 +228,7 @@ func TestPoolProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pulse := &prober{result: errDown}
 		act := says("hello")
-		r := newRig(models.PoolOptions{Workers: []models.Worker{{Name: "w0", Probe: pulse.probe}}},
+		r := newRig(pool.Options{Workers: []pool.Worker{{Name: "w0", Probe: pulse.probe}}},
 			func(ctx context.Context, yield func(models.Delta, error) bool) { act(ctx, yield) })
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup

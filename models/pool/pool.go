@@ -1,6 +1,7 @@
-package models
+package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/models"
 )
 
 // maxAttempts bounds the workers one answer is asked of.
@@ -34,8 +36,8 @@ var (
 	errLeft       = fault.New(fault.Retryable, "chat", fmt.Errorf("the caller left: %w", context.Canceled))
 )
 
-// PoolOptions is what a pool is made from.
-type PoolOptions struct {
+// Options is what a pool is made from.
+type Options struct {
 	// Name is the pool's name in the configuration, Model what its workers serve.
 	Name, Model string
 	// Vision is true when the model sees pictures.
@@ -71,12 +73,12 @@ type Pool struct {
 	lastResort bool
 }
 
-var _ Client = (*Pool)(nil)
+var _ models.Client = (*Pool)(nil)
 
-// NewPool makes a pool. Its workers are NEW until Run probes them or a request
+// New makes a pool. Its workers are NEW until Run probes them or a request
 // reaches them.
-func NewPool(o PoolOptions) *Pool {
-	p := &Pool{name: o.Name, model: o.Model, vision: o.Vision, total: orElse(o.Total, DefaultTotal), observer: o.Observer, log: o.Log, rnd: o.Rand}
+func New(o Options) *Pool {
+	p := &Pool{name: o.Name, model: o.Model, vision: o.Vision, total: cmp.Or(o.Total, models.DefaultTotal), observer: o.Observer, log: o.Log, rnd: o.Rand}
 	if p.observer == nil {
 		p.observer = core.ObserverFunc(func(core.Event) {})
 	}
@@ -93,13 +95,13 @@ func NewPool(o PoolOptions) *Pool {
 func (p *Pool) Vision() bool { return p.vision }
 
 // Workers shows the workers in the order of the configuration.
-func (p *Pool) Workers() []WorkerStatus {
+func (p *Pool) Workers() []models.WorkerStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	all := make([]WorkerStatus, len(p.workers))
+	all := make([]models.WorkerStatus, len(p.workers))
 	for i, w := range p.workers {
-		all[i] = WorkerStatus{
+		all[i] = models.WorkerStatus{
 			Pool: p.name, Name: w.name, Model: p.model, State: w.state, Due: w.due(now), InFlight: w.inFlight, Slots: w.slots,
 			Alive: w.aliveAt(), Err: w.err,
 		}
@@ -113,8 +115,8 @@ func (p *Pool) Workers() []WorkerStatus {
 // Chat answers with the pool's model, whatever r.Model says. When no worker can
 // take the request, the fault has a public text and, where a worker named one,
 // the time to wait.
-func (p *Pool) Chat(ctx context.Context, r Request) iter.Seq2[Delta, error] {
-	return func(yield func(Delta, error) bool) {
+func (p *Pool) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Delta, error] {
+	return func(yield func(models.Delta, error) bool) {
 		ctx, cancel := context.WithTimeoutCause(ctx, p.total, errTotal)
 		defer cancel()
 		r.Model = p.model
@@ -127,8 +129,8 @@ func (p *Pool) Chat(ctx context.Context, r Request) iter.Seq2[Delta, error] {
 // answer is one run of Chat.
 type answer struct {
 	pool  *Pool
-	req   Request
-	yield func(Delta, error) bool
+	req   models.Request
+	yield func(models.Delta, error) bool
 	began time.Time
 	// said is true when text was yielded that no Reset took back.
 	said   bool
@@ -168,7 +170,7 @@ func (a *answer) run(ctx context.Context) {
 		}
 	}
 	a.err = a.final(ctx, last)
-	a.yield(Delta{}, a.err)
+	a.yield(models.Delta{}, a.err)
 }
 
 // attempt asks one worker. over is true when nothing is left to do: the answer is
@@ -178,7 +180,7 @@ func (a *answer) attempt(ctx context.Context, l *lease) (over bool, err error) {
 	a.worker = l.w.name
 	if a.said {
 		a.said = false
-		if !a.yield(Delta{Reset: true}, nil) {
+		if !a.yield(models.Delta{Reset: true}, nil) {
 			return true, nil
 		}
 	}
@@ -200,7 +202,7 @@ func (a *answer) attempt(ctx context.Context, l *lease) (over bool, err error) {
 		l.answered()
 		a.err = nil
 		d.Worker = l.w.name
-		d.Model = orElse(d.Model, a.pool.model)
+		d.Model = cmp.Or(d.Model, a.pool.model)
 		a.yield(d, nil)
 		return true, nil
 	}
@@ -262,7 +264,7 @@ func (p *Pool) acquire(tried []*worker) (*lease, error) {
 			return nil, p.refusal(now)
 		}
 		p.lastResort = true
-	case l.w.state == StateOpen:
+	case l.w.state == models.StateOpen:
 		l.trial, l.w.trial = true, true
 	}
 	l.w.inFlight++
@@ -275,7 +277,7 @@ func (p *Pool) pick(now time.Time, tried []*worker) *worker {
 	var best *worker
 	ties := 0
 	for _, w := range p.workers {
-		if w.state == StateOpen && !w.tryable(now) || now.Before(w.waitUntil) || slices.Contains(tried, w) {
+		if w.state == models.StateOpen && !w.tryable(now) || now.Before(w.waitUntil) || slices.Contains(tried, w) {
 			continue
 		}
 		order := -1
@@ -314,7 +316,7 @@ func (p *Pool) leastRecentlyFailed(now time.Time, tried []*worker) *worker {
 	}
 	var best *worker
 	for _, w := range p.workers {
-		if w.state != StateOpen || w.trial || now.Before(w.waitUntil) || slices.Contains(tried, w) {
+		if w.state != models.StateOpen || w.trial || now.Before(w.waitUntil) || slices.Contains(tried, w) {
 			continue
 		}
 		if best == nil || w.failedAt.Before(best.failedAt) {

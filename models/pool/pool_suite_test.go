@@ -1,4 +1,4 @@
-package models_test
+package pool_test
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/models/openaichat"
+	"github.com/parley-hub/parley/models/pool"
 )
 
 func TestPoolSuite(t *testing.T) {
@@ -17,8 +18,8 @@ func TestPoolSuite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return models.NewPool(models.PoolOptions{
-			Name: "main", Model: s.Model, Workers: []models.Worker{{Name: "w1", Client: c, Probe: c.Probe}},
+		return pool.New(pool.Options{
+			Name: "main", Model: s.Model, Workers: []pool.Worker{{Name: "w1", Client: c, Probe: c.Probe}},
 		})
 	}})
 }
