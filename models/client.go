@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"iter"
 
 	"github.com/parley-hub/parley/core"
@@ -15,6 +17,8 @@ const (
 	System    Role = "system"
 	User      Role = "user"
 	Assistant Role = "assistant"
+	// ToolResult is what a tool gave back; CallID says for which call.
+	ToolResult Role = "tool"
 )
 
 // Message is one utterance of the prompt.
@@ -26,6 +30,10 @@ type Message struct {
 	// Images are shown to the model behind the text. Only pools whose model sees them
 	// (PoolConfig.Vision) are to be given any.
 	Images []Image
+	// Calls are the tools that the model, as Assistant, asked for.
+	Calls []ToolCall
+	// CallID is the ToolCall that a ToolResult answers.
+	CallID string
 }
 
 // Image is a picture as it was sent, never encoded anew.
@@ -35,6 +43,74 @@ type Image struct {
 	Data []byte
 }
 
+// Tool is a function that the model may ask for.
+type Tool struct {
+	Name, Description string
+	// Parameters is the JSON Schema of its arguments.
+	Parameters json.RawMessage
+}
+
+// ToolCall is the model asking for a tool. It comes whole, never in pieces.
+type ToolCall struct {
+	// ID is never empty, and no two calls of an answer share it.
+	ID, Name string
+	// Arguments is a JSON object.
+	Arguments json.RawMessage
+}
+
+// ToolChoice says whether tools are called: ToolAuto, ToolNone, ToolRequired, or the name
+// of the one tool that must be.
+type ToolChoice string
+
+// The choices that name no tool.
+const (
+	ToolAuto     ToolChoice = ""
+	ToolNone     ToolChoice = "none"
+	ToolRequired ToolChoice = "required"
+)
+
+// Format is what an answer must be: a JSON object, and one of Schema if there is one.
+type Format struct {
+	// Name is what the schema is called, 1 to 64 letters, digits, '-' and '_'.
+	Name string
+	// Schema is a JSON Schema; empty for any object.
+	Schema json.RawMessage
+	Strict bool
+}
+
+// Sampling is how the next word is drawn; what is nil or empty is left to the worker.
+type Sampling struct {
+	Temperature, TopP, PresencePenalty, FrequencyPenalty *float64
+	Seed                                                 *int64
+	Stop                                                 []string
+}
+
+// Band says how long a request can wait. Those of an earlier band go first.
+type Band uint8
+
+// The bands.
+const (
+	// Interactive: a person watches.
+	Interactive Band = iota
+	// Normal: somebody will look soon.
+	Normal
+	// Batch: nobody waits.
+	Batch
+)
+
+// Payer is whom a request is for: it shares the workers with others fairly by person,
+// and budgets are per person, role and account. The zero Payer is the hub itself.
+type Payer struct {
+	// Account is the bot that was asked, or the API key's name.
+	Account string
+	// Person is the same on every platform; it names nobody.
+	Person string
+	// Role is the person's; empty for none.
+	Role string
+	// Skill is what asked.
+	Skill string
+}
+
 // Request asks for one answer.
 type Request struct {
 	// Model is the id the worker serves. A Pool fills it in.
@@ -42,8 +118,13 @@ type Request struct {
 	Messages []Message
 	// MaxTokens bounds the answer; 0 leaves it to the worker.
 	MaxTokens int
-	// Temperature nil leaves it to the worker.
-	Temperature *float64
+	Sampling
+	Tools      []Tool
+	ToolChoice ToolChoice
+	// Format nil is text.
+	Format *Format
+	Band   Band
+	For    Payer
 	// Affinity is the same for requests that share a long prompt, so that a pool
 	// may send them to the worker that has it cached.
 	Affinity string
@@ -74,10 +155,12 @@ type Usage struct {
 	Cached int
 }
 
-// Delta is a piece of an answer. The last one has Finish set; Model and Worker
+// Delta is a piece of an answer. The last one has Finish set; Model, Worker and Calls
 // are set on it too.
 type Delta struct {
 	Text string
+	// Calls are the tools that are asked for; Finish is then FinishToolCalls.
+	Calls []ToolCall
 	// Reset tells to forget all text so far: the answer begins again.
 	Reset  bool
 	Finish Finish
@@ -94,4 +177,62 @@ type Client interface {
 	// that ends without it is a Retryable fault, never a shortened answer. Breaking
 	// out of the loop, or the end of ctx, cancels the worker's work at once.
 	Chat(ctx context.Context, r Request) iter.Seq2[Delta, error]
+}
+
+// EmbedRequest asks for the vectors of texts.
+type EmbedRequest struct {
+	// Model is the id the worker serves. A Pool fills it in.
+	Model string
+	Texts []string
+	// Dimensions of each vector; 0 leaves it to the model.
+	Dimensions int
+	Band       Band
+	For        Payer
+	Trace      core.TraceID
+}
+
+// Embeddings are vectors in the order of the texts.
+type Embeddings struct {
+	Vectors [][]float32
+	Usage   Usage
+	// Model and Worker are who made them.
+	Model, Worker string
+}
+
+// Embedder makes vectors of texts. A text that the model does not take is a Permanent
+// fault of the whole request.
+type Embedder interface {
+	Embed(ctx context.Context, r EmbedRequest) (Embeddings, error)
+}
+
+// TranscribeRequest asks for what is said in a recording.
+type TranscribeRequest struct {
+	// Model is the id the worker serves. A Pool fills it in.
+	Model string
+	// Audio gives the recording from its beginning, each time it is called; it may be
+	// sent more than once. Size is its length in bytes.
+	Audio func() (io.ReadCloser, error)
+	Size  int64
+	// Name ends as the format's files do: the workers go by it.
+	Name string
+	// Language is an ISO 639-1 code; empty if it is not known.
+	Language string
+	Band     Band
+	For      Payer
+	Trace    core.TraceID
+}
+
+// Transcript is what was said.
+type Transcript struct {
+	Text string
+	// Language and Seconds are the worker's guess; empty and 0 for none.
+	Language string
+	Seconds  float64
+	// Model and Worker are who heard it.
+	Model, Worker string
+}
+
+// Transcriber writes down what is said.
+type Transcriber interface {
+	Transcribe(ctx context.Context, r TranscribeRequest) (Transcript, error)
 }

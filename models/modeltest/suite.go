@@ -162,7 +162,7 @@ func (h Harness) sends(t *testing.T) {
 	w, c := h.start(t, Options{})
 	warm := 0.5
 	r := models.Request{
-		Model: w.Model(), MaxTokens: 77, Temperature: &warm,
+		Model: w.Model(), MaxTokens: 77, Sampling: models.Sampling{Temperature: &warm},
 		Messages: []models.Message{
 			{Role: models.System, Text: "be <kind> & brief"},
 			{Role: models.User, Text: "héllo \"\\\n🙂", Images: []models.Image{{MIME: "image/png", Data: []byte{0, 255, 1}}}},
