@@ -12,7 +12,11 @@ import (
 	"github.com/parley-hub/parley/test/hubtest"
 )
 
-func init() { platforms["whatsapp web"] = newWhatsAppWeb }
+func init() {
+	platforms["whatsapp web"] = newWhatsAppWeb
+	single["whatsapp web"] = "wa-web"
+	shared = append(shared, "whatsapp web")
+}
 
 const webNumber = "4915551000"
 
