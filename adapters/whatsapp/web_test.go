@@ -221,7 +221,9 @@ func TestWebAsksOutliveTheirConnection(t *testing.T) {
 	chat := s.Chat(0)
 	r := text("e.0", chat, "hello")
 	forgetful := s.adapter(zerolog.Nop(), func(st *adapters.Settings) {
-		st.Sent = func(context.Context, core.ChatID, core.MessageID) (core.Reply, bool, error) { return core.Reply{}, false, nil }
+		st.Sent = func(context.Context, core.ChatID, core.MessageID) (core.Reply, bool, error) {
+			return core.Reply{}, false, nil
+		}
 	})
 	s.sim.Inject(websim.Fault{Kind: websim.FaultGarble, At: "message"})
 	message := s.send(forgetful, r) // the phone asks while nobody listens, or hardly
