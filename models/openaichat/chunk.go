@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/parley-hub/parley/models"
 )
@@ -122,8 +120,8 @@ func keep(old *string, data []byte) {
 	*old = textOf(data)
 }
 
-// rawText is textOf, but keeps the bytes of a rune that is cut off at either end: the
-// pieces beside this one have the rest of it (runeJoiner).
+// rawText is textOf, but leaves bytes that are no UTF-8: a rune may be cut off at either
+// end, and the pieces beside this one have the rest of it (runeJoiner).
 func rawText(data []byte) string {
 	if data[0] != '"' {
 		return textOf(data)
@@ -132,30 +130,17 @@ func rawText(data []byte) string {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
 	}
-	head, tail := 0, len(inner)-cutRune(inner)
-	for head < 3 && !utf8.RuneStart(inner[head]) {
-		head++
-	}
-	if head == 0 && tail == len(inner) {
-		return textOf(data)
-	}
-	whole := slices.Concat([]byte{'"'}, inner[head:tail], []byte{'"'})
-	return string(inner[:head]) + textOf(whole) + string(inner[tail:])
+	var room [256]byte
+	return string(appendText(room[:0], inner))
 }
 
 // textOf reads content: a string, or (Mistral, for thinking models) a list of
 // parts, of which the text parts count.
 func textOf(data []byte) string {
-	switch {
-	case data[0] == '"' && bytes.IndexByte(data, '\\') < 0:
-		return strings.ToValidUTF8(string(data[1:len(data)-1]), "\uFFFD")
-	case data[0] == '"':
-		var s string
-		if json.Unmarshal(data, &s) != nil {
-			return ""
-		}
-		return s
-	case data[0] == '[':
+	switch data[0] {
+	case '"':
+		return strings.ToValidUTF8(rawText(data), "\uFFFD")
+	case '[':
 		var parts strings.Builder
 		for list := walk(data); list.next(); {
 			parts.WriteString(partText(list.value))

@@ -167,3 +167,19 @@ func FuzzSeconds(f *testing.F) {
 		}
 	})
 }
+
+// FuzzText reads strings as encoding/json does.
+func FuzzText(f *testing.F) {
+	for _, seed := range []string{`a\n\"\\\/\b\f\r\t`, `\u4e16\ud83d\ude42`, `\ud83d`, `\ud83dx`, `\ud83d\u0041`, `\ude42\ud83d`, `é\u00E9`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, inner string) {
+		var want string
+		if json.Unmarshal([]byte(`"`+inner+`"`), &want) != nil || strings.ContainsRune(strings.ToValidUTF8(inner, "\uFFFD"), '\uFFFD') {
+			return
+		}
+		if got := textOf([]byte(`"` + inner + `"`)); got != want {
+			t.Fatalf("%q: got %q, want %q", inner, got, want)
+		}
+	})
+}

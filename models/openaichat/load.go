@@ -9,7 +9,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 )
 
@@ -72,7 +71,7 @@ var (
 
 // Load reads what the server says about its load (GET /metrics). A metric that is
 // missing, negative, no number or too large to be true is unknown, never 0. A server
-// that has none of them (Ollama, llama.cpp without --metrics, an unknown kind) gives a
+// that gives none of them (Ollama, llama.cpp without --metrics, an unknown kind) has a
 // Load in which nothing is known, and no error.
 func (c *Client) Load(ctx context.Context) (models.Load, error) {
 	known := gauges[c.kind()]
@@ -81,7 +80,7 @@ func (c *Client) Load(ctx context.Context) (models.Load, error) {
 	}
 	resp, err := c.get(ctx, "metrics", c.root.JoinPath("metrics").String())
 	switch {
-	case missing(err), fault.ClassOf(err) == fault.Permanent:
+	case closed(err):
 		return models.Load{}, nil
 	case err != nil:
 		return models.Load{}, err

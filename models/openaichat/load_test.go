@@ -60,7 +60,7 @@ sglang:token_usage{tp_rank="0"} 0.33`, models.Load{Running: known(3), Waiting: k
 func TestLoadFails(t *testing.T) {
 	for answer, class := range map[string]fault.Class{
 		"Not Found: x": 0, "Not Implemented: x": 0, "Bad Request: model name is missing": 0,
-		"Unauthorized: x": fault.NeedsHuman, "Internal Server Error: x": fault.Retryable, loading: fault.Retryable,
+		"Unauthorized: x": 0, "Internal Server Error: x": fault.Retryable, loading: fault.Retryable,
 	} {
 		s := &scripted{answers: map[string]string{"GET /metrics": answer}}
 		got, err := s.start(t, openaichat.Options{Kind: models.KindLlamaCPP}).Load(t.Context())

@@ -246,7 +246,22 @@ func (c *Client) do(ctx context.Context, op string, req *http.Request) (*http.Re
 
 // missing tells whether an error says that the server has no such endpoint.
 func missing(err error) bool {
+	code := statusOf(err)
+	return code == http.StatusNotFound || code == http.StatusMethodNotAllowed || code == http.StatusNotImplemented
+}
+
+// closed tells whether an error says that the server does not let us have an endpoint,
+// or has none: proxies often pass on only what is below /v1.
+func closed(err error) bool {
+	code := statusOf(err)
+	return code > 0 && code < 500 && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout || missing(err)
+}
+
+// statusOf gives the HTTP status that an error is made of; 0 for others.
+func statusOf(err error) int {
 	var status *statusError
-	return errors.As(err, &status) && (status.code == http.StatusNotFound || status.code == http.StatusMethodNotAllowed ||
-		status.code == http.StatusNotImplemented)
+	if errors.As(err, &status) {
+		return status.code
+	}
+	return 0
 }

@@ -229,10 +229,10 @@ func TestProbeByKind(t *testing.T) {
 		then   string
 	}{
 		{"vLLM", vllm(), []string{"GET /v1/models", "GET /health"}, "GET /health"},
-		{"SGLang", sglang(), []string{"GET /v1/models", "GET /v1/models"}, "GET /v1/models"},
+		{"SGLang", sglang(), []string{"GET /v1/models"}, "GET /v1/models"},
 		{"llama.cpp", llamacpp(), []string{"GET /v1/models", "GET /health"}, "GET /health"},
 		{"Ollama", ollama(), []string{"GET /v1/models", "GET /"}, "GET /"},
-		{"no list", &scripted{}, []string{"GET /v1/models", "GET /v1/models"}, ""},
+		{"no list", &scripted{}, []string{"GET /v1/models"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := test.server.start(t, openaichat.Options{})
@@ -261,10 +261,28 @@ func TestProbeByKind(t *testing.T) {
 			}
 		})
 	}
-	other := ollama()
-	other.answers["GET /"] = "<html>router</html>"
-	if err := other.start(t, openaichat.Options{}).Probe(t.Context()); fault.ClassOf(err) != fault.Retryable {
-		t.Errorf("another program: %v", err)
+	behind := func(s *scripted, root, answer string) *scripted {
+		s.answers[root] = answer
+		return s
+	}
+	for name, s := range map[string]*scripted{
+		"Ollama behind another page": behind(ollama(), "GET /", "<html>router</html>"),
+		"Ollama, root closed":        behind(ollama(), "GET /", "Unauthorized: no"),
+		"vLLM without /health":       behind(vllm(), "GET /health", "Not Found: no"),
+	} {
+		c := s.start(t, openaichat.Options{})
+		if err := c.Probe(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.set("GET /v1/models", "Internal Server Error: no")
+		if err := c.Probe(t.Context()); fault.ClassOf(err) != fault.Retryable {
+			t.Errorf("%s, dead: %v", name, err)
+		}
+	}
+	locked := vllm()
+	locked.answers["GET /v1/models"] = "Unauthorized: no"
+	if err := locked.start(t, openaichat.Options{Kind: models.KindVLLM}).Probe(t.Context()); fault.ClassOf(err) != fault.NeedsHuman {
+		t.Errorf("a bad key: %v", err)
 	}
 }
 
