@@ -26,6 +26,11 @@ type chunk struct {
 	usage  *models.Usage
 	// calls is the raw value of tool_calls, valid as long as the piece.
 	calls []byte
+
+	frame alike
+	// said is the raw value of the words, texts how many values may have been words.
+	said  []byte
+	texts int
 }
 
 // decode reads one piece, forgetting the one before. The piece must be JSON; what
@@ -34,7 +39,12 @@ type chunk struct {
 // The protocol sends a few hundred bytes around each word, so the members are
 // walked in place: decoding into structs would allocate ten times as much.
 func (c *chunk) decode(data []byte) error {
-	*c = chunk{object: c.object, model: c.model}
+	*c = chunk{object: c.object, model: c.model, frame: c.frame}
+	if words := c.frame.words(data); words != nil {
+		c.words = rawText(words)
+		c.generated = c.words != ""
+		return nil
+	}
 	if !json.Valid(data) {
 		return errNotJSON
 	}
@@ -55,6 +65,11 @@ func (c *chunk) decode(data []byte) error {
 		}
 	}
 	c.failed = c.failed || c.object == "error"
+	if c.texts == 1 && c.said != nil && c.said[0] == '"' && c.finish == "" && c.usage == nil && !c.failed {
+		// Both are slices of the same array, so their capacities tell the place.
+		start := cap(data) - cap(c.said)
+		c.frame.learn(data, start, start+len(c.said))
+	}
 	return nil
 }
 
@@ -81,13 +96,18 @@ func (c *chunk) delta(data []byte) {
 		switch string(w.key) {
 		case "content", "refusal":
 			if text := rawText(w.value); text != "" {
-				c.words, c.generated = text, true
+				c.words, c.generated, c.said = text, true, w.value
+				c.texts++
 			}
 		case "reasoning_content", "reasoning":
-			c.generated = c.generated || !empty(w.value)
+			if !empty(w.value) {
+				c.generated = true
+				c.texts++
+			}
 		case "tool_calls", "function_call":
 			if !empty(w.value) {
 				c.calls, c.generated = w.value, true
+				c.texts++
 			}
 		}
 	}

@@ -149,8 +149,11 @@ func newTransport() *http.Transport {
 }
 
 // Chat streams one answer; see models.Client. Faults: what the server refuses is
-// Permanent (with public words when the prompt is too long), a refused key is
-// NeedsHuman, 429 is RateLimited, everything else may heal and is Retryable.
+// Permanent (with public words when the prompt is too long); a refused key, a model that
+// is not there and money that is gone are NeedsHuman; 429 is RateLimited; everything else
+// may heal and is Retryable. models.Blame tells whether it counts against the worker.
+// They wrap ErrLoading, ErrNoModel, ErrOverflow, ErrWrongModel, ErrBadCall and
+// ErrNoContinue of package models where it is one of these.
 func (c *Client) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Delta, error] {
 	return func(yield func(models.Delta, error) bool) {
 		inner, cancel := context.WithCancelCause(ctx)

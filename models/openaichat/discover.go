@@ -34,7 +34,7 @@ const (
 // A model that is not listed is a fault that wraps models.ErrNoModel (several servers
 // answer 200 for every name, with whatever model they have), one that is still being
 // loaded wraps models.ErrLoading; what was found until then is given too. A server
-// without a model list is taken at its word.
+// without a model list is taken at its word. ctx bounds the wait for all of it.
 func (c *Client) Discover(ctx context.Context, model string) (models.Server, error) {
 	t, err := c.list(ctx)
 	switch {

@@ -183,3 +183,37 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAlike: what a piece says does not depend on the piece before it, but for what is
+// kept on purpose.
+func FuzzAlike(f *testing.F) {
+	const frame = `{"object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"%s"},"finish_reason":null}]}`
+	first := fmt.Sprintf(frame, "a")
+	for _, second := range []string{
+		fmt.Sprintf(frame, "b"), fmt.Sprintf(frame, ""), fmt.Sprintf(frame, `\n\u00e9`), fmt.Sprintf(frame, `\x`), fmt.Sprintf(frame, `\`),
+		fmt.Sprintf(frame, `\u12`), fmt.Sprintf(frame, "\n"), fmt.Sprintf(frame, `","finish_reason":"stop","x":"`), strings.Replace(first, "null", `"stop"`, 1),
+		strings.Replace(first, `"a"`, "null", 1), `{}`, "x",
+	} {
+		f.Add(first, second)
+	}
+	f.Add(`{"choices":[{"delta":{"content":"a","reasoning":"b"}}]}`, `{"choices":[{"delta":{"content":"","reasoning":"b"}}]}`)
+	f.Add(`{"choices":[{"delta":{"content":["a"],"refusal":"b"}},{"delta":{"content":"c"}}]}`, `{"choices":[{"delta":{"content":["a"],"refusal":"b"}},{"delta":{"content":"d"}}]}`)
+	f.Fuzz(func(t *testing.T, first, second string) {
+		var c chunk
+		if c.decode([]byte(first)) != nil {
+			return
+		}
+		fresh := chunk{object: c.object, model: c.model}
+		err, want := c.decode([]byte(second)), fresh.decode([]byte(second))
+		if (err == nil) != (want == nil) {
+			t.Fatalf("%v, alone %v", err, want)
+		}
+		if err != nil {
+			return
+		}
+		if c.words != fresh.words || c.finish != fresh.finish || c.generated != fresh.generated || c.failed != fresh.failed ||
+			(c.usage == nil) != (fresh.usage == nil) || string(c.calls) != string(fresh.calls) || c.object != fresh.object || c.model != fresh.model {
+			t.Fatalf("%+v, alone %+v", c, fresh)
+		}
+	})
+}

@@ -72,7 +72,7 @@ var (
 // Load reads what the server says about its load (GET /metrics). A metric that is
 // missing, negative, no number or too large to be true is unknown, never 0. A server
 // that gives none of them (Ollama, llama.cpp without --metrics, an unknown kind) has a
-// Load in which nothing is known, and no error.
+// Load in which nothing is known, and no error. ctx bounds the wait.
 func (c *Client) Load(ctx context.Context) (models.Load, error) {
 	known := gauges[c.kind()]
 	if known == nil {

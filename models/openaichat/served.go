@@ -139,16 +139,12 @@ func plainName(name string) string {
 // is right: its id, aliases, root, and the other names with the same root (vLLM echoes
 // the first of its served names).
 //
-// vLLM, SGLang, llama.cpp and Ollama echo nothing else, so with them any other name is
-// wrong. Behind other servers there may be a proxy that names the model in its own way,
-// or a dated version of an alias: with them only the name of another listed model is
-// wrong.
+// vLLM, SGLang, llama.cpp and Ollama echo nothing else. Behind any other server names
+// prove nothing: OpenAI answers an alias with a dated version of another name, a proxy
+// with whatever it forwards to.
 func (c *Client) another(asked, said string) bool {
-	if asked == said {
-		return false
-	}
 	t := c.told.Load()
-	if t == nil {
+	if asked == said || t == nil || t.kind == models.KindOpenAI {
 		return false
 	}
 	entry := t.list.find(asked)
@@ -156,20 +152,7 @@ func (c *Client) another(asked, said string) bool {
 		return false
 	}
 	other := t.list.find(said)
-	if other != nil && entry.Root != "" && other.Root == entry.Root {
-		return false
-	}
-	if t.kind != models.KindOpenAI {
-		return true
-	}
-	return other != nil && !dated(asked, said)
-}
-
-// dated tells whether a name is a dated version of an alias: gpt-4o and
-// gpt-4o-2024-08-06.
-func dated(alias, name string) bool {
-	rest, ok := strings.CutPrefix(name, alias)
-	return ok && len(rest) > 1 && strings.IndexByte("-:@", rest[0]) >= 0 && rest[1] >= '0' && rest[1] <= '9'
+	return other == nil || entry.Root == "" || other.Root != entry.Root
 }
 
 // kind is what the server is, as far as anybody knows.
