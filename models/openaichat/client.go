@@ -164,7 +164,7 @@ func (c *Client) Chat(ctx context.Context, r models.Request) iter.Seq2[models.De
 		s.deadline = time.AfterFunc(c.firstContent, s.expire)
 		defer s.deadline.Stop()
 		if err := s.run(inner, r); err != nil {
-			yield(models.Delta{}, c.ended("chat", ctx, inner, err))
+			yield(models.Delta{}, c.ended(ctx, inner, "chat", err))
 		}
 	}
 }
@@ -177,7 +177,7 @@ func (c *Client) GoString() string { return c.String() }
 
 // ended gives the reason for which a call failed: the caller's end before our own
 // deadlines, those before what the transport made of it.
-func (c *Client) ended(op string, outer, inner context.Context, err error) error {
+func (c *Client) ended(outer, inner context.Context, op string, err error) error {
 	var known *fault.Error
 	switch cause := context.Cause(inner); {
 	case outer.Err() != nil:

@@ -122,7 +122,7 @@ func (c *Client) ask(ctx context.Context, to any, query any, elements ...string)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if err := decodeLoose(resp.Body, to); err != nil && ctx.Err() != nil {
-		return c.ended("discover", ctx, ctx, err)
+		return c.ended(ctx, ctx, "discover", err)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (c *Client) Load(ctx context.Context) (models.Load, error) {
 	defer func() { _ = resp.Body.Close() }()
 	load, err := readLoad(resp.Body, known)
 	if err != nil {
-		return models.Load{}, c.ended("metrics", ctx, ctx, err)
+		return models.Load{}, c.ended(ctx, ctx, "metrics", err)
 	}
 	return load, nil
 }
@@ -104,7 +104,8 @@ type reading struct {
 func readLoad(r io.Reader, known map[string]gauge) (models.Load, error) {
 	var load models.Load
 	readings := make(map[*models.Gauge]*reading)
-	lines := bufio.NewReaderSize(io.LimitReader(r, maxMetrics), maxMetricLine)
+	limited := &io.LimitedReader{R: r, N: maxMetrics}
+	lines := bufio.NewReaderSize(limited, maxMetricLine)
 	for {
 		line, long, err := lines.ReadLine()
 		for long && err == nil {
@@ -118,7 +119,11 @@ func readLoad(r io.Reader, known map[string]gauge) (models.Load, error) {
 					*g = models.Gauge{}
 				}
 			}
-			if errors.Is(err, io.EOF) {
+			switch {
+			case limited.N == 0:
+				// The last line may be cut in a number.
+				err = errAnswerTooLong
+			case errors.Is(err, io.EOF):
 				err = nil
 			}
 			return load, err

@@ -70,6 +70,14 @@ func TestLoadFails(t *testing.T) {
 	}
 }
 
+func TestLoadIsBounded(t *testing.T) {
+	s := &scripted{answers: map[string]string{"GET /metrics": strings.Repeat("vllm:num_requests_running 3\n", 200_000)}}
+	got, err := s.start(t, openaichat.Options{Kind: models.KindVLLM}).Load(t.Context())
+	if fault.ClassOf(err) != fault.Retryable || got != (models.Load{}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestCapturedLoad(t *testing.T) {
 	for name, want := range map[string]models.Load{
 		"llamacpp-2025-02.metrics": {Running: known(0), Waiting: known(0), Cache: known(0.0158691)},

@@ -21,9 +21,10 @@ var errNoGreeting = errors.New("no greeting")
 // its model is a fault that wraps models.ErrLoading.
 //
 // vLLM and llama.cpp are asked for /health, Ollama for its greeting; SGLang (whose
-// /health generates a token) and all others for their model list, where a server without
-// one is alive too. So is one of which a proxy shows only the list. The first time all are asked for the list: it tells the kind, and
-// the names that an answer may have.
+// /health generates a token) and all others for their model list. The first time all
+// are asked for the list: it tells the kind, and the names that an answer may have. A
+// server without a list is alive too, and so is one of which a proxy shows nothing but
+// the list. ctx bounds the wait.
 func (c *Client) Probe(ctx context.Context) error {
 	first := c.told.Load() == nil
 	err := error(nil)
@@ -85,7 +86,7 @@ func (c *Client) greeting(ctx context.Context) error {
 	defer func() { _ = resp.Body.Close() }()
 	words, err := io.ReadAll(io.LimitReader(resp.Body, maxGreeting))
 	if err != nil {
-		return c.ended("greeting", ctx, ctx, err)
+		return c.ended(ctx, ctx, "greeting", err)
 	}
 	if !strings.Contains(string(words), "Ollama") {
 		return errNoGreeting

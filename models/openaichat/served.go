@@ -218,7 +218,7 @@ func (c *Client) get(ctx context.Context, op, address string) (*http.Response, e
 func (c *Client) do(ctx context.Context, op string, req *http.Request) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.ended(op, ctx, ctx, err)
+		return nil, c.ended(ctx, ctx, op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer func() { _ = resp.Body.Close() }()
