@@ -37,6 +37,23 @@ func BenchmarkRelay(b *testing.B) {
 	}
 }
 
+// TestRelayAllocates holds the bar of three allocations for each piece of a stream, the
+// answer's own share included.
+func TestRelayAllocates(t *testing.T) {
+	c := cannedText(stream67()).client(t)
+	r := modeltest.Ask("hello")
+	perStream := testing.AllocsPerRun(20, func() {
+		for _, err := range c.Chat(t.Context(), r) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if perStream > 3*67 {
+		t.Errorf("%v allocations for 67 pieces", perStream)
+	}
+}
+
 // BenchmarkLoopback measures the way over HTTP to the fake worker and back.
 func BenchmarkLoopback(b *testing.B) {
 	w := modeltest.Start(b, modeltest.Options{})
@@ -50,6 +67,23 @@ func BenchmarkLoopback(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, err := range c.Chat(b.Context(), r) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkTool relays a call whose arguments come in 64 pieces, as vLLM sends them.
+func BenchmarkTool(b *testing.B) {
+	deltas := []string{`{"role":"assistant","tool_calls":[{"index":0,"id":"call_a","type":"function","function":{"name":"x","arguments":"{\"text\":\""}}]}`}
+	for range 64 {
+		deltas = append(deltas, `{"tool_calls":[{"index":0,"function":{"arguments":"word\\n "}}]}`)
+	}
+	c := cannedText(stream("tool_calls", append(deltas, `{"tool_calls":[{"index":0,"function":{"arguments":"\"}"}}]}`)...)).client(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, err := range c.Chat(b.Context(), modeltest.Ask("hello")) {
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,12 @@ import (
 	"github.com/parley-hub/parley/models"
 )
 
-const bufferSize = 4 << 10
+const (
+	bufferSize = 4 << 10
+	// minTruncated is the least that is left of a prompt that was truncated. Fewer tokens
+	// are what a server that does not count its cached ones reports.
+	minTruncated = 512
+)
 
 var (
 	errNoFinish = errors.New("the stream ended without a finish_reason")
@@ -42,9 +48,17 @@ type stream struct {
 	phase atomic.Int32
 
 	chunk  chunk
+	runes  runeJoiner
 	think  thinkFilter
+	resume resumeFilter
+	tools  toolCalls
 	finish models.Finish
 	usage  *models.Usage
+	calls  []models.ToolCall
+	// asked is the model that was asked; empty once the answer has named one.
+	asked string
+	// least is how many tokens the prompt has at least; 0 where nobody truncates.
+	least int
 	// left is true when the caller broke out of the loop.
 	left bool
 }
@@ -64,9 +78,14 @@ func (s *stream) expire() {
 // run asks and relays. It returns nil when the answer was finished or the caller
 // left.
 func (s *stream) run(ctx context.Context, r models.Request) error {
-	body, err := encode(r)
+	kind := s.client.kind()
+	body, err := encode(r, kind)
 	if err != nil {
 		return fault.New(fault.Permanent, "encode the chat request", err)
+	}
+	s.asked, s.resume = r.Model, resumeFilter{tailOf(r.Prefix)}
+	if kind == models.KindLlamaCPP || kind == models.KindOllama {
+		s.least = words(r.Messages)
 	}
 	req, err := s.client.newRequest(ctx, http.MethodPost, s.client.chatURL, body)
 	if err != nil {
@@ -95,8 +114,44 @@ func (s *stream) run(ctx context.Context, r models.Request) error {
 	if errors.Is(err, errWorker) {
 		return err
 	}
+	if err := s.endCalls(); err != nil {
+		return fault.New(fault.Retryable, "chat", models.Blamed(models.BlameNobody, err))
+	}
+	if s.truncated() {
+		err := fmt.Errorf("%w: the worker read %d tokens of at least %d and did not say so", models.ErrOverflow, s.usage.Prompt, s.least)
+		return fault.New(fault.Permanent, "chat", err, fault.WithPublic(publicTooLong))
+	}
 	s.conclude(buffered)
 	return nil
+}
+
+// truncated tells whether the worker left out a part of the prompt without a word, as
+// Ollama and older llama.cpp do; what it leaves out first are the instructions. A word
+// is a token at least, so fewer tokens than words prove it.
+func (s *stream) truncated() bool {
+	return s.usage != nil && s.usage.Prompt >= minTruncated && s.usage.Prompt < s.least
+}
+
+// words counts what stands between white space in all messages.
+func words(messages []models.Message) (n int) {
+	for _, m := range messages {
+		for range strings.FieldsSeq(m.Text) {
+			n++
+		}
+	}
+	return n
+}
+
+// endCalls reads the tool calls when the answer is complete. Those of an answer that
+// was cut by its length are dropped: nobody knows how many were meant. Several servers
+// end an answer that calls a tool with "stop".
+func (s *stream) endCalls() (err error) {
+	called := s.tools.broken != nil || len(s.tools.calls) > 0
+	if s.finish == models.FinishToolCalls || s.finish == models.FinishStop && called {
+		s.finish = models.FinishToolCalls
+		s.calls, err = s.tools.finish()
+	}
+	return err
 }
 
 // read relays until the stream's end. Its kind is told by its first byte, not by
@@ -162,24 +217,32 @@ func (s *stream) take(e event) error {
 		return fault.New(fault.Retryable, "chat", err)
 	}
 	if e.failed || s.chunk.failed {
-		words, _ := explain(e.data)
-		return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %s", errWorker, s.client.redact.text(bounded(words))))
+		return fmt.Errorf("%w: %w", errWorker, s.client.judge("chat", explain(e.data)))
+	}
+	if said := s.chunk.model; said != "" && s.asked != "" {
+		if s.client.another(s.asked, said) {
+			return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %s instead of %s", models.ErrWrongModel, bounded(said), bounded(s.asked)))
+		}
+		s.asked = ""
 	}
 	if s.chunk.usage != nil {
 		s.usage = s.chunk.usage
+	}
+	if s.chunk.calls != nil {
+		s.tools.add(s.chunk.calls)
 	}
 	return s.relay()
 }
 
 func (s *stream) relay() error {
-	shown := s.think.add(s.chunk.words)
+	shown := s.show(s.runes.add(s.chunk.words))
 	if reason := s.chunk.finish; reason != "" {
 		finish, ok := finishOf(reason)
 		if !ok {
 			return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %s", errGaveUp, bounded(reason)))
 		}
 		s.finish = finish
-		shown += s.think.rest()
+		shown += s.show(s.runes.rest()) + s.resume.add(s.think.rest())
 	}
 	s.move()
 	if shown == "" {
@@ -191,6 +254,9 @@ func (s *stream) relay() error {
 	s.restart()
 	return nil
 }
+
+// show takes out of the words what nobody is to see.
+func (s *stream) show(words string) string { return s.resume.add(s.think.add(words)) }
 
 // move goes on to the phase that the piece proves, and gives it its time. A
 // thinking model's token ends the wait for the first one: it works.
@@ -217,7 +283,7 @@ func (s *stream) restart() {
 // the connection can be used again.
 func (s *stream) conclude(r io.Reader) {
 	s.deadline.Stop()
-	last := models.Delta{Finish: s.finish, Usage: s.usage, Model: s.chunk.model, Worker: s.client.worker}
+	last := models.Delta{Finish: s.finish, Calls: s.calls, Usage: s.usage, Model: s.chunk.model, Worker: s.client.worker}
 	s.yield(last, nil)
 	s.deadline.Reset(reuseTime)
 	_, _ = io.CopyN(io.Discard, r, bufferSize)
