@@ -134,7 +134,7 @@ func (a *account) queueUp(ctx context.Context) (done func(), err error) {
 // NewDeliverer makes a Deliverer; it does nothing before Run.
 func NewDeliverer(o DelivererOptions) *Deliverer {
 	consume := queue.ConsumeOptions{
-		Box: queue.Outbox, Slots: o.Slots, Lease: holding, Grace: o.Grace, MaxAttempts: cmp.Or(o.MaxAttempts, 20), Backoff: o.Backoff,
+		Box: queue.Outbox, Effects: true, Slots: o.Slots, Lease: holding, Grace: o.Grace, MaxAttempts: cmp.Or(o.MaxAttempts, 20), Backoff: o.Backoff,
 	}
 	if o.Backoff == nil {
 		consume.Backoff = Doubling(time.Second, 2*time.Minute)

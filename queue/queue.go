@@ -118,6 +118,11 @@ type ConsumeOptions struct {
 	Backoff func(attempt int) time.Duration
 	// Grace is how long handlers may finish after ctx ended; 0 means 10 s.
 	Grace time.Duration
+	// Effects is for handlers that do what cannot be undone: an engine that may forget
+	// the end of its history, as one that fails over may, begins a delivery only once
+	// that is out of the question, or its own limit for that has passed. Then a delivery
+	// that was begun has its attempt counted.
+	Effects bool
 }
 
 // WithDefaults fills what was left out.

@@ -221,6 +221,9 @@ func (c *consumer) turn(ctx context.Context, l *lease) *lease {
 		}
 		return nil
 	}
+	if c.o.Effects {
+		c.e.settle(l.ctx, l.mb.shard) //nolint:contextcheck // a handler's context ends with its lease
+	}
 	commit, err := c.h.Call(l.ctx, l.delivery, c.e.log) //nolint:contextcheck // a handler's context ends with its lease
 	if !l.finish() {
 		c.e.log.Debug().Str("box", string(c.o.Box)).Msg("lease lost, result dropped")

@@ -54,6 +54,27 @@ func (e *Engine) runSafely(ctx context.Context, what string, s *redis.Script, ke
 	return answer, nil
 }
 
+// settle waits until Options.Replicas replicas have all that was written to a shard's
+// server so far. Where too few have it in time it goes on: it is better that an answer
+// may come twice than that none comes while a replica is away.
+func (e *Engine) settle(ctx context.Context, s *shard) {
+	if e.o.Replicas <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.o.ReplicasWithin+e.o.Timeout)
+	defer cancel()
+	node, err := e.nodeOf(ctx, s.meta())
+	if err == nil {
+		pipe := node.Pipeline()
+		pipe.HIncrBy(ctx, s.meta(), "waited", 1) // see runSafely
+		pipe.Do(ctx, "WAIT", e.o.Replicas, e.o.ReplicasWithin.Milliseconds())
+		_, err = pipe.Exec(ctx)
+	}
+	if err != nil {
+		e.log.Debug().Err(err).Msg("nobody knows whether the replicas follow")
+	}
+}
+
 // nodeOf gives the server that holds a key.
 func (e *Engine) nodeOf(ctx context.Context, key string) (*redis.Client, error) {
 	if all, ok := e.rdb.UniversalClient.(*redis.ClusterClient); ok {
