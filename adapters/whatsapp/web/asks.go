@@ -3,6 +3,7 @@
 package web
 
 import (
+	"maps"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -45,12 +46,23 @@ type ask struct {
 	at time.Time
 }
 
-// maxAsks bounds how many asks are remembered. One that was forgotten is answered once
-// more than needed.
-const maxAsks = 1000
+// heard is the connection that heard of an ask first, and when.
+type heard struct {
+	by uint64
+	at time.Time
+}
 
-// heardElsewhere tells whether an earlier connection heard of an ask, and remembers it.
-func (d *Device) heardElsewhere(c *connection, e *events.Receipt) bool {
+const (
+	// maxAsks bounds how many asks are remembered. One that was forgotten is answered once
+	// more than needed.
+	maxAsks = 1000
+	// answeredWithin is how long a connection may take to answer an ask.
+	answeredWithin = againTries*againEvery + 5*time.Second
+)
+
+// answeredElsewhere tells whether an earlier connection heard of an ask and lived for
+// long enough to answer it.
+func (d *Device) answeredElsewhere(c *connection, e *events.Receipt) bool {
 	a := ask{by: e.Sender, at: e.Timestamp}
 	if len(e.MessageIDs) > 0 {
 		a.id = e.MessageIDs[0]
@@ -58,11 +70,18 @@ func (d *Device) heardElsewhere(c *connection, e *events.Receipt) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if first, known := d.asks[a]; known {
-		return first != c.number
+		return first.by != c.number
 	}
 	if len(d.asks) >= maxAsks {
 		clear(d.asks)
 	}
-	d.asks[a] = c.number
+	d.asks[a] = heard{c.number, time.Now()}
 	return false
+}
+
+// unanswered forgets the asks that a connection which ends may not have answered.
+func (d *Device) unanswered(c *connection) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.asks, func(_ ask, h heard) bool { return h.by == c.number && time.Since(h.at) < answeredWithin })
 }

@@ -236,6 +236,7 @@ func (c *connection) flush(ctx context.Context) {
 // close ends the connection and all that came with it.
 func (c *connection) close() {
 	c.detach()
+	c.d.unanswered(c)
 	c.flush(c.ctx)
 	c.finish(fault.New(fault.Retryable, "connect", errStopped))
 	c.network.hangUp()
@@ -305,9 +306,10 @@ func (c *connection) event(evt any) bool {
 		}
 	case *events.Receipt:
 		// A phone asks for a message again. whatsmeow answers while this is acknowledged, and
-		// what the connection's end catches it at is lost. So another connection is to hear of
-		// it too, one with a Run: the phone takes what it has twice once.
-		return e.Type != types.ReceiptTypeRetry || c.attended() && c.d.heardElsewhere(c, e)
+		// what the connection's end catches it at is lost. So it is acknowledged by a later
+		// connection, one with a Run, which answers once more: the phone takes what it has
+		// twice once.
+		return e.Type != types.ReceiptTypeRetry || c.attended() && c.d.answeredElsewhere(c, e)
 	case *events.GroupInfo:
 		return c.hand(c.reader().membership(e))
 	}

@@ -38,8 +38,8 @@ type Device struct {
 	claim chan struct{}
 	// barred is why WhatsApp turned Run away, until Run is tried again.
 	barred error
-	// asks are phones' wishes for messages, with the connection that heard of each first.
-	asks map[ask]uint64
+	// asks are phones' wishes for messages, and who heard of each first.
+	asks map[ask]heard
 
 	// connections is how many there were.
 	connections atomic.Uint64
@@ -52,7 +52,7 @@ type Device struct {
 func New(o Options) *Device {
 	return &Device{
 		o: o, log: quiet{o.Log}, qrFirst: time.Minute, qrNext: 20 * time.Second, sending: make(chan struct{}, 1),
-		asks: map[ask]uint64{},
+		asks: map[ask]heard{},
 	}
 }
 
