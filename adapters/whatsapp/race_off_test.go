@@ -1,0 +1,5 @@
+//go:build !race && !nowhatsmeow
+
+package whatsapp_test
+
+const raced = false
