@@ -1,6 +1,9 @@
 package routing
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// fairSlack is how far a worker may be above its fair part of all that is in flight.
@@ -44,19 +47,21 @@ func (a *auto) Pick(p Prompt, workers []Worker) int {
 	}
 	known := a.price(p, workers, top)
 	return a.accept(workers, open, top, func() int {
-		if known {
-			return a.cheapest(workers)
-		}
-		return a.home(p, workers)
+		return a.choose(p, workers, known)
 	})
 }
 
+// Cost counts what the worker lacks of what another one has, and not what none has: in
+// the queue those go first who are at home at the worker, not those who ask least.
 func (a *auto) Cost(p Prompt, w Worker) float64 {
-	cached := 0
-	if a.index != nil {
-		cached = a.index.Cached(w.ID, p)
+	if w.Weight <= 0 {
+		return math.Inf(1)
 	}
-	return cost(p.Tokens-cached, &w, 1)
+	missing := 0
+	if a.index != nil {
+		missing = a.index.missing(w.ID, p)
+	}
+	return cost(missing, &w, 1)
 }
 
 // cost gives the seconds that uncached tokens of a prompt take, and the part of a service
@@ -137,7 +142,7 @@ func (a *auto) price(p Prompt, workers []Worker, top float64) (known bool) {
 		}
 		cached := 0
 		if a.index != nil {
-			cached = a.index.depthOf(workers[i].ID)
+			cached = a.index.found(workers[i].ID, p)
 		}
 		known = known || cached > 0
 		a.costs[i] = cost(p.Tokens-cached, &workers[i], top)
@@ -145,41 +150,32 @@ func (a *auto) price(p Prompt, workers []Worker, top float64) (known bool) {
 	return known
 }
 
-// cheapest gives the open worker of the lowest cost, one of them by chance.
-func (a *auto) cheapest(workers []Worker) int {
-	best, ties := -1, 0.0
+// choose gives the worker of the lowest cost. Among those about as cheap it is the home
+// of the session or, as long as nobody knows how the prompt begins, of all prompts that
+// begin so: every node comes to the same, whatever it knows.
+func (a *auto) choose(p Prompt, workers []Worker, known bool) int {
+	key := p.System
+	if known || key == 0 {
+		key = p.Session
+	}
+	lowest, ties := math.Inf(1), 0.0
+	for i := range workers {
+		if a.open[i] {
+			lowest = min(lowest, a.costs[i])
+		}
+	}
+	best, most := -1, 0.0
 	for i := range workers {
 		switch {
 		case !a.open[i]:
-		case best < 0 || a.costs[i] < a.costs[best]:
-			best, ties = i, 1
-		case a.costs[i] == a.costs[best]:
+		case key != 0 && a.costs[i] <= lowest*nearBest:
+			if near := affinity(key, workers[i].ID, workers[i].Weight); best < 0 || near > most {
+				best, most = i, near
+			}
+		case key == 0 && a.costs[i] == lowest:
 			if ties++; a.rand()*ties < 1 {
 				best = i
 			}
-		}
-	}
-	return best
-}
-
-// home gives the worker where prompts of this kind begin their life: the same for all
-// with the same system prompt, as long as it is about as cheap as any.
-func (a *auto) home(p Prompt, workers []Worker) int {
-	key := p.System
-	if key == 0 {
-		key = p.Session
-	}
-	if key == 0 {
-		return a.cheapest(workers)
-	}
-	limit := a.costs[a.cheapest(workers)] * nearBest
-	best, most := -1, 0.0
-	for i := range workers {
-		if !a.open[i] || a.costs[i] > limit {
-			continue
-		}
-		if near := affinity(key, workers[i].ID, workers[i].Weight); best < 0 || near > most {
-			best, most = i, near
 		}
 	}
 	return best
