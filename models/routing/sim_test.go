@@ -316,7 +316,7 @@ func (s *sim) next(h *hub) (at, worker int) {
 
 func (s *sim) lookCost(h *hub, j *job, w int) float64 {
 	if s.whole {
-		return cost(j.tokens-h.index.Cached(h.view[w].ID, j.prompt), &h.view[w], 1)
+		return float64(j.tokens-h.index.Cached(h.view[w].ID, j.prompt)) * h.view[w].prefill()
 	}
 	return h.policy.Cost(j.prompt, h.view[w])
 }
