@@ -142,7 +142,8 @@ func (a *auto) choose(p Prompt, workers []Worker, known bool) int {
 		switch {
 		case !a.open[i]:
 		case key != 0 && a.costs[i] <= lowest*nearBest:
-			if near := affinity(key, workers[i].ID, workers[i].Weight); best < 0 || near > most {
+			// Weight is accept's business.
+			if near := affinity(key, workers[i].ID, 1); best < 0 || near > most {
 				best, most = i, near
 			}
 		case key == 0 && a.costs[i] == lowest:
