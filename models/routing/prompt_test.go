@@ -38,6 +38,12 @@ func TestGrowingConversationsBeginAlike(t *testing.T) {
 	})
 }
 
+// closed puts text behind a request, so that all of it is in whole blocks.
+func closed(r models.Request) models.Request {
+	r.Messages = append(r.Messages, models.Message{Role: models.User, Text: words})
+	return r
+}
+
 func TestReadTellsPromptsApart(t *testing.T) {
 	base := func() models.Request {
 		return models.Request{
@@ -60,13 +66,8 @@ func TestReadTellsPromptsApart(t *testing.T) {
 	} {
 		r := base()
 		change(&r)
-		// Longer behind the change, so that it is in a whole block.
-		for _, r := range []*models.Request{&r} {
-			r.Messages = append(r.Messages, models.Message{Role: models.User, Text: words})
-		}
 		was := base()
-		was.Messages = append(was.Messages, models.Message{Role: models.User, Text: words})
-		one, two := Read(was), Read(r)
+		one, two := Read(closed(was)), Read(closed(r))
 		if one.Blocks[len(one.Blocks)-1] == two.Blocks[len(two.Blocks)-1] {
 			t.Errorf("%s: the blocks are the same", name)
 		}
@@ -74,8 +75,7 @@ func TestReadTellsPromptsApart(t *testing.T) {
 	with := func(i models.Image) uint64 {
 		r := base()
 		r.Messages[1].Images = []models.Image{i}
-		r.Messages = append(r.Messages, models.Message{Role: models.User, Text: words})
-		p := Read(r)
+		p := Read(closed(r))
 		return p.Blocks[len(p.Blocks)-1]
 	}
 	if with(picture) == with(other) {
@@ -84,12 +84,12 @@ func TestReadTellsPromptsApart(t *testing.T) {
 }
 
 func TestReadGolden(t *testing.T) {
-	// Nodes of different versions must agree, so that the hashes may never change unseen.
+	// Nodes of different versions must agree, so that the hashes may not change unseen.
 	p := Read(models.Request{
 		Messages: []models.Message{{Role: models.System, Text: "You are a bot."}, {Role: models.User, Name: "Ann", Text: words}},
 		Affinity: "person-7",
 	})
-	if len(p.Blocks) != 4 || p.Blocks[0] != 0 || p.System != 0 || p.Session != 0 || p.Tokens != 0 {
+	if len(p.Blocks) != 4 || p.Blocks[0] != 0x8be9ac1dfca8ed7f || p.System != 0x8a8e35fefe9119e || p.Session != 0x20142447117596d2 || p.Tokens != 314 {
 		t.Errorf("blocks %d, the first %#x; system %#x, session %#x, %d tokens", len(p.Blocks), p.Blocks[0], p.System, p.Session, p.Tokens)
 	}
 }
