@@ -35,11 +35,16 @@ func hash(h uint64, b []byte) uint64 {
 
 // hashString is for short names. It is never 0.
 func hashString(s string) uint64 {
-	h := uint64(seed)
-	for i := 0; i < len(s); i++ {
-		h = mix(h^uint64(s[i]), keyHigh)
+	h, size := uint64(seed), uint64(len(s))
+	for ; len(s) >= 8; s = s[8:] {
+		h = mix(h^(uint64(s[0])|uint64(s[1])<<8|uint64(s[2])<<16|uint64(s[3])<<24|
+			uint64(s[4])<<32|uint64(s[5])<<40|uint64(s[6])<<48|uint64(s[7])<<56), keyHigh)
 	}
-	return max(mix(h^keyLow, seed), 1)
+	rest := uint64(0)
+	for i := range len(s) {
+		rest = rest<<8 | uint64(s[i])
+	}
+	return max(mix(h^rest^keyLow, size^seed), 1)
 }
 
 func hashImage(data []byte) uint64 {

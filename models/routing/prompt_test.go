@@ -89,7 +89,7 @@ func TestReadGolden(t *testing.T) {
 		Messages: []models.Message{{Role: models.System, Text: "You are a bot."}, {Role: models.User, Name: "Ann", Text: words}},
 		Affinity: "person-7",
 	})
-	if len(p.Blocks) != 4 || p.Blocks[0] != 0x8be9ac1dfca8ed7f || p.System != 0x8a8e35fefe9119e || p.Session != 0x20142447117596d2 || p.Tokens != 314 {
+	if len(p.Blocks) != 4 || p.Blocks[0] != 0x8be9ac1dfca8ed7f || p.System != 0x8a8e35fefe9119e || p.Session != 0xd8e631431a92ea8c || p.Tokens != 314 {
 		t.Errorf("blocks %d, the first %#x; system %#x, session %#x, %d tokens", len(p.Blocks), p.Blocks[0], p.System, p.Session, p.Tokens)
 	}
 }
