@@ -134,13 +134,13 @@ func (a *auto) price(p Prompt, workers []Worker, top float64) (key uint64) {
 // home gives the worker that is nearest to a key, open or not; -1 for none. Every node
 // comes to the same, whatever it knows.
 func (a *auto) home(key uint64, workers []Worker) int {
-	home, most := -1, 0.0
+	home, most := -1, uint64(0)
 	for i := range workers {
 		if key == 0 || workers[i].Weight <= 0 {
 			continue
 		}
 		// What a lower weight means is accept's business.
-		if near := affinity(key, workers[i].ID, 1); home < 0 || near > most {
+		if near := nearness(key, workers[i].ID); home < 0 || near > most {
 			home, most = i, near
 		}
 	}
@@ -156,12 +156,12 @@ func (a *auto) choose(key uint64, workers []Worker) int {
 			lowest = min(lowest, a.costs[i])
 		}
 	}
-	best, most, ties := -1, 0.0, 0.0
+	best, most, ties := -1, uint64(0), 0.0
 	for i := range workers {
 		switch {
 		case !a.open[i]:
 		case key != 0 && a.costs[i] <= lowest*nearBest:
-			if near := affinity(key, workers[i].ID, 1); best < 0 || near > most {
+			if near := nearness(key, workers[i].ID); best < 0 || near > most {
 				best, most = i, near
 			}
 		case key == 0 && a.costs[i] == lowest:

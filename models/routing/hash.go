@@ -55,13 +55,16 @@ func hashImage(data []byte) uint64 {
 	return hash(hash(h, data[:imageEnds]), data[len(data)-imageEnds:])
 }
 
-// affinity is how near a worker is to a key; the nearest of some is the key's home.
-// Where a worker is added or lost only its own keys move, and each gets keys in
-// proportion to its weight.
-func affinity(key uint64, worker string, weight float64) float64 {
+// nearness is how near a worker is to a key; the nearest of some is the key's home. Where
+// a worker is added or lost only its own keys move.
+func nearness(key uint64, worker string) uint64 {
 	h := mix(key^keyLow, hashString(worker)^keyHigh)
-	h = mix(h^seed, keyLow)
+	return mix(h^seed, keyLow)
+}
+
+// weighed is nearness by which each worker gets keys in proportion to its weight.
+func weighed(key uint64, worker string, weight float64) float64 {
 	// A number in (0, 1), as the hash says.
-	u := (float64(h>>11) + 0.5) / (1 << 53)
+	u := (float64(nearness(key, worker)>>11) + 0.5) / (1 << 53)
 	return -weight / math.Log(u)
 }
