@@ -35,7 +35,6 @@ type auto struct {
 	index *Index
 	// costs are of the workers, made anew by every Pick.
 	costs []float64
-	ids   []string
 }
 
 func (a *auto) Pick(p Prompt, workers []Worker) int {
