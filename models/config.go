@@ -26,6 +26,9 @@ type Config struct {
 	// be left out.
 	Default string                `yaml:"default"`
 	Pools   map[string]PoolConfig `yaml:"pools"`
+	// Prices are what tokens cost, Budgets how much may be spent.
+	Prices  Prices   `yaml:"prices"`
+	Budgets []Budget `yaml:"budgets"`
 }
 
 // PoolConfig is one model and the workers that serve it.
@@ -91,7 +94,7 @@ func (p PoolConfig) withDefaults() PoolConfig {
 // Validate returns every problem of a configuration with its defaults filled in,
 // sorted by key.
 func (c Config) Validate() []Problem {
-	var found []Problem
+	found := validateBudgets(c.Budgets, c.Prices)
 	if _, ok := c.Pools[c.Default]; !ok && (c.Default != "" || len(c.Pools) > 0) {
 		found = append(found, Problem{"default", fmt.Sprintf("must name one of the pools (%s)", strings.Join(slices.Sorted(maps.Keys(c.Pools)), ", "))})
 	}
@@ -102,7 +105,7 @@ func (c Config) Validate() []Problem {
 		}
 		found = append(found, c.Pools[name].validate(key)...)
 	}
-	return found
+	return append(found, c.Prices.validate()...)
 }
 
 func (p PoolConfig) validate(key string) []Problem {
