@@ -3,7 +3,6 @@ package cache
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -12,7 +11,6 @@ import (
 	"github.com/maypok86/otter/v2"
 	"github.com/rs/zerolog"
 
-	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 )
 
@@ -159,16 +157,24 @@ func (c *Cache) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Del
 			c.share(ctx, r, k, yield)
 			return
 		}
-		c.stats.hits.Add(1)
-		if at == stale {
-			c.stats.stale.Add(1)
-			c.refresh(ctx, r, k)
-		}
+		c.hit(ctx, r, k, at)
 		for d := range a.pieces {
 			if !yield(d, nil) {
 				return
 			}
 		}
+	}
+}
+
+// hit counts an answer that is given again, and looks for a new one when it is time.
+func (c *Cache) hit(ctx context.Context, r models.Request, k key, at state, also ...*atomic.Int64) {
+	c.stats.hits.Add(1)
+	for _, n := range also {
+		n.Add(1)
+	}
+	if at == stale {
+		c.stats.stale.Add(1)
+		c.refresh(ctx, r, k)
 	}
 }
 
@@ -215,37 +221,43 @@ func (c *Cache) refresh(ctx context.Context, r models.Request, k key) {
 // begin starts an answer. It is called with the lock.
 func (c *Cache) begin(ctx context.Context, r models.Request, t trip, again bool) *flight {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{cancel: cancel, alone: again}
+	f := &flight{cancel: cancel, followers: make(map[*follower]struct{}), alone: again}
 	if !again {
 		r.Shown = f.shown
 	}
 	c.flights[t] = f
 	c.running.Go(func() {
 		defer cancel()
-		f.run(func() error { return c.give(ctx, f, r, t.key, again) })
+		var kept *answer
+		f.run(func() (err error) {
+			kept, err = c.give(ctx, f, r, t.key, again)
+			return err
+		})
 		c.mu.Lock()
-		defer c.mu.Unlock()
 		if c.flights[t] == f {
 			delete(c.flights, t)
+		}
+		c.mu.Unlock()
+		if kept != nil {
+			// Nobody has to wait for that, nor can end it.
+			c.publish(context.WithoutCancel(ctx), t.key, kept)
 		}
 	})
 	return f
 }
 
-// give streams an answer to a flight: the remote's, or a new one, which is kept.
-func (c *Cache) give(ctx context.Context, f *flight, r models.Request, k key, again bool) error {
+// give streams an answer to a flight: the remote's, or a new one. It gives one that is
+// to be published.
+func (c *Cache) give(ctx context.Context, f *flight, r models.Request, k key, again bool) (*answer, error) {
 	if a := c.fetch(ctx, k); a != nil && (!again || a.state(time.Now()) == fresh) {
-		c.stats.hits.Add(1)
-		c.stats.remote.Add(1)
 		c.kept.Set(k, a)
 		for d := range a.pieces {
 			f.add(d)
 		}
-		if a.state(time.Now()) == stale {
-			c.stats.stale.Add(1)
-			c.refresh(ctx, r, k)
+		if !again {
+			c.hit(ctx, r, k, a.state(time.Now()), &c.stats.remote)
 		}
-		return nil
+		return nil, nil
 	}
 	if !again {
 		c.stats.misses.Add(1)
@@ -253,34 +265,17 @@ func (c *Cache) give(ctx context.Context, f *flight, r models.Request, k key, ag
 	var got collector
 	for d, err := range c.o.Client.Chat(ctx, r) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		got.add(d)
 		f.add(d)
 	}
-	if got.whole() {
-		c.keep(ctx, k, &got)
+	if !got.whole() {
+		return nil, nil
 	}
-	return nil
-}
-
-func (c *Cache) keep(ctx context.Context, k key, got *collector) {
 	c.stats.kept.Add(1)
 	until := time.Now().Add(c.o.Fresh)
 	a := &answer{Text: string(got.text), Model: got.model, Usage: got.usage, Fresh: until, Stale: until.Add(c.o.Stale)}
 	c.kept.Set(k, a)
-	if c.remote == nil {
-		return
-	}
-	value, err := json.Marshal(a)
-	if err != nil {
-		c.tell("writing the remote cache", fault.New(fault.Bug, "encode answer", err))
-		return
-	}
-	c.remote.put(context.WithoutCancel(ctx), answerKey(k), value, c.o.Fresh+c.o.Stale)
-}
-
-// tell logs that the remote is of no use now. Requests do not depend on it.
-func (c *Cache) tell(what string, err error) {
-	c.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Msg(what)
+	return a, nil
 }

@@ -24,9 +24,10 @@ type flight struct {
 	more chan struct{}
 	// paid is true once somebody has the usage.
 	paid bool
-	// followers read it; alone is true for one that goes on without any.
-	followers map[*follower]struct{}
-	alone     bool
+	// followers read it; alone is true for one that goes on without any, left when all
+	// have given it up.
+	followers   map[*follower]struct{}
+	alone, left bool
 }
 
 // follower is one who asked.
@@ -35,15 +36,13 @@ type follower struct {
 	yielded bool
 }
 
-// join adds a follower. It gives false when the last one has left already.
+// join adds a follower. It gives false when the answer has failed, or is given up since
+// the last one left.
 func (f *flight) join(w *follower) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.followers) == 0 && !f.alone && !f.over && f.followers != nil {
+	if f.left || f.err != nil {
 		return false
-	}
-	if f.followers == nil {
-		f.followers = make(map[*follower]struct{})
 	}
 	f.followers[w] = struct{}{}
 	return true
@@ -54,7 +53,8 @@ func (f *flight) leave(w *follower) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.followers, w)
-	if len(f.followers) == 0 && !f.alone {
+	if len(f.followers) == 0 && !f.alone && !f.over {
+		f.left = true
 		f.cancel()
 	}
 }

@@ -48,13 +48,15 @@ func (s *shared) get(ctx context.Context, key string) ([]byte, bool, error) {
 	return value, ok, err
 }
 
-func (s *shared) put(ctx context.Context, key string, value []byte, keep time.Duration) {
+func (s *shared) put(ctx context.Context, key string, value []byte, keep time.Duration) error {
 	if time.Now().UnixNano() < s.away.Load() {
-		return
+		return fault.New(fault.Retryable, "write cache", errAway)
 	}
 	within, cancel := context.WithTimeout(ctx, remoteWithin)
 	defer cancel()
-	s.judge(ctx, s.r.Put(within, key, value, keep))
+	err := s.r.Put(within, key, value, keep)
+	s.judge(ctx, err)
+	return err
 }
 
 // judge blames the remote for an error, unless it was the caller who left.
@@ -86,4 +88,27 @@ func (c *Cache) fetch(ctx context.Context, k key) *answer {
 		return nil
 	}
 	return &a
+}
+
+// publish gives an answer to all nodes.
+func (c *Cache) publish(ctx context.Context, k key, a *answer) {
+	if c.remote == nil {
+		return
+	}
+	value, err := json.Marshal(a)
+	if err != nil {
+		c.tell("writing the remote cache", fault.New(fault.Bug, "encode answer", err))
+		return
+	}
+	if err := c.remote.put(ctx, answerKey(k), value, time.Until(a.Stale)); err != nil {
+		c.tell("writing the remote cache", err)
+	}
+}
+
+// tell logs that the remote is of no use now, once for each rest that it gets. Requests
+// do not depend on it.
+func (c *Cache) tell(what string, err error) {
+	if !errors.Is(err, errAway) {
+		c.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Msg(what)
+	}
 }
