@@ -27,4 +27,7 @@ type Caching struct {
 	// First is true for a question that stands alone: nothing said before is needed to
 	// understand it. Only then may a similar one's answer do.
 	First bool
+	// Similarity raises how much alike two questions must be, from 0 to 1; it never lowers
+	// what the skill's configuration says.
+	Similarity float64
 }

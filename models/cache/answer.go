@@ -68,6 +68,8 @@ type collector struct {
 	model  string
 	finish models.Finish
 	calls  bool
+	// saved is true for an answer that was given before.
+	saved bool
 }
 
 func (c *collector) add(d models.Delta) {
@@ -76,6 +78,7 @@ func (c *collector) add(d models.Delta) {
 	}
 	c.text = append(c.text, d.Text...)
 	c.calls = c.calls || len(d.Calls) > 0
+	c.saved = c.saved || d.Saved != nil
 	if d.Usage != nil {
 		c.usage = *d.Usage
 	}
@@ -86,5 +89,5 @@ func (c *collector) add(d models.Delta) {
 
 // whole tells whether it is an answer that can be given again.
 func (c *collector) whole() bool {
-	return c.finish == models.FinishStop && !c.calls && len(c.text) > 0
+	return c.finish == models.FinishStop && !c.calls && !c.saved && len(c.text) > 0
 }

@@ -148,20 +148,29 @@ func (c *Cache) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Del
 			return
 		}
 		k := keyOf(r, version, words)
-		a, found := c.kept.GetIfPresent(k)
-		at := gone
-		if found {
-			at = a.state(time.Now())
-		}
+		a, at := c.look(k)
 		if at == gone {
 			c.share(ctx, r, k, yield)
 			return
 		}
-		c.hit(ctx, r, k, at)
-		for d := range a.pieces {
-			if !yield(d, nil) {
-				return
-			}
+		c.again(ctx, r, k, a, at, yield)
+	}
+}
+
+func (c *Cache) look(k key) (*answer, state) {
+	a, ok := c.kept.GetIfPresent(k)
+	if !ok {
+		return nil, gone
+	}
+	return a, a.state(time.Now())
+}
+
+// again gives an answer that is kept.
+func (c *Cache) again(ctx context.Context, r models.Request, k key, a *answer, at state, yield func(models.Delta, error) bool) {
+	c.hit(ctx, r, k, at)
+	for d := range a.pieces {
+		if !yield(d, nil) {
+			return
 		}
 	}
 }
@@ -199,6 +208,11 @@ func (c *Cache) share(ctx context.Context, r models.Request, k key, yield func(m
 	f, under := c.flights[t]
 	if under && f.join(w) {
 		c.stats.joined.Add(1)
+	} else if a, at := c.look(k); at != gone {
+		// It came in the moment between the two looks.
+		c.mu.Unlock()
+		c.again(ctx, r, k, a, at, yield)
+		return
 	} else {
 		f = c.begin(ctx, r, t, false)
 		f.join(w)

@@ -36,12 +36,12 @@ type follower struct {
 	yielded bool
 }
 
-// join adds a follower. It gives false when the answer has failed, or is given up since
-// the last one left.
+// join adds a follower. It gives false when the answer is over, or given up since the
+// last one left: only what is kept is given again.
 func (f *flight) join(w *follower) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.left || f.err != nil {
+	if f.left || f.over {
 		return false
 	}
 	f.followers[w] = struct{}{}

@@ -13,7 +13,7 @@ import (
 )
 
 // free are the fields of a request on which no answer depends.
-var free = []string{"Band", "Affinity", "Trace", "Shown", "Restart", "Cache.Mode", "Cache.First"}
+var free = []string{"Band", "Affinity", "Trace", "Shown", "Restart", "Cache.Mode", "Cache.First", "Cache.Similarity"}
 
 // fields lists all there is in a request, by path.
 func fields(t reflect.Type, path string, fn func(path string, t reflect.Type, index []int), index ...int) {
