@@ -67,9 +67,10 @@ func (g *generations) of(ctx context.Context, tags [5]Tag) (words []string, ok b
 	now := time.Now()
 	for i, t := range tags {
 		g.mu.RLock()
-		at, known := g.all[t]
+		at := g.all[t]
 		g.mu.RUnlock()
 		if g.remote != nil && t.Name != "" && !at.own && now.Sub(at.seen) >= seenWithin {
+			var known bool
 			if at, known = g.read(ctx, t, at, now); !known {
 				return nil, false
 			}
