@@ -74,14 +74,14 @@ func (t *table) remove(i int) {
 // it may be -1.
 func (t *table) alike(v vector, i int, least float32) float32 {
 	// Sums of rounded numbers may be a little off.
-	const slack = 1e-4
+	const margin = 1e-4
 	sum := float32(0)
 	rests := &t.rests[i]
 	for s := range steps {
 		from, until := cut(t.n, s), cut(t.n, s+1)
 		width := until - from
 		sum += dot(v.at[from:until], t.parts[s][i*width:(i+1)*width])
-		if sum+v.rest[s]*rests[s] < least-slack {
+		if sum+v.rest[s]*rests[s] < least-margin {
 			return -1
 		}
 	}
