@@ -128,6 +128,8 @@ type Request struct {
 	Prefix string
 	Band   Band
 	For    Payer
+	// Cache says whether an answer that was given before will do.
+	Cache Caching
 	// Affinity is the same for requests that share a long prompt, so that a pool
 	// may send them to the worker that has it cached.
 	Affinity string
@@ -137,6 +139,9 @@ type Request struct {
 	// a pool may begin again on another worker (Delta.Reset). Nil means that what
 	// was yielded counts as shown.
 	Shown func() bool
+	// Restart is true when what was shown can be replaced: an answer that broke off
+	// may then begin again (Delta.Reset) even though somebody saw some of it.
+	Restart bool
 }
 
 // Finish is why an answer ended.
@@ -168,6 +173,9 @@ type Delta struct {
 	Reset  bool
 	Finish Finish
 	Usage  *Usage
+	// Saved is what the answer would have cost, had it not been there already; Usage is
+	// then zero. It is nil for one that a worker gave.
+	Saved *Usage
 	// Model is what the worker says it is; Worker names the worker.
 	Model  string
 	Worker string
