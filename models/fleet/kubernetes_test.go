@@ -3,7 +3,6 @@ package fleet_test
 import (
 	"encoding/pem"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -222,9 +221,9 @@ func TestKubernetesTells(t *testing.T) {
 
 // TestKubernetesNoList is another server's answer.
 func TestKubernetesNoList(t *testing.T) {
-	a := fleettest.StartAPIServer(t, false)
 	for what, body := range map[string]string{"page": "<html>Log in</html>", "object": `{"kind":"Status"}`, "empty": ""} {
-		a.Server().Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+		a := fleettest.StartAPIServer(t, false)
+		a.Impersonate(body)
 		l := follow(t, fromAPI(t, a, models.KubernetesConfig{}))
 		if h := <-l.told; fault.ClassOf(h.err) != fault.Retryable || len(h.set) != 0 {
 			t.Errorf("%s: %v", what, h.err)

@@ -48,6 +48,8 @@ type APIServer struct {
 	token     string
 	// refuse are status codes for the next requests.
 	refuse []int
+	// page is answered to everything, unless it is nil.
+	page []byte
 	// raw is said into each open watch; cut ends them after it.
 	raw         []string
 	epoch       int
@@ -150,6 +152,11 @@ func (a *APIServer) Say(text string) {
 // EndWatches ends those that are open, as the API server does after a while.
 func (a *APIServer) EndWatches() { a.change(func() { a.epoch++ }) }
 
+// Impersonate answers everything with 200 and a body, as another server does.
+func (a *APIServer) Impersonate(body string) {
+	a.change(func() { a.page = []byte(body); a.epoch++ })
+}
+
 // SetToken is what requests must carry; "" lets everybody in.
 func (a *APIServer) SetToken(token string) { a.change(func() { a.token = token }) }
 
@@ -166,7 +173,7 @@ func (a *APIServer) Counts() (lists, watches int) {
 // ServeHTTP implements http.Handler.
 func (a *APIServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
-	code := 0
+	code, page := 0, a.page
 	switch {
 	case len(a.refuse) > 0:
 		code, a.refuse = a.refuse[0], a.refuse[1:]
@@ -174,6 +181,10 @@ func (a *APIServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		code = http.StatusUnauthorized
 	}
 	a.mu.Unlock()
+	if page != nil {
+		_, _ = w.Write(page)
+		return
+	}
 	if code != 0 {
 		status(w, code, "refused")
 		return
