@@ -27,6 +27,8 @@ type DNSServer struct {
 	ips     map[string][]netip.Addr
 	srvs    map[string][]net.SRV
 	failing bool
+	over    bool
+	dialled []net.Conn
 }
 
 // StartDNS starts one that knows no name.
@@ -44,6 +46,7 @@ func StartDNS(t testing.TB) *DNSServer {
 	d.all.Go(d.serveUDP)
 	d.all.Go(d.serveTCP)
 	t.Cleanup(func() {
+		d.hangUp()
 		_ = d.udp.Close()
 		_ = d.tcp.Close()
 		d.all.Wait()
@@ -54,8 +57,27 @@ func StartDNS(t testing.TB) *DNSServer {
 // Resolver asks this server alone.
 func (d *DNSServer) Resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, d.tcp.Addr().String())
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.over {
+			return nil, net.ErrClosed
+		}
+		c, err := (&net.Dialer{}).DialContext(ctx, network, d.tcp.Addr().String())
+		if err == nil {
+			d.dialled = append(d.dialled, c)
+		}
+		return c, err
 	}}
+}
+
+// hangUp ends what is asked: Go's resolver waits for answers after its caller has gone.
+func (d *DNSServer) hangUp() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over = true
+	for _, c := range d.dialled {
+		_ = c.Close()
+	}
 }
 
 // Set gives a name its addresses; without any it exists and has none. name ends with a dot.
