@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	// A container need not have the time zones that a configuration names.
+	_ "time/tzdata"
 )
 
 const (
