@@ -105,7 +105,8 @@ func (w *dnsWatch) addresses(ctx context.Context) ([]Address, error) {
 	}
 	ips, err := w.lookIP(ctx, "ip4", host)
 	four := true
-	if errors.Is(err, errEmpty) && !(w.four && len(w.known) > 0 && w.empties+1 < emptiesToBelieve) {
+	trusted := !w.four || len(w.known) == 0 || w.empties+1 >= emptiesToBelieve
+	if trusted && errors.Is(err, errEmpty) {
 		ips, err = w.lookIP(ctx, "ip6", host)
 		four = false
 	}

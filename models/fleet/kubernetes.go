@@ -109,13 +109,11 @@ func (w *kubeWatch) round(ctx context.Context) error {
 // tell tells what the slices mean.
 func (w *kubeWatch) tell() {
 	set, err := addressesOf(w.slices, w.port)
-	ok := false
 	if err != nil {
-		ok = w.failed(err)
-	} else {
-		ok = w.found(set)
+		w.stopped = w.stopped || !w.failed(err)
+		return
 	}
-	w.stopped = w.stopped || !ok
+	w.stopped = w.stopped || !w.found(set)
 }
 
 func (w *kubeWatch) list(ctx context.Context) error {
@@ -191,7 +189,7 @@ func (w *kubeWatch) follow(ctx context.Context) error {
 		case isJSON(err):
 			return fault.New(fault.Retryable, opKubernetes, fmt.Errorf("what changed cannot be read: %w", err))
 		case err != nil:
-			return nil //nolint:nilerr // ended or broken: what was heard stands, and the next watch goes on from there
+			return nil // ended or broken: what was heard stands, and the next watch goes on from there
 		}
 		if err := w.apply(e); err != nil {
 			return err
