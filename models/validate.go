@@ -103,7 +103,10 @@ func (v VersionConfig) validate(pool, key string, seen map[server]string) []Prob
 func (w WorkerConfig) validate(at string) []Problem {
 	var found []Problem
 	if w.Slots < 0 {
-		found = append(found, Problem{at + ".slots", "must be at least 1"})
+		found = append(found, Problem{at + ".slots", "must be at least 1, or 0 for what the server says"})
+	}
+	if w.Overrides.Context < 0 {
+		found = append(found, Problem{at + ".capabilities.context", "must be a number of tokens"})
 	}
 	if text := w.urlProblem(); text != "" {
 		found = append(found, Problem{at + ".url", text})
