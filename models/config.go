@@ -52,6 +52,12 @@ type Config struct {
 	// be left out.
 	Default string                `yaml:"default"`
 	Pools   map[string]PoolConfig `yaml:"pools"`
+	// Prices are what tokens cost, Budgets how much may be spent.
+	Prices  Prices   `yaml:"prices"`
+	Budgets []Budget `yaml:"budgets"`
+	// TimeZone is where the days and months of budgets begin at midnight, as in
+	// Europe/Berlin; UTC if it is left out.
+	TimeZone string `yaml:"time_zone"`
 }
 
 // PoolConfig is what answers under one name: one or several versions of a model, and
@@ -174,7 +180,7 @@ func (p PoolConfig) All() []VersionConfig {
 // Validate returns every problem of a configuration with its defaults filled in,
 // sorted by key.
 func (c Config) Validate() []Problem {
-	var found []Problem
+	found := validateBudgets(c.Budgets, c.Prices)
 	if _, ok := c.Pools[c.Default]; !ok && (c.Default != "" || len(c.Pools) > 0) {
 		found = append(found, Problem{"default", fmt.Sprintf("must name one of the pools (%s)", strings.Join(slices.Sorted(maps.Keys(c.Pools)), ", "))})
 	}
@@ -185,7 +191,7 @@ func (c Config) Validate() []Problem {
 		}
 		found = append(found, c.Pools[name].validate(key)...)
 	}
-	return found
+	return append(append(found, c.Prices.validate()...), c.zoneProblems()...)
 }
 
 // urlProblem never quotes the address: it may hold a password.

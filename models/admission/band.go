@@ -83,9 +83,9 @@ func (b *band) pull(fit func(*Item) (float64, bool)) *Item {
 			return nil
 		}
 	}
-	t := it.in
+	// First what it used, so that a tenant's last item is paid from its round too.
+	b.settle(it.in, it.cost)
 	b.remove(it)
-	b.settle(t, it.cost)
 	return it
 }
 
@@ -170,12 +170,20 @@ func (b *band) advance(rounds int) {
 		switch {
 		case t.deficit <= 0:
 		case t.items == 0:
-			b.next.remove(t)
-			delete(b.tenants, t.name)
+			b.forget(t)
 		default:
 			b.now.move(t)
 		}
 		t = succ
+	}
+}
+
+// forget drops a tenant that neither waits nor owes. One whose item was pulled is
+// kept to the end of the round, for what the item really cost.
+func (b *band) forget(t *tenant) {
+	if t.items == 0 && t.deficit >= 0 {
+		t.in.remove(t)
+		delete(b.tenants, t.name)
 	}
 }
 

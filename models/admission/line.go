@@ -185,7 +185,9 @@ func (l *Line) Remove(it *Item) bool {
 	if it.in == nil {
 		return false
 	}
-	l.bands[l.band(it)].remove(it)
+	b, t := &l.bands[l.band(it)], it.in
+	b.remove(it)
+	b.forget(t)
 	l.count(it, -1)
 	return true
 }
