@@ -59,8 +59,8 @@ func TestBrokenAnswer(t *testing.T) {
 		prefixes []string
 		outcomes []pool.Outcome
 	}{
-		"not seen: again": {all, func(r *models.Request) { r.Shown = unseen }, "one two three", 1, []string{""}, []pool.Outcome{pool.RetryWaste, pool.Served}},
-		"seen: goes on":   {all, func(r *models.Request) { r.Shown = seen }, "one two three", 0, []string{"one "}, []pool.Outcome{pool.Served, pool.Served}},
+		"not seen: again":                  {all, func(r *models.Request) { r.Shown = unseen }, "one two three", 1, []string{""}, []pool.Outcome{pool.RetryWaste, pool.Served}},
+		"seen: goes on":                    {all, func(r *models.Request) { r.Shown = seen }, "one two three", 0, []string{"one "}, []pool.Outcome{pool.Served, pool.Served}},
 		"seen, goes on before it restarts": {all, func(r *models.Request) { r.Restart = true }, "one two three", 0, []string{"one "}, []pool.Outcome{pool.Served, pool.Served}},
 		"seen, cannot go on":               {no, func(r *models.Request) { r.Shown = seen }, "one ", 0, nil, []pool.Outcome{pool.RetryWaste}},
 		"seen, cannot go on, replaceable":  {no, func(r *models.Request) { r.Restart = true }, "one two three", 1, []string{""}, []pool.Outcome{pool.RetryWaste, pool.Served}},
