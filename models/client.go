@@ -128,6 +128,8 @@ type Request struct {
 	Prefix string
 	Band   Band
 	For    Payer
+	// Cache says whether an answer that was given before will do.
+	Cache Caching
 	// Affinity is the same for requests that share a long prompt, so that a pool
 	// may send them to the worker that has it cached.
 	Affinity string
@@ -171,6 +173,9 @@ type Delta struct {
 	Reset  bool
 	Finish Finish
 	Usage  *Usage
+	// Saved is what the answer would have cost, had it not been there already; Usage is
+	// then zero. It is nil for one that a worker gave.
+	Saved *Usage
 	// Model is what the worker says it is; Worker names the worker.
 	Model  string
 	Worker string

@@ -87,8 +87,9 @@ func (o *powerOfTwo) Pick(_ Prompt, workers []Worker) int {
 		return -1
 	}
 	return o.accept(workers, open, top, func() int {
-		one, other := o.draw(-1), -1
-		if other = o.draw(one); other < 0 || workers[one].load() <= workers[other].load() {
+		one := o.draw(-1)
+		other := o.draw(one)
+		if other < 0 || workers[one].load() <= workers[other].load() {
 			return one
 		}
 		return other
@@ -126,7 +127,7 @@ func (s *sticky) Pick(p Prompt, workers []Worker) int {
 		if !s.open[i] {
 			continue
 		}
-		if near := affinity(p.Session, workers[i].ID, workers[i].Weight); best < 0 || near > most {
+		if near := weighed(p.Session, workers[i].ID, workers[i].Weight); best < 0 || near > most {
 			best, most = i, near
 		}
 	}

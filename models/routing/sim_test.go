@@ -38,9 +38,6 @@ type scene struct {
 	rate     float64
 	requests int
 	seed     uint64
-	caches   []int
-	restart  bool
-	note     string
 }
 
 // way is how a pool handles them.
@@ -55,10 +52,6 @@ type way struct {
 	whole bool
 	// nodes are hubs that share the workers and see each other's load.
 	nodes int
-	// index bounds the prefix index; 0 for the default.
-	index int
-	// tune changes the policy.
-	tune func(*auto)
 }
 
 // outcome is what was seen in the second half.
@@ -179,7 +172,7 @@ func simulate(t testing.TB, sc scene, w way) outcome {
 	s := &sim{scene: sc, way: w, rnd: rand.New(rand.NewPCG(sc.seed, 7)), nextID: 1}
 	lots := rand.New(rand.NewPCG(sc.seed, 11))
 	for range max(w.nodes, 1) {
-		h := &hub{index: NewIndex(w.index), prefill: make([]float64, sc.workers), service: make([]float64, sc.workers)}
+		h := &hub{index: NewIndex(0), prefill: make([]float64, sc.workers), service: make([]float64, sc.workers)}
 		p, err := New(Options{Name: w.policy, Index: h.index, Rand: lots.Float64})
 		if err != nil {
 			t.Fatal(err)
@@ -187,9 +180,6 @@ func simulate(t testing.TB, sc scene, w way) outcome {
 		h.policy = p
 		if !w.queue {
 			unlimited(p)
-		}
-		if a, ok := p.(*auto); ok && w.tune != nil {
-			w.tune(a)
 		}
 		for i := range sc.workers {
 			h.view = append(h.view, Worker{ID: "gpu-" + strconv.Itoa(i), Slots: simSlots, Weight: 1})
@@ -364,9 +354,7 @@ func (s *sim) done(j *job) {
 	m.total--
 	m.keep(j.conv, max(j.tokens+j.output, m.cache[j.conv]))
 	learn(&j.node.service[j.worker], s.now-j.sent)
-	if s.scene.note != "nocorrect" {
-		j.node.index.Correct(j.node.view[j.worker].ID, j.prompt, j.cached)
-	}
+	j.node.index.Correct(j.node.view[j.worker].ID, j.prompt, j.cached)
 
 	s.work(j.worker)
 	for i := range s.hubs {
