@@ -164,7 +164,7 @@ type Usage struct {
 }
 
 // Delta is a piece of an answer. The last one has Finish set; Model, Worker and Calls
-// are set on it too.
+// are set on it too. An empty one only says that the worker has begun.
 type Delta struct {
 	Text string
 	// Calls are the tools that are asked for; Finish is then FinishToolCalls.

@@ -17,7 +17,8 @@ const (
 	DefaultFirstContent = 60 * time.Second
 	DefaultIdle         = 15 * time.Second
 	DefaultTotal        = 5 * time.Minute
-	DefaultSlots        = 8
+	// DefaultSlots is for servers that do not tell: vLLM takes far more, llama.cpp four.
+	DefaultSlots = 8
 	// DefaultQueueItems and DefaultQueueTokens bound who waits: at 512 waiting on a few
 	// GPUs nobody is served in time any more, and 2 M tokens are some minutes of them.
 	DefaultQueueItems  = 512
@@ -105,12 +106,6 @@ type VersionConfig struct {
 	Discover DiscoverConfig `yaml:"discover"`
 }
 
-// DiscoverConfig is where workers are looked for.
-type DiscoverConfig struct {
-	// DNS is host:port of a name whose every address is a worker.
-	DNS string `yaml:"dns"`
-}
-
 // WorkerConfig is one server that speaks the OpenAI chat protocol.
 type WorkerConfig struct {
 	// URL is the address below which /chat/completions and /models lie, as in
@@ -118,9 +113,12 @@ type WorkerConfig struct {
 	URL string `yaml:"url"`
 	// Kind is the server's program; empty for any.
 	Kind Kind `yaml:"kind"`
-	// Slots is how many answers it works on at a time.
+	// Slots is how many answers it works on at a time; 0 means what the server says, and
+	// DefaultSlots when it does not.
 	Slots  int           `yaml:"slots"`
 	APIKey secret.String `yaml:"api_key"`
+	// Overrides are what the server says wrongly about itself.
+	Overrides Overrides `yaml:"capabilities"`
 }
 
 // Problem is one thing wrong with a configuration.
@@ -155,25 +153,14 @@ func (p PoolConfig) withDefaults() PoolConfig {
 	p.Queue.Items = cmp.Or(p.Queue.Items, DefaultQueueItems)
 	p.Queue.Tokens = cmp.Or(p.Queue.Tokens, DefaultQueueTokens)
 	p.Queue.Wait = cmp.Or(p.Queue.Wait, DefaultQueueWait)
-	p.Workers = slices.Clone(p.Workers)
-	fillSlots(p.Workers)
 	p.Versions = slices.Clone(p.Versions)
 	weighed := slices.ContainsFunc(p.Versions, func(v VersionConfig) bool { return v.Weight != 0 })
 	for i := range p.Versions {
-		v := &p.Versions[i]
-		v.Workers = slices.Clone(v.Workers)
-		fillSlots(v.Workers)
 		if !weighed {
-			v.Weight = 1
+			p.Versions[i].Weight = 1
 		}
 	}
 	return p
-}
-
-func fillSlots(workers []WorkerConfig) {
-	for i := range workers {
-		workers[i].Slots = cmp.Or(workers[i].Slots, DefaultSlots)
-	}
 }
 
 // All lists the versions, whichever way the configuration gives them.

@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -77,11 +76,8 @@ func (v VersionConfig) validate(pool, key string, seen map[server]string) []Prob
 	if v.Model == "" {
 		found = append(found, Problem{key + ".model", "is required: the id the workers list under /models"})
 	}
-	if v.Discover.DNS != "" {
-		if host, port, err := net.SplitHostPort(v.Discover.DNS); err != nil || host == "" || port == "" {
-			found = append(found, Problem{key + ".discover.dns", "must be a name with its port, as in gpu.default.svc:8000"})
-		}
-	} else if len(v.Workers) == 0 {
+	found = append(found, v.Discover.Validate(key+".discover")...)
+	if v.Discover.IsZero() && len(v.Workers) == 0 {
 		found = append(found, Problem{key + ".workers", "needs at least one worker with a url"})
 	}
 	for i, w := range v.Workers {
@@ -103,7 +99,10 @@ func (v VersionConfig) validate(pool, key string, seen map[server]string) []Prob
 func (w WorkerConfig) validate(at string) []Problem {
 	var found []Problem
 	if w.Slots < 0 {
-		found = append(found, Problem{at + ".slots", "must be at least 1"})
+		found = append(found, Problem{at + ".slots", "must be at least 1, or 0 for what the server says"})
+	}
+	if w.Overrides.Context < 0 {
+		found = append(found, Problem{at + ".capabilities.context", "must be a number of tokens"})
 	}
 	if text := w.urlProblem(); text != "" {
 		found = append(found, Problem{at + ".url", text})

@@ -244,10 +244,13 @@ func (s *stream) relay() error {
 		s.finish = finish
 		shown += s.show(s.runes.rest()) + s.resume.add(s.think.rest())
 	}
+	first := s.phase.Load() == waiting
 	s.move()
-	if shown == "" {
+	if shown == "" && !(first && s.phase.Load() == generating) {
 		return nil
 	}
+	// The first token may be a thought or half a tool call: an empty delta says that the
+	// worker has begun.
 	// The caller's time is not the server's.
 	s.deadline.Stop()
 	s.left = !s.yield(models.Delta{Text: shown}, nil)
