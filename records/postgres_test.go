@@ -335,3 +335,10 @@ func (p *proxy) heal() {
 	defer p.mu.Unlock()
 	p.down = false
 }
+
+func TestPostgresUsage(t *testing.T) {
+	recordstest.RunUsage(t, func(t *testing.T) recordstest.Records {
+		t.Helper()
+		return openPostgres(t, pgtest.New(t))
+	})
+}

@@ -155,3 +155,10 @@ func TestSQLiteFaults(t *testing.T) {
 		t.Errorf("OpenSQLite with an ended context: %v", err)
 	}
 }
+
+func TestSQLiteUsage(t *testing.T) {
+	recordstest.RunUsage(t, func(t *testing.T) recordstest.Records {
+		t.Helper()
+		return open(t, filepath.Join(t.TempDir(), "records.db"))
+	})
+}
