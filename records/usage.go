@@ -23,6 +23,33 @@ type Usage interface {
 	// UsageOf hands the lines of one person to fn, in the order of time, one after the
 	// other as they are read. An error of fn ends it and is returned as it is.
 	UsageOf(ctx context.Context, person core.PersonID, fn func(Used) error) error
+	// Spent is what was spent from a purse; zero for one never heard of.
+	Spent(ctx context.Context, p Purse) (Spending, error)
+	// Spend adds to purses, all or none, and gives what is spent from each now, in that
+	// order. No purse comes twice. What is older than a span and the one before it is
+	// dropped.
+	Spend(ctx context.Context, what []Spending) ([]Spending, error)
+}
+
+// The spans that a purse can be for.
+const (
+	SpanDay   = "day"
+	SpanMonth = "month"
+)
+
+// Purse is what somebody may spend in one day or month.
+type Purse struct {
+	// Scope says what Name is the name of.
+	Scope, Name string
+	Span        string
+	// Starts is its first moment, kept in UTC, to the millisecond.
+	Starts time.Time
+}
+
+// Spending is an amount from a purse.
+type Spending struct {
+	Purse
+	Tokens, Micros int64
 }
 
 // The outcomes of which the sums know what they mean. All others are waste.

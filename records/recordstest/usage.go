@@ -15,7 +15,7 @@ import (
 	"github.com/parley-hub/parley/records"
 )
 
-// RunUsage puts what keeps the ledger of usage through the contract. open gives new, empty
+// RunUsage puts what keeps the ledger of usage, and budgets, through the contract. open gives new, empty
 // records; the suite closes them.
 func RunUsage(t *testing.T, open func(t *testing.T) Records) {
 	t.Helper()
@@ -32,6 +32,10 @@ func RunUsage(t *testing.T, open func(t *testing.T) Records) {
 		{"UsageWithoutThePerson", usageWithoutThePerson},
 		{"UsageFollowsLinks", usageFollowsLinks},
 		{"UsageAtOnce", usageAtOnce},
+		{"Spending", spending},
+		{"SpendingOfMany", spendingOfMany},
+		{"SpendingEnds", spendingEnds},
+		{"SpendingOutlivesForgetting", spendingOutlivesForgetting},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := open(t)
