@@ -12,8 +12,8 @@ const (
 	ScopeAccount Scope = "account"
 )
 
-// Budget bounds what is spent in a day and in a month, both in UTC. Where several hold
-// for a request, each must have room for it.
+// Budget bounds what is spent in a day and in a month, both in the time zone of
+// Config. Where several hold for a request, each must have room for it.
 type Budget struct {
 	Scope Scope `yaml:"scope"`
 	// Name is the role, the account or the person's id that is meant; left out, each one

@@ -29,6 +29,9 @@ type Config struct {
 	// Prices are what tokens cost, Budgets how much may be spent.
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
+	// TimeZone is where the days and months of budgets begin at midnight, as in
+	// Europe/Berlin; UTC if it is left out.
+	TimeZone string `yaml:"time_zone"`
 }
 
 // PoolConfig is one model and the workers that serve it.
@@ -105,7 +108,7 @@ func (c Config) Validate() []Problem {
 		}
 		found = append(found, c.Pools[name].validate(key)...)
 	}
-	return append(found, c.Prices.validate()...)
+	return append(append(found, c.Prices.validate()...), c.zoneProblems()...)
 }
 
 func (p PoolConfig) validate(key string) []Problem {
