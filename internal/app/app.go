@@ -53,6 +53,7 @@ type App struct {
 
 	*stores
 	people *persons
+	usage  *usages
 	// topic is how nodes tell each other of drafts, nil for a node alone; lanes tell where
 	// replies wait. Both are known before anything runs.
 	topic adapters.Topic
@@ -131,7 +132,8 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.joinCluster()
-	return nil
+	a.usage = newUsages(a.cfg.Models, a.records, a.cfg.Shutdown/10, a.room("usage"))
+	return a.telemetry.WatchUsage(a.usage.state)
 }
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
@@ -291,6 +293,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
 		{"nodes", a.attend},
+		{"usage", a.usage.run},
 	}
 	for _, p := range a.pools {
 		stages = append(stages, stage{"model pool", p.Run})

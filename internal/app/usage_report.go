@@ -148,10 +148,10 @@ func writeUsageTable(b *strings.Builder, by []string, sums []records.UsageSum) {
 		estimated, unpriced = estimated+s.Estimated, unpriced+s.Unpriced
 	}
 	if estimated > 0 {
-		fmt.Fprintf(b, "of %d answers no worker counted the tokens: they are estimated\n", estimated)
+		fmt.Fprintf(b, "answers whose tokens no worker counted, so that they are estimated: %d\n", estimated)
 	}
 	if unpriced > 0 {
-		fmt.Fprintf(b, "%d answers are of models without a price (models.prices)\n", unpriced)
+		fmt.Fprintf(b, "answers of models without a price (models.prices): %d\n", unpriced)
 	}
 }
 

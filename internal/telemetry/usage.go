@@ -19,7 +19,9 @@ var (
 
 // WatchUsage adds the state of the ledger of usage, asked for at each scrape. It is called
 // at most once.
-func (r *Recorder) WatchUsage(from func() UsageState) error { return r.registry.Register(usageGauges(from)) }
+func (r *Recorder) WatchUsage(from func() UsageState) error {
+	return r.registry.Register(usageGauges(from))
+}
 
 type usageGauges func() UsageState
 
