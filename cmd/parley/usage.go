@@ -27,23 +27,31 @@ func (c *commands) usage() *cobra.Command {
 		Long: "Sums up the ledger of usage in the records. Answers that were served are charged to who asked; what retries, hedges and " +
 			"readers who left came to is shown as waste, under accounts of its own. Days are those of UTC. The hub may be running.",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			q, err := f.question()
-			if err != nil {
-				return usageError{err}
-			}
-			cfg, _, err := c.load()
-			if err != nil {
-				return err
-			}
-			return app.Usage(cmd.Context(), c.out, cfg, q)
-		},
+		RunE: usageCommand{c, &f}.run,
 	}
 	cmd.Flags().StringVar(&f.since, "since", "", "the first day, such as 2026-11-01 (default: from the beginning)")
 	cmd.Flags().StringVar(&f.until, "until", "", "the day behind the last one")
 	cmd.Flags().StringSliceVar(&f.by, "by", nil, "what to sum up by, one or more of: "+strings.Join(app.UsageKeys(), ", "))
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one object a line, with money in millionths of the currency")
 	return cmd
+}
+
+// usageCommand is the command with its flags.
+type usageCommand struct {
+	*commands
+	flags *usageFlags
+}
+
+func (c usageCommand) run(cmd *cobra.Command, _ []string) error {
+	q, err := c.flags.question()
+	if err != nil {
+		return usageError{err}
+	}
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	return app.Usage(cmd.Context(), c.out, cfg, q)
 }
 
 func (f usageFlags) question() (app.UsageQuestion, error) {

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/parley-hub/parley/models/admission"
 	"github.com/parley-hub/parley/models/usage"
 	"github.com/parley-hub/parley/records"
+	"github.com/parley-hub/parley/session"
 )
 
 // priced is a configuration in which a million tokens of "small" cost 2 euros.
@@ -168,6 +170,25 @@ func TestUsageWaitsForRecords(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Who asks what is kept about them gets their usage too.
+func TestExportHasUsage(t *testing.T) {
+	b := newBench(t, session.Policy{})
+	person := core.PersonOf("r", "1")
+	line := records.Used{Request: "x", Outcome: records.UsageServed, At: time.Now(), Person: person, Prompt: 77}
+	if err := b.persons.records.WriteUsage(t.Context(), []records.Used{line}); err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[core.PersonID]bool{person: true, core.PersonOf("r", "2"): false} {
+		var out bytes.Buffer
+		if err := b.persons.export(t.Context(), who, json.NewEncoder(&out)); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), `{"usage":{`) != want || strings.Contains(out.String(), `"Prompt":77`) != want {
+			t.Errorf("%s: %s", who, &out)
+		}
+	}
 }
 
 type usageRecords = records.Usage

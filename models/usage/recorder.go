@@ -162,29 +162,30 @@ func (r *Recorder) Stats() Stats {
 // Run writes entries until ctx ends, and then what is left, within the grace; what cannot
 // be written by then is dropped, and told. It returns nil.
 func (r *Recorder) Run(ctx context.Context) error {
-	wait := gather
-	for {
+	for wait := gather; ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
 		case <-r.some:
 			sleep(ctx, wait)
 		}
 		if ctx.Err() != nil {
-			r.end(ctx)
-			return nil
+			break
 		}
-		if err := r.write(ctx); err != nil {
-			r.wake() // what waits is still there
-			if ctx.Err() == nil {
-				wait = min(2*wait, longestWait)
-				r.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Int("waiting", r.Stats().Waiting).Dur("again", wait).
-					Msg("writing the ledger of usage")
-			}
+		err := r.write(ctx)
+		switch {
+		case err == nil:
+			wait = gather
+			r.tell()
 			continue
+		case ctx.Err() == nil:
+			wait = min(2*wait, longestWait)
+			r.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Int("waiting", r.Stats().Waiting).Dur("again", wait).
+				Msg("writing the ledger of usage")
 		}
-		wait = gather
-		r.tell()
+		r.wake() // what waits is still there
 	}
+	r.end(ctx)
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -38,7 +38,7 @@ func NewTable(p models.Prices) *Table {
 		if row.Cached != nil {
 			cached = *row.Cached
 		}
-		t.rates[row.Model] = rate{uint64(max(row.Prompt, 0)), uint64(max(cached, 0)), uint64(max(row.Completion, 0))} //nolint:gosec // none is below 0
+		t.rates[row.Model] = rate{uint64(max(row.Prompt, 0)), uint64(max(cached, 0)), uint64(max(row.Completion, 0))}
 		lines = append(lines, fmt.Sprintf("%q %d %d %d\n", row.Model, row.Prompt, cached, row.Completion))
 	}
 	if len(lines) > 0 {
@@ -70,7 +70,7 @@ func (t *Table) Cost(model string, prompt, cached, completion int64) (micros int
 		tokens int64
 		price  uint64
 	}{{prompt - cached, r.prompt}, {cached, r.cached}, {completion, r.completion}} {
-		h, l := bits.Mul64(uint64(part.tokens), part.price) //nolint:gosec // none is below 0
+		h, l := bits.Mul64(uint64(part.tokens), part.price)
 		var carry uint64
 		low, carry = bits.Add64(low, l, 0)
 		high, _ = bits.Add64(high, h, carry) // each h is below 2^62: three do not overflow
@@ -81,7 +81,7 @@ func (t *Table) Cost(model string, prompt, cached, completion int64) (micros int
 		return mostMicros, true
 	}
 	quotient, _ := bits.Div64(high, low, perTokens)
-	return int64(min(quotient, mostMicros)), true //nolint:gosec // it is bounded
+	return int64(min(quotient, mostMicros)), true
 }
 
 // Price gives the entry with counts that can be, what they are worth, and charged to who bears it: what
