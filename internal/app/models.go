@@ -64,9 +64,11 @@ func (a *App) troubled(c models.Client) models.Client {
 func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*pool.Pool, error) {
 	o := pool.Options{
 		Name: name, Policy: p.Policy, Vision: p.Vision, FirstContent: p.FirstContent, Total: p.Total, Hedge: p.Hedge, Queue: p.Queue,
-		Observer: a.observer, Log: a.room("models"),
+		Observer: a.observer, Log: a.room("models"), Account: a.usage.account,
 	}
+	var served []string
 	for _, v := range p.All() {
+		served = append(served, v.Model)
 		version := pool.Version{Name: v.Name, Model: v.Model, Weight: v.Weight}
 		for _, w := range v.Workers {
 			worker, err := a.newWorker(w, p, client)
@@ -77,6 +79,7 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 		}
 		o.Versions = append(o.Versions, version)
 	}
+	o.Admit = a.usage.admit(served)
 	return pool.New(o), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/admission"
+	"github.com/parley-hub/parley/models/pool"
 	"github.com/parley-hub/parley/models/usage"
 	"github.com/parley-hub/parley/records"
 )
@@ -45,21 +46,10 @@ func (u *usages) state() telemetry.UsageState {
 	return telemetry.UsageState{Waiting: int64(s.Waiting), Written: s.Written, Dropped: s.Dropped}
 }
 
-// attempt is what a pool tells of an attempt when it is over.
-type attempt struct {
-	Trace                        core.TraceID
-	For                          models.Payer
-	Pool, Version, Model, Worker string
-	Number                       int
-	Outcome                      string
-	Usage                        models.Usage
-	Estimated                    bool
-}
-
 // account has an attempt written into the ledger. It does not block. A turn may ask several
 // times, so the trace does not tell requests apart: each attempt gets a name of its own,
 // under which it is written once.
-func (u *usages) account(a attempt) {
+func (u *usages) account(a pool.Attempt) {
 	u.ledger.Record(u.prices.Price(usage.Entry{
 		Request: string(core.NewTraceID()), Attempt: a.Number, Outcome: usage.Outcome(a.Outcome), Trace: a.Trace, At: time.Now(),
 		Account: a.For.Account, Person: a.For.Person, Role: a.For.Role, Skill: a.For.Skill,

@@ -20,6 +20,7 @@ import (
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/admission"
+	"github.com/parley-hub/parley/models/pool"
 	"github.com/parley-hub/parley/models/usage"
 	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/session"
@@ -62,10 +63,10 @@ func spend(t *testing.T, u *usages, do func()) {
 	}
 }
 
-func served(person string, tokens int) attempt {
-	return attempt{
+func served(person string, tokens int) pool.Attempt {
+	return pool.Attempt{
 		Trace: "t", For: models.Payer{Account: "bot", Person: person, Role: "user", Skill: "chat"}, Pool: "main", Version: "blue",
-		Model: "small", Worker: "gpu", Number: 1, Outcome: string(usage.Served), Usage: models.Usage{Prompt: tokens, Cached: tokens / 2, Completion: tokens},
+		Model: "small", Worker: "gpu", Number: 1, Outcome: pool.Served, Usage: models.Usage{Prompt: tokens, Cached: tokens / 2, Completion: tokens},
 	}
 }
 
@@ -75,8 +76,8 @@ func TestUsageIsWritten(t *testing.T) {
 	u := newUsages(priced(), r, time.Second, zerolog.Nop())
 	spend(t, u, func() {
 		wasted, unpriced := served("p", 1000), served("p", 10)
-		wasted.Outcome, unpriced.Model, unpriced.Estimated = string(usage.HedgeWaste), "other", true
-		for _, a := range []attempt{served("p", 1000), wasted, served("p", 1000), unpriced} { // one trace asks several times
+		wasted.Outcome, unpriced.Model, unpriced.Estimated = pool.HedgeWaste, "other", true
+		for _, a := range []pool.Attempt{served("p", 1000), wasted, served("p", 1000), unpriced} { // one trace asks several times
 			u.account(a)
 		}
 	})
@@ -132,6 +133,20 @@ func TestBudgetsAreShared(t *testing.T) {
 		if _, err := u.admit([]string{"small"})(ask); err != nil {
 			t.Errorf("%s: somebody else: %v", name, err)
 		}
+	}
+}
+
+// The two rooms speak of the same outcomes.
+func TestOutcomesAreKnown(t *testing.T) {
+	for from, to := range map[pool.Outcome]usage.Outcome{
+		pool.Served: usage.Served, pool.RetryWaste: usage.RetryWaste, pool.HedgeWaste: usage.HedgeWaste, pool.Cancelled: usage.Cancelled,
+	} {
+		if string(from) != string(to) {
+			t.Errorf("%s is %s", from, to)
+		}
+	}
+	if records.UsageServed != string(usage.Served) || records.UsageCache != string(usage.Cache) {
+		t.Error("the records call outcomes otherwise")
 	}
 }
 
