@@ -42,7 +42,7 @@ func (a *App) makeModels(ctx context.Context) error {
 	}
 	clients := map[string]models.Client{}
 	for name, p := range cfg.Pools {
-		pool, err := a.newPool(name, p, client)
+		pool, err := a.newPool(name, p, client) //nolint:contextcheck // requests are admitted after this start is over
 		if err != nil {
 			return err
 		}

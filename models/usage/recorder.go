@@ -168,24 +168,29 @@ func (r *Recorder) Run(ctx context.Context) error {
 		case <-r.some:
 			sleep(ctx, wait)
 		}
-		if ctx.Err() != nil {
-			break
+		if ctx.Err() == nil {
+			wait = r.try(ctx, wait)
 		}
-		err := r.write(ctx)
-		switch {
-		case err == nil:
-			wait = gather
-			r.tell()
-			continue
-		case ctx.Err() == nil:
-			wait = min(2*wait, longestWait)
-			r.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Int("waiting", r.Stats().Waiting).Dur("again", wait).
-				Msg("writing the ledger of usage")
-		}
-		r.wake() // what waits is still there
 	}
 	r.end(ctx)
 	return nil
+}
+
+// try writes what waits, after a wait, and tells how long the next one is.
+func (r *Recorder) try(ctx context.Context, waited time.Duration) time.Duration {
+	err := r.write(ctx)
+	if err == nil {
+		r.tell()
+		return gather
+	}
+	r.wake() // what waits is still there
+	if ctx.Err() != nil {
+		return waited
+	}
+	again := min(2*waited, longestWait)
+	r.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Int("waiting", r.Stats().Waiting).Dur("again", again).
+		Msg("writing the ledger of usage")
+	return again
 }
 
 func sleep(ctx context.Context, d time.Duration) {
