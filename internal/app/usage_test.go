@@ -63,7 +63,7 @@ func spend(t *testing.T, u *usages, do func()) {
 	}
 }
 
-func served(person string, tokens int) pool.Attempt {
+func answered(person string, tokens int) pool.Attempt {
 	return pool.Attempt{
 		Trace: "t", For: models.Payer{Account: "bot", Person: person, Role: "user", Skill: "chat"}, Pool: "main", Version: "blue",
 		Model: "small", Worker: "gpu", Number: 1, Outcome: pool.Served, Usage: models.Usage{Prompt: tokens, Cached: tokens / 2, Completion: tokens},
@@ -75,9 +75,9 @@ func TestUsageIsWritten(t *testing.T) {
 	r := openRecords(t, t.TempDir())
 	u := newUsages(priced(), r, time.Second, zerolog.Nop())
 	spend(t, u, func() {
-		wasted, unpriced := served("p", 1000), served("p", 10)
+		wasted, unpriced := answered("p", 1000), answered("p", 10)
 		wasted.Outcome, unpriced.Model, unpriced.Estimated = pool.HedgeWaste, "other", true
-		for _, a := range []pool.Attempt{served("p", 1000), wasted, served("p", 1000), unpriced} { // one trace asks several times
+		for _, a := range []pool.Attempt{answered("p", 1000), wasted, answered("p", 1000), unpriced} { // one trace asks several times
 			u.account(a)
 		}
 	})
@@ -170,7 +170,7 @@ func TestUsageWaitsForRecords(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- u.run(ctx) }()
-		u.account(served("p", 1))
+		u.account(answered("p", 1))
 		time.Sleep(time.Minute)
 		if s := u.state(); s.Waiting != 1 || s.Written != 0 {
 			t.Errorf("%+v", s)
