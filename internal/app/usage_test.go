@@ -7,6 +7,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,7 +176,7 @@ func TestUsageWaitsForRecords(t *testing.T) {
 		if s := u.state(); s.Waiting != 1 || s.Written != 0 {
 			t.Errorf("%+v", s)
 		}
-		away.back = true
+		away.back.Store(true)
 		time.Sleep(time.Minute)
 		if s := u.state(); s.Waiting != 0 || s.Written != 1 {
 			t.Errorf("%+v", s)
@@ -211,11 +212,11 @@ type usageRecords = records.Usage
 // awayRecords are away until they are back.
 type awayRecords struct {
 	usageRecords
-	back bool
+	back atomic.Bool
 }
 
 func (r *awayRecords) WriteUsage(context.Context, []records.Used) error {
-	if r.back {
+	if r.back.Load() {
 		return nil
 	}
 	return fault.New(fault.Retryable, "write usage", errors.New("away"))
