@@ -80,6 +80,8 @@ session: {scope: account}
 models:
   pools:
     chat: {model: m, workers: [{url: "http://a.test", slots: 4, api_key: k}]}
+  prices: {currency: EUR, table: [{model: m, prompt: 0.10, cached: 0.020000, completion: 3}]}
+  budgets: [{scope: role, name: guest, day: {tokens: 50000}, month: {cost: 5.50}}]
 routes:
   - {when: {addressed: false, places: [thread]}, to: {ignore: true}}
   - {name: rest, to: {model: chat}}
@@ -102,6 +104,11 @@ queue: {max_bytes: 2GB}
 	want.Models = models.Config{Pools: map[string]models.PoolConfig{
 		"chat": {Model: "m", Workers: []models.WorkerConfig{{URL: "http://a.test", Slots: 4, APIKey: secret.New("k")}}},
 	}}.WithDefaults()
+	cached := models.Amount(20_000)
+	want.Models.Prices = models.Prices{Currency: "EUR", Table: []models.Price{{Model: "m", Prompt: 100_000, Cached: &cached, Completion: 3_000_000}}}
+	want.Models.Budgets = []models.Budget{{
+		Scope: models.ScopeRole, Name: "guest", Day: models.Limit{Tokens: 50_000}, Month: models.Limit{Cost: 5_500_000},
+	}}
 	no := false
 	want.Routes = []configs.Route{
 		{Name: "route-1", When: configs.When{Addressed: &no, Places: []string{"thread"}}, To: configs.Target{Ignore: true}},
@@ -169,6 +176,13 @@ func TestProblems(t *testing.T) {
 		{"time zero", "shutdown: 0s\n", []string{`shutdown (line 1): must be a time above 0, such as 30s`}},
 		{"size", "http: {max_body: 8 megs}\n", []string{`http.max_body (line 1): must be a size, such as 512, 64KiB, 16MiB or 2GB`}},
 		{"section for a size", "http: {max_body: {}}\n", []string{`http.max_body (line 1): must be a single value`}},
+		{"money", "models: {prices: {currency: EUR, table: [{model: m, prompt: 0.0000001, completion: -1}, {model: n, cached: free}]}}\n", []string{
+			`models.prices.table[0].completion (line 1): must be an amount of money of 0 or more with up to six decimals, such as 0.10`,
+			`models.prices.table[0].prompt (line 1): must be an amount of money of 0 or more with up to six decimals, such as 0.10`,
+			`models.prices.table[1].cached (line 1): must be an amount of money of 0 or more with up to six decimals, such as 0.10`}},
+		{"budget", "models: {budgets: [{scope: everybody, day: {tokens: 5}}, {scope: role, name: guest, month: {cost: 5}}]}\n", []string{
+			`models.budgets[0].scope (line 1): must be one of: person, role, account`,
+			`models.budgets[1].month.cost (line 1): needs models.prices: without a price nothing costs anything`}},
 		{"person", "access:\n  allow:\n    - telegram:1\n    - \"@me\"\n    -\n", []string{
 			`access.allow[1] (line 4): must be a realm and a user id, such as telegram:123456`,
 			`access.allow[2] (line 5): is empty; give it a value or remove it`}},

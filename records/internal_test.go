@@ -110,6 +110,19 @@ func TestFindUsesTheIndex(t *testing.T) {
 	}
 }
 
+// A month's sums read that month, and a person's lines are found by the person.
+func TestUsageUsesTheIndexes(t *testing.T) {
+	if all := planOf(t, usageQuery([]UsageKey{ByPerson}), 1, 2); !strings.Contains(all, "usage_by_time") {
+		t.Errorf("the sums of a time read all: %s", all)
+	}
+	if all := planOf(t, forList(usageOf, 1), "p"); !strings.Contains(all, "usage_by_person") {
+		t.Errorf("a person's lines are looked for among all: %s", all)
+	}
+	if all := planOf(t, forgetUsage, "x", "p"); !strings.Contains(all, "usage_by_person") {
+		t.Errorf("who is forgotten is looked for among all: %s", all)
+	}
+}
+
 // planOf says how SQLite answers a query.
 func planOf(t *testing.T, query string, args ...any) string {
 	t.Helper()

@@ -124,16 +124,32 @@ func (s *SQL) migrateAlone(ctx context.Context) error {
 // ReadPostgresLinks reads the links beside hubs that are running, and changes nothing:
 // none where there are no records, or those of a build that had no links.
 func ReadPostgresLinks(ctx context.Context, o PostgresOptions) (out []Link, err error) {
-	const op = "read links"
+	_, err = readPostgresBeside(ctx, "read links", o, "links", func(r runner) error {
+		out, err = queryLinks(ctx, r, allLinks)
+		return err
+	})
+	return out, err
+}
+
+// ReadPostgresUsage sums up the usage beside hubs that are running, and changes nothing.
+// there is false where there are no records, or those of a build that kept no usage.
+func ReadPostgresUsage(ctx context.Context, o PostgresOptions, f UsageFilter) (out []UsageSum, there bool, err error) {
+	there, err = readPostgresBeside(ctx, "sum up usage", o, "usage", func(r runner) error {
+		out, err = sumUsage(ctx, r, f)
+		return err
+	})
+	return out, there, err
+}
+
+// readPostgresBeside runs fn on the records, unless there is no such table.
+func readPostgresBeside(ctx context.Context, op string, o PostgresOptions, table string, fn func(runner) error) (there bool, err error) {
 	db, err := postgres.Open(ctx, postgres.Options{URL: o.URL, Connections: 1})
 	if err != nil {
-		return nil, postgres.Fault(op, err)
+		return false, postgres.Fault(op, err)
 	}
 	defer func() { err = errors.Join(err, postgres.Fault(op, db.Close())) }()
-	var known bool
-	if err := db.QueryRowContext(ctx, `SELECT to_regclass('links') IS NOT NULL`).Scan(&known); err != nil || !known {
-		return nil, postgres.Fault(op, err)
+	if err := db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, table).Scan(&there); err != nil || !there {
+		return false, postgres.Fault(op, err)
 	}
-	out, err = queryLinks(ctx, runner{db, &inPostgres}, allLinks)
-	return out, postgres.Fault(op, err)
+	return true, postgres.Fault(op, fn(runner{db, &inPostgres}))
 }

@@ -335,3 +335,29 @@ func (p *proxy) heal() {
 	defer p.mu.Unlock()
 	p.down = false
 }
+
+func TestPostgresUsage(t *testing.T) {
+	recordstest.RunUsage(t, func(t *testing.T) recordstest.Records {
+		t.Helper()
+		return openPostgres(t, pgtest.New(t))
+	})
+}
+
+func TestReadPostgresUsage(t *testing.T) {
+	d := pgtest.New(t)
+	o := records.PostgresOptions{URL: d.URL()}
+	if sums, there, err := records.ReadPostgresUsage(t.Context(), o, records.UsageFilter{}); sums != nil || there || err != nil {
+		t.Errorf("without records: %v, %v, %v", sums, there, err)
+	}
+	if tables := tablesOf(t, d); len(tables) > 0 {
+		t.Errorf("it made %v", tables)
+	}
+	line := records.Used{Request: "r", Outcome: records.UsageServed, At: time.Now(), Prompt: 3}
+	if err := openPostgres(t, d).WriteUsage(t.Context(), []records.Used{line}); err != nil {
+		t.Fatal(err)
+	}
+	sums, there, err := records.ReadPostgresUsage(t.Context(), o, records.UsageFilter{})
+	if len(sums) != 1 || sums[0].Served.Prompt != 3 || !there || err != nil {
+		t.Errorf("%+v, %v, %v", sums, there, err)
+	}
+}

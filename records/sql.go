@@ -92,10 +92,18 @@ func (r runner) values(args []any) []any {
 	}
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
-			args[i] = r.d.text(text)
+			args[i] = r.stored(text)
 		}
 	}
 	return args
+}
+
+// stored is text as it is found again.
+func (r runner) stored(text string) string {
+	if r.d.text == nil {
+		return text
+	}
+	return r.d.text(text)
 }
 
 // reading runs single statements that change nothing.

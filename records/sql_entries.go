@@ -111,11 +111,16 @@ func (s *SQL) Write(ctx context.Context, entries []Entry) error {
 
 // erasures tells up to when people were erased, of those who were.
 func erasures(ctx context.Context, tx runner, people []core.PersonID) (map[core.PersonID]int64, error) {
+	return untils(ctx, tx, erasedUntil, people)
+}
+
+// untils reads a time for each of those people who have one.
+func untils(ctx context.Context, tx runner, query string, people []core.PersonID) (map[core.PersonID]int64, error) {
 	out := map[core.PersonID]int64{}
 	people = slices.Clone(people)
 	slices.Sort(people)
 	for chunk := range slices.Chunk(slices.Compact(people), rowsAtOnce) {
-		err := each(ctx, tx, forList(erasedUntil, len(chunk)), anys(chunk), func(rows *sql.Rows) error {
+		err := each(ctx, tx, forList(query, len(chunk)), anys(chunk), func(rows *sql.Rows) error {
 			var person core.PersonID
 			var until int64
 			err := rows.Scan(&person, &until)

@@ -310,6 +310,9 @@ func forget(ctx context.Context, tx runner, why Cause, person core.PersonID, lin
 	if out.Entries, err = eraseBases(ctx, tx, list); err != nil {
 		return out, err
 	}
+	if err := forgetUsageOf(ctx, tx, person, list); err != nil {
+		return out, err
+	}
 	for _, base := range list {
 		for _, drop := range []string{dropCodes, dropAddress} {
 			if _, err := tx.ExecContext(ctx, drop, string(base)); err != nil {

@@ -78,22 +78,40 @@ func dsn(path string, more ...string) string {
 
 // ReadLinks reads the links in the file at path beside a store that may have it open,
 // and changes nothing: none where there is no file, or one from before there were links.
-func ReadLinks(ctx context.Context, path string) (_ []Link, err error) {
-	const op = "read links"
+func ReadLinks(ctx context.Context, path string) (out []Link, err error) {
+	_, err = readBeside(ctx, "read links", path, "links", func(r runner) error {
+		out, err = queryLinks(ctx, r, allLinks)
+		return err
+	})
+	return out, err
+}
+
+// ReadUsage sums up the usage in the file at path beside a store that may have it open,
+// and changes nothing. there is false where there is no file, or one from before there was
+// usage.
+func ReadUsage(ctx context.Context, path string, f UsageFilter) (out []UsageSum, there bool, err error) {
+	there, err = readBeside(ctx, "sum up usage", path, "usage", func(r runner) error {
+		out, err = sumUsage(ctx, r, f)
+		return err
+	})
+	return out, there, err
+}
+
+// readBeside runs fn on the file at path, unless there is none, or no such table in it.
+func readBeside(ctx context.Context, op, path, table string, fn func(runner) error) (there bool, err error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return false, nil
 	}
 	db, err := sql.Open("sqlite", dsn(path, "mode=ro"))
 	if err != nil {
-		return nil, classify(op, err, faultOfSQLite)
+		return false, classify(op, err, faultOfSQLite)
 	}
 	defer func() { err = errors.Join(err, classify(op, db.Close(), faultOfSQLite)) }()
 	var tables int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'links'`).Scan(&tables); err != nil || tables == 0 {
-		return nil, classify(op, err, faultOfSQLite)
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = ?`, table).Scan(&tables); err != nil || tables == 0 {
+		return false, classify(op, err, faultOfSQLite)
 	}
-	out, err := queryLinks(ctx, runner{db, &inSQLite}, allLinks)
-	return out, classify(op, err, faultOfSQLite)
+	return true, classify(op, fn(runner{db, &inSQLite}), faultOfSQLite)
 }
 
 func faultOfSQLite(op string, err error) error { return fault.New(classOfSQLite(err), op, err) }

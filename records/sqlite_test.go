@@ -155,3 +155,36 @@ func TestSQLiteFaults(t *testing.T) {
 		t.Errorf("OpenSQLite with an ended context: %v", err)
 	}
 }
+
+func TestSQLiteUsage(t *testing.T) {
+	recordstest.RunUsage(t, func(t *testing.T) recordstest.Records {
+		t.Helper()
+		return open(t, filepath.Join(t.TempDir(), "records.db"))
+	})
+}
+
+// Usage is summed up beside a hub that has the file open, and beside none.
+func TestReadUsage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "records.db")
+	if sums, there, err := records.ReadUsage(t.Context(), path, records.UsageFilter{}); sums != nil || there || err != nil {
+		t.Errorf("without a file: %v, %v, %v", sums, there, err)
+	}
+	s := open(t, path)
+	line := records.Used{Request: "r", Outcome: records.UsageServed, At: time.Now(), Prompt: 3}
+	if err := s.WriteUsage(t.Context(), []records.Used{line}); err != nil {
+		t.Fatal(err)
+	}
+	for _, hub := range []string{"running", "stopped"} {
+		sums, there, err := records.ReadUsage(t.Context(), path, records.UsageFilter{})
+		if len(sums) != 1 || sums[0].Served.Prompt != 3 || !there || err != nil {
+			t.Errorf("hub %s: %+v, %v, %v", hub, sums, there, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	execute(t, raw(t, path), `DROP TABLE usage`)
+	if _, there, err := records.ReadUsage(t.Context(), path, records.UsageFilter{}); there || err != nil {
+		t.Errorf("records of before: %v, %v", there, err)
+	}
+}

@@ -53,6 +53,7 @@ type App struct {
 
 	*stores
 	people *persons
+	usage  *usages
 	// topic is how nodes tell each other of drafts, nil for a node alone; lanes tell where
 	// replies wait. Both are known before anything runs.
 	topic adapters.Topic
@@ -132,7 +133,8 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.joinCluster()
-	return nil
+	a.usage = newUsages(a.cfg.Models, a.records, a.cfg.Shutdown/10, a.room("usage"))
+	return a.telemetry.WatchUsage(a.usage.state)
 }
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
@@ -169,7 +171,7 @@ func (a *App) makeBrain(context.Context) error {
 			m := s.Manifest()
 			return skills.Chain(s,
 				skills.Recover(), skills.Access(m), limiter.Middleware, skills.Observe(m, a.observer, time.Now),
-				skills.Timeout(m, a.cfg.Skills.Timeout))
+				skills.Timeout(m, a.cfg.Skills.Timeout), tellBudget)
 		},
 	})
 	return nil
@@ -292,6 +294,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"deliverer", a.deliverer.Run},
 		{"outbox", a.emptyOutbox},
 		{"nodes", a.attend},
+		{"usage", a.usage.run},
 	}
 	for _, p := range a.pools {
 		stages = append(stages, stage{"model pool", p.Run})

@@ -46,7 +46,7 @@ func (a *App) makeModels(ctx context.Context) error {
 		a.loads = newLoads(a.cluster, func() map[string]busy { return shared }, a.room("models"))
 	}
 	for name, p := range cfg.Pools {
-		pool, err := a.newPool(name, p, client)
+		pool, err := a.newPool(name, p, client) //nolint:contextcheck // requests are admitted after this start is over
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (a *App) troubled(c models.Client) models.Client {
 func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*pool.Pool, error) {
 	o := pool.Options{
 		Name: name, Policy: p.Policy, Vision: p.Vision, FirstContent: p.FirstContent, Total: p.Total, Hedge: p.Hedge, Queue: p.Queue,
-		Observer: a.observer, Log: a.room("models"),
+		Observer: a.observer, Log: a.room("models"), Account: a.usage.account, Admit: a.usage.admit(served(p)),
 	}
 	if a.loads != nil {
 		o.Elsewhere = a.loads.elsewhere(name)

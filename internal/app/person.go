@@ -266,6 +266,7 @@ type line struct {
 	Address *records.Address `json:"address,omitempty"`
 	Reach   *records.Reach   `json:"reach,omitempty"`
 	Entry   *exported        `json:"entry,omitempty"`
+	Usage   *records.Used    `json:"usage,omitempty"`
 	Audit   *records.Audited `json:"audit,omitempty"`
 }
 
@@ -325,6 +326,9 @@ func (p *persons) export(ctx context.Context, person core.PersonID, out *json.En
 		return out.Encode(line{Entry: &exported{Entry: e, Body: e.Body}})
 	})
 	if err != nil {
+		return err
+	}
+	if err := p.records.UsageOf(ctx, person, func(u records.Used) error { return out.Encode(line{Usage: &u}) }); err != nil {
 		return err
 	}
 	return p.records.Audit(ctx, person, func(a records.Audited) error { return out.Encode(line{Audit: &a}) })

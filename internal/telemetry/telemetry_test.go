@@ -130,6 +130,17 @@ func TestGauges(t *testing.T) {
 	}
 }
 
+func TestUsage(t *testing.T) {
+	r := newRecorder(telemetry.Options{})
+	if err := r.WatchUsage(func() telemetry.UsageState { return telemetry.UsageState{Waiting: 1, Written: 2, Dropped: 3} }); err != nil {
+		t.Fatal(err)
+	}
+	has(t, scrape(t, r), `parley_usage_waiting 1`, `parley_usage_written_total 2`, `parley_usage_dropped_total 3`)
+	if r.WatchUsage(nil) == nil {
+		t.Error("a second ledger was taken")
+	}
+}
+
 // TestCardinality gives every label far too many values, some of them no text.
 func TestCardinality(t *testing.T) {
 	r := newRecorder(telemetry.Options{})

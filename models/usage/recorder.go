@@ -162,29 +162,35 @@ func (r *Recorder) Stats() Stats {
 // Run writes entries until ctx ends, and then what is left, within the grace; what cannot
 // be written by then is dropped, and told. It returns nil.
 func (r *Recorder) Run(ctx context.Context) error {
-	wait := gather
-	for {
+	for wait := gather; ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
 		case <-r.some:
 			sleep(ctx, wait)
 		}
-		if ctx.Err() != nil {
-			r.end(ctx)
-			return nil
+		if ctx.Err() == nil {
+			wait = r.try(ctx, wait)
 		}
-		if err := r.write(ctx); err != nil {
-			r.wake() // what waits is still there
-			if ctx.Err() == nil {
-				wait = min(2*wait, longestWait)
-				r.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Int("waiting", r.Stats().Waiting).Dur("again", wait).
-					Msg("writing the ledger of usage")
-			}
-			continue
-		}
-		wait = gather
-		r.tell()
 	}
+	r.end(ctx)
+	return nil
+}
+
+// try writes what waits, after a wait, and tells how long the next one is.
+func (r *Recorder) try(ctx context.Context, waited time.Duration) time.Duration {
+	err := r.write(ctx)
+	if err == nil {
+		r.tell()
+		return gather
+	}
+	r.wake() // what waits is still there
+	if ctx.Err() != nil {
+		return waited
+	}
+	again := min(2*waited, longestWait)
+	r.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Int("waiting", r.Stats().Waiting).Dur("again", again).
+		Msg("writing the ledger of usage")
+	return again
 }
 
 func sleep(ctx context.Context, d time.Duration) {

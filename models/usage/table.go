@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -21,8 +20,14 @@ type Table struct {
 // rate is what a million tokens cost, in millionths of the currency.
 type rate struct{ prompt, cached, completion uint64 }
 
-// perTokens is how many tokens a price is for.
-const perTokens = 1_000_000
+const (
+	// perTokens is how many tokens a price is for.
+	perTokens = 1_000_000
+	// mostMicros and mostTokens bound an entry, so that sums of them stay numbers whatever a
+	// worker says: a thousand million of the currency, and more tokens than any context has.
+	mostMicros = 1_000_000_000_000_000
+	mostTokens = 1 << 30
+)
 
 // NewTable makes the table of a valid configuration.
 func NewTable(p models.Prices) *Table {
@@ -33,7 +38,7 @@ func NewTable(p models.Prices) *Table {
 		if row.Cached != nil {
 			cached = *row.Cached
 		}
-		t.rates[row.Model] = rate{uint64(max(row.Prompt, 0)), uint64(max(cached, 0)), uint64(max(row.Completion, 0))} //nolint:gosec // none is below 0
+		t.rates[row.Model] = rate{uint64(max(row.Prompt, 0)), uint64(max(cached, 0)), uint64(max(row.Completion, 0))}
 		lines = append(lines, fmt.Sprintf("%q %d %d %d\n", row.Model, row.Prompt, cached, row.Completion))
 	}
 	if len(lines) > 0 {
@@ -51,7 +56,8 @@ func (t *Table) Version() string { return t.version }
 // Cost is what tokens of a model are worth, in millionths of the currency. The three
 // parts are added before anything is rounded, once, to the nearest millionth and halves
 // up: an entry is off by half a millionth at most. ok is false for a model without a
-// price. Counts below 0 are taken as 0, and more cached than prompt as all of it.
+// price. Counts below 0 are taken as 0, and more cached than prompt as all of it. No
+// entry is worth more than a thousand million of the currency.
 func (t *Table) Cost(model string, prompt, cached, completion int64) (micros int64, ok bool) {
 	r, ok := t.rates[model]
 	if !ok {
@@ -64,23 +70,27 @@ func (t *Table) Cost(model string, prompt, cached, completion int64) (micros int
 		tokens int64
 		price  uint64
 	}{{prompt - cached, r.prompt}, {cached, r.cached}, {completion, r.completion}} {
-		h, l := bits.Mul64(uint64(part.tokens), part.price) //nolint:gosec // none is below 0
+		h, l := bits.Mul64(uint64(part.tokens), part.price)
 		var carry uint64
 		low, carry = bits.Add64(low, l, 0)
 		high, _ = bits.Add64(high, h, carry) // each h is below 2^62: three do not overflow
 	}
 	low, carry := bits.Add64(low, perTokens/2, 0)
 	high += carry
-	if high >= perTokens/2 { // beyond what an int64 holds
-		return math.MaxInt64, true
+	if high >= perTokens { // more than a number holds
+		return mostMicros, true
 	}
 	quotient, _ := bits.Div64(high, low, perTokens)
-	return int64(min(quotient, math.MaxInt64)), true //nolint:gosec // it is bounded
+	return int64(min(quotient, mostMicros)), true
 }
 
-// Price gives the entry with what its tokens are worth, and charged to who bears it: what
+// Price gives the entry with counts that can be, what they are worth, and charged to who bears it: what
 // was of no use to anybody is of no person and no role.
 func (t *Table) Price(e Entry) Entry {
+	for _, tokens := range []*int64{&e.Prompt, &e.Cached, &e.Completion} {
+		*tokens = min(max(*tokens, 0), mostTokens)
+	}
+	e.Cached = min(e.Cached, e.Prompt)
 	if micros, ok := t.Cost(e.Model, e.Prompt, e.Cached, e.Completion); ok {
 		e.Micros, e.Price, e.Currency = micros, t.version, t.currency
 	}

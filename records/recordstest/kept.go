@@ -245,6 +245,11 @@ func calls(ctx context.Context, d *desk) map[string]error {
 		"PutMemory": second(d.PutMemory(ctx, nil, past)),
 		"Memory":    third(d.Memory(ctx, "x")),
 		"Drop":      d.DropMemory(ctx, "x"),
+		"PutUsage":  d.WriteUsage(ctx, []records.Used{used("p", 1)}),
+		"Usage":     second(d.Usage(ctx, records.UsageFilter{})),
+		"Spent":     second(d.Spent(ctx, purse("p", 0))),
+		"Spend":     second(d.Spend(ctx, []records.Spending{{Purse: purse("p", 0), Tokens: 1}})),
+		"UsageOf":   d.UsageOf(ctx, "p", func(records.Used) error { return nil }),
 		"Audit":     d.Audit(ctx, "p", func(records.Audited) error { return nil }),
 	}
 }

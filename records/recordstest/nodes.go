@@ -27,6 +27,8 @@ func RunNodes(t *testing.T, open func(t *testing.T, nodes int) []Records) {
 		{"ChangesAreSeen", changesAreSeen},
 		{"EraseMeetsWriters", eraseMeetsWriters},
 		{"BatchesThatCross", batchesThatCross},
+		{"SpendingTogether", spendingTogether},
+		{"ForgetMeetsUsage", forgetMeetsUsage},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var desks []*desk

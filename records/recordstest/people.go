@@ -15,11 +15,12 @@ import (
 	"github.com/parley-hub/parley/records"
 )
 
-// Records is a store that keeps people and memories too.
+// Records is a store that keeps people, memories and usage too.
 type Records interface {
 	records.Store
 	records.People
 	records.Memories
+	records.Usage
 }
 
 // RunPeople puts what keeps people, and memories, through the contract. open gives new, empty

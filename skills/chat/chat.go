@@ -100,6 +100,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	}
 	a, err := stream(ctx, client, models.Request{
 		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace, Shown: w.Drafted,
+		For: models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
 	}, w)
 	if err != nil {
 		return err

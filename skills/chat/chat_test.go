@@ -286,6 +286,19 @@ func TestTraceGoesAlong(t *testing.T) {
 	}
 }
 
+func TestRequestsSayWhoAsks(t *testing.T) {
+	model := says("ok")
+	turn := skilltest.NewTurn(skilltest.TurnOptions{})
+	turn.Role = skills.Admin
+	if err := with(model).Handle(t.Context(), turn, &skilltest.RecordingWriter{}); err != nil {
+		t.Fatal(err)
+	}
+	want := models.Payer{Account: string(turn.Envelope.In.Account), Person: string(turn.Person), Role: "admin", Skill: "chat"}
+	if got := model.last(t).For; got != want || got.Account == "" || got.Person == "" {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestHistoryIsTrimmed(t *testing.T) {
 	s := chat.New(chat.Options{Models: pools{"": says("ok")}, HistoryTokens: 100})
 	turn := skilltest.NewTurn(skilltest.TurnOptions{Session: skilltest.NewSession(

@@ -105,10 +105,14 @@ func summarise(ctx context.Context, client models.Client, t *skills.Turn, histor
 	if language == "" {
 		language = "the language of the conversation"
 	}
-	request := models.Request{Trace: t.Envelope.Trace, Messages: []models.Message{
-		{Role: models.System, Text: fmt.Sprintf(instruction, language)},
-		{Role: models.User, Text: talk.String()},
-	}}
+	request := models.Request{
+		Trace: t.Envelope.Trace,
+		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
+		Messages: []models.Message{
+			{Role: models.System, Text: fmt.Sprintf(instruction, language)},
+			{Role: models.User, Text: talk.String()},
+		},
+	}
 	var text strings.Builder
 	for d, err := range client.Chat(ctx, request) {
 		if err != nil {

@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/internal/telemetry"
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/admission"
+	"github.com/parley-hub/parley/models/pool"
+	"github.com/parley-hub/parley/models/usage"
+	"github.com/parley-hub/parley/records"
+)
+
+// usages prices what model workers do, keeps it in the records, and bounds what is spent.
+type usages struct {
+	prices  *usage.Table
+	ledger  *usage.Recorder
+	budgets *admission.Budgets
+}
+
+// newUsages makes the ledger and the budgets of a valid configuration. Nothing is written
+// before run, which takes a grace at most to end.
+func newUsages(cfg models.Config, r records.Usage, grace time.Duration, log zerolog.Logger) *usages {
+	return &usages{
+		prices:  usage.NewTable(cfg.Prices),
+		ledger:  usage.NewRecorder(usage.RecorderOptions{Store: usageLines{r}, Grace: grace, Log: log}),
+		budgets: admission.NewBudgets(admission.BudgetsOptions{Budgets: cfg.Budgets, Zone: cfg.Location(), Store: purses{r}, Log: log}),
+	}
+}
+
+// run writes what was used and spent until ctx ends, and then what is left.
+func (u *usages) run(ctx context.Context) error {
+	group := newGroup(ctx)
+	group.run(u.ledger.Run)
+	group.run(u.budgets.Run)
+	return group.wait()
+}
+
+// state tells telemetry how the ledger is.
+func (u *usages) state() telemetry.UsageState {
+	s := u.ledger.Stats()
+	return telemetry.UsageState{Waiting: int64(s.Waiting), Written: s.Written, Dropped: s.Dropped}
+}
+
+// account has an attempt written into the ledger. It does not block. A turn may ask several
+// times, so the trace does not tell requests apart: each attempt gets a name of its own,
+// under which it is written once.
+func (u *usages) account(a pool.Attempt) {
+	u.ledger.Record(u.prices.Price(usage.Entry{
+		Request: string(core.NewTraceID()), Attempt: a.Number, Outcome: usage.Outcome(a.Outcome), Trace: a.Trace, At: time.Now(),
+		Account: a.For.Account, Person: a.For.Person, Role: a.For.Role, Skill: a.For.Skill,
+		Pool: a.Pool, Version: a.Version, Model: a.Model, Worker: a.Worker,
+		Prompt: int64(a.Usage.Prompt), Cached: int64(a.Usage.Cached), Completion: int64(a.Usage.Completion), Estimated: a.Estimated,
+	}))
+}
+
+// usageLines is the records as the ledger writes them.
+type usageLines struct{ records records.Usage }
+
+// WriteUsage implements usage.Store.
+func (l usageLines) WriteUsage(ctx context.Context, entries []usage.Entry) error {
+	lines := make([]records.Used, len(entries))
+	for i, e := range entries {
+		lines[i] = records.Used{
+			Request: e.Request, Attempt: e.Attempt, Outcome: string(e.Outcome), Trace: e.Trace, At: e.At,
+			Account: e.Account, Person: core.PersonID(e.Person), Role: e.Role, Skill: e.Skill,
+			Pool: e.Pool, Version: e.Version, Model: e.Model, Worker: e.Worker,
+			Prompt: e.Prompt, Cached: e.Cached, Completion: e.Completion, Estimated: e.Estimated,
+			Micros: e.Micros, Price: e.Price, Currency: e.Currency,
+		}
+	}
+	return l.records.WriteUsage(ctx, lines)
+}
+
+// purses is the records as budgets see them.
+type purses struct{ records records.Usage }
+
+// Spent implements admission.Store.
+func (p purses) Spent(ctx context.Context, of admission.Purse) (admission.Sum, error) {
+	s, err := p.records.Spent(ctx, purseOf(of))
+	return sumOf(s), err
+}
+
+// Add implements admission.Store.
+func (p purses) Add(ctx context.Context, what []admission.Spent) ([]admission.Sum, error) {
+	spent := make([]records.Spending, len(what))
+	for i, w := range what {
+		spent[i] = records.Spending{Purse: purseOf(w.Purse), Tokens: w.Tokens, Micros: int64(w.Cost)}
+	}
+	now, err := p.records.Spend(ctx, spent)
+	sums := make([]admission.Sum, len(now))
+	for i, s := range now {
+		sums[i] = sumOf(s)
+	}
+	return sums, err
+}
+
+func purseOf(p admission.Purse) records.Purse {
+	return records.Purse{Scope: string(p.Scope), Name: p.Name, Span: string(p.Span), Starts: p.Starts}
+}
+
+func sumOf(s records.Spending) admission.Sum {
+	return admission.Sum{Tokens: s.Tokens, Cost: models.Amount(s.Micros)}
+}
