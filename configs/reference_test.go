@@ -31,7 +31,7 @@ func read(t *testing.T, path string) string {
 func TestReferenceIsTheDefaults(t *testing.T) {
 	got := mustLoad(t, read(t, "parley.yaml"))
 	// The reference spells out lists that are empty.
-	got.Access.Allow, got.Access.Admins, got.Routes = nil, nil, nil
+	got.Access.Allow, got.Access.Admins, got.Routes, got.API.Keys = nil, nil, nil, nil
 	if diff := cmp.Diff(defaults(t), got, secrets); diff != "" {
 		t.Errorf("the values in parley.yaml differ from the defaults (-default +reference):\n%s", diff)
 	}
@@ -40,7 +40,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 var (
 	switchedOff = regexp.MustCompile(`(?m)^(\s*)#(\S)`)
 	// emptied are keys that stand there twice, empty and with their example.
-	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|default|prompt): (?:\[\]|\{\}|"")\n`)
+	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt): (?:\[\]|\{\}|"")\n`)
 	files   = regexp.MustCompile(`file:/run/secrets/\S+`)
 )
 
@@ -53,7 +53,7 @@ func switchedOn(t *testing.T) string {
 
 func TestReferenceHasEveryKey(t *testing.T) {
 	text := switchedOn(t)
-	c := mustLoad(t, text, "TELEGRAM_TOKEN=x", "GPU_KEY=y")
+	c := mustLoad(t, text, "TELEGRAM_TOKEN=x", "GPU_KEY=y", "CI_KEY=0123456789abcdef")
 	if len(c.Routes) != 3 || len(c.Channels) != 2 || len(c.Models.Pools) != 2 {
 		t.Errorf("there are %d routes, %d channels, %d pools", len(c.Routes), len(c.Channels), len(c.Models.Pools))
 	}
