@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -33,8 +32,8 @@ func (v value) text() (string, error) {
 		return "", nil
 	case v[0] != '"':
 		return "", wrongType("a string")
-	case bytes.IndexByte(v, '\\') < 0:
-		return strings.ToValidUTF8(string(v[1:len(v)-1]), "\uFFFD"), nil
+	case bytes.IndexByte(v, '\\') < 0 && utf8.Valid(v):
+		return string(v[1 : len(v)-1]), nil
 	}
 	var s string
 	if err := json.Unmarshal(v, &s); err != nil {
