@@ -98,7 +98,7 @@ func overWorker(tb testing.TB, o modeltest.Options) (*hub, *modeltest.Worker) {
 
 func poolOf(tb testing.TB, w *modeltest.Worker) *pool.Pool {
 	tb.Helper()
-	transport := &http.Transport{}
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	tb.Cleanup(transport.CloseIdleConnections)
 	client, err := openaichat.New(openaichat.Options{Base: w.Base(), Worker: "w1", HTTP: &http.Client{Transport: transport}})
 	if err != nil {
@@ -106,7 +106,7 @@ func poolOf(tb testing.TB, w *modeltest.Worker) *pool.Pool {
 	}
 	return pool.New(pool.Options{
 		Name: "chat", Model: w.Model(), Vision: true,
-		Workers: []pool.Worker{{Name: "w1", Client: client, Slots: 8}},
+		Workers: []pool.Worker{{Name: "w1", Client: client, Slots: 64}},
 	})
 }
 
