@@ -100,7 +100,7 @@ func failureOf(err error, id core.TraceID) *failure {
 	}
 	public, wait := fault.Public(err), fault.Wait(err)
 	switch class := fault.ClassOf(err); {
-	case errors.Is(err, models.ErrTooLong):
+	case errors.Is(err, models.ErrOverflow):
 		return &failure{
 			status: http.StatusBadRequest, kind: kindRequest, code: codeTooLong, param: "messages",
 			text: "are longer than the model's context", cause: err,

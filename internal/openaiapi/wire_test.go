@@ -213,7 +213,7 @@ func TestFaults(t *testing.T) {
 		"human":     {fault.New(fault.NeedsHuman, "secret address", nil), 503, "30", `"message":"The model is not available. (request `},
 		"retryable": {fault.New(fault.Retryable, "x", nil, fault.WithPublic("Slow today.")), 503, "2", `"message":"Slow today. (request `},
 		"permanent": {fault.New(fault.Permanent, "x", nil), 400, "", `"type":"invalid_request_error"`},
-		"too long":  {fault.New(fault.Permanent, "x", models.ErrTooLong), 400, "", `"param":"messages","code":"context_length_exceeded"`},
+		"too long":  {fault.New(fault.Permanent, "x", models.ErrOverflow), 400, "", `"param":"messages","code":"context_length_exceeded"`},
 		"bug":       {fault.New(fault.Bug, "secret address", nil), 500, "", `"type":"server_error"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/core/secret"
-	"github.com/parley-hub/parley/models"
 )
 
 const (
@@ -33,6 +32,8 @@ const (
 	publicNoModel = "The model is not available."
 )
 
+// errOverflow marks a prompt that is longer than the model's context.
+var errOverflow = errors.New("the prompt is longer than the model's context")
 
 // statusError is an HTTP answer that is not the one asked for.
 type statusError struct {
@@ -61,7 +62,7 @@ func (c *Client) refused(op string, resp *http.Response) error {
 	wait := retryAfter(resp.Header, time.Now())
 	switch code := resp.StatusCode; {
 	case overflows(words, kind):
-		return fault.New(fault.Permanent, op, fmt.Errorf("%w: %w", models.ErrTooLong, status), fault.WithPublic(publicTooLong))
+		return fault.New(fault.Permanent, op, fmt.Errorf("%w: %w", errOverflow, status), fault.WithPublic(publicTooLong))
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return fault.New(fault.NeedsHuman, op, status)
 	case code == http.StatusTooManyRequests:
