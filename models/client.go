@@ -123,6 +123,9 @@ type Request struct {
 	ToolChoice ToolChoice
 	// Format nil is text.
 	Format *Format
+	// Prefix is the text of the answer that was already said: the worker goes on behind
+	// it and does not say it again. Only where Capabilities.Continue.
+	Prefix string
 	Band   Band
 	For    Payer
 	// Affinity is the same for requests that share a long prompt, so that a pool
@@ -134,6 +137,9 @@ type Request struct {
 	// a pool may begin again on another worker (Delta.Reset). Nil means that what
 	// was yielded counts as shown.
 	Shown func() bool
+	// Restart is true when what was shown can be replaced: an answer that broke off
+	// may then begin again (Delta.Reset) even though somebody saw some of it.
+	Restart bool
 }
 
 // Finish is why an answer ended.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -62,17 +63,38 @@ func (a *App) troubled(c models.Client) models.Client {
 }
 
 func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*pool.Pool, error) {
-	o := pool.Options{Name: name, Model: p.Model, Vision: p.Vision, Total: p.Total, Observer: a.observer, Log: a.room("models")}
-	for _, w := range p.Workers {
-		c, err := openaichat.New(openaichat.Options{
-			Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,
-		})
-		if err != nil {
-			return nil, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
+	o := pool.Options{
+		Name: name, Policy: p.Policy, Vision: p.Vision, FirstContent: p.FirstContent, Total: p.Total, Hedge: p.Hedge, Queue: p.Queue,
+		Observer: a.observer, Log: a.room("models"),
+	}
+	for _, v := range p.All() {
+		if !v.Discover.IsZero() {
+			return nil, fault.New(fault.NeedsHuman, "model pool "+name, errors.New("workers cannot be discovered by this build; list them"))
 		}
-		o.Workers = append(o.Workers, pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe})
+		version := pool.Version{Name: v.Name, Model: v.Model, Weight: v.Weight}
+		for _, w := range v.Workers {
+			worker, err := a.newWorker(w, v.Model, p, client)
+			if err != nil {
+				return nil, err
+			}
+			version.Workers = append(version.Workers, worker)
+		}
+		o.Versions = append(o.Versions, version)
 	}
 	return pool.New(o), nil
+}
+
+func (a *App) newWorker(w models.WorkerConfig, model string, p models.PoolConfig, client *http.Client) (pool.Worker, error) {
+	c, err := openaichat.New(openaichat.Options{
+		Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), Kind: w.Kind, Overrides: w.Overrides,
+		FirstContent: p.FirstContent, Idle: p.Idle, Transcribe: p.Total,
+	})
+	if err != nil {
+		return pool.Worker{}, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
+	}
+	return pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe, Tell: func(ctx context.Context) (models.Server, error) {
+		return c.Discover(ctx, model)
+	}}, nil
 }
 
 // candidates are the usual local addresses, without the one this hub listens on.

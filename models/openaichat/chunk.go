@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parley-hub/parley/models"
 )
@@ -24,6 +26,8 @@ type chunk struct {
 	// failed is true for an error in the stream's clothes.
 	failed bool
 	usage  *models.Usage
+	// calls is the raw value of tool_calls, valid as long as the piece.
+	calls []byte
 }
 
 // decode reads one piece, forgetting the one before. The piece must be JSON; what
@@ -78,17 +82,22 @@ func (c *chunk) delta(data []byte) {
 	for w := walk(data); w.next(); {
 		switch string(w.key) {
 		case "content", "refusal":
-			if text := textOf(w.value); text != "" {
+			if text := rawText(w.value); text != "" {
 				c.words, c.generated = text, true
 			}
-		case "reasoning_content", "reasoning", "tool_calls":
+		case "reasoning_content", "reasoning":
 			c.generated = c.generated || !empty(w.value)
+		case "tool_calls", "function_call":
+			if !empty(w.value) {
+				c.calls, c.generated = w.value, true
+			}
 		}
 	}
 }
 
+// usageOf reads a usage object. A server that counts below zero counted nothing.
 func usageOf(data []byte) *models.Usage {
-	if data[0] != '{' {
+	if len(data) == 0 || data[0] != '{' {
 		return nil
 	}
 	var u struct {
@@ -102,7 +111,7 @@ func usageOf(data []byte) *models.Usage {
 	if err := json.Unmarshal(data, &u); err != nil && !errors.As(err, &odd) {
 		return nil
 	}
-	return &models.Usage{Prompt: u.Prompt, Completion: u.Completion, Cached: u.Details.Cached}
+	return &models.Usage{Prompt: max(u.Prompt, 0), Completion: max(u.Completion, 0), Cached: min(max(u.Details.Cached, 0), max(u.Prompt, 0))}
 }
 
 // keep changes a string only when it is another one.
@@ -111,6 +120,27 @@ func keep(old *string, data []byte) {
 		return
 	}
 	*old = textOf(data)
+}
+
+// rawText is textOf, but keeps the bytes of a rune that is cut off at either end: the
+// pieces beside this one have the rest of it (runeJoiner).
+func rawText(data []byte) string {
+	if data[0] != '"' {
+		return textOf(data)
+	}
+	inner := data[1 : len(data)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner)
+	}
+	head, tail := 0, len(inner)-cutRune(inner)
+	for head < 3 && !utf8.RuneStart(inner[head]) {
+		head++
+	}
+	if head == 0 && tail == len(inner) {
+		return textOf(data)
+	}
+	whole := slices.Concat([]byte{'"'}, inner[head:tail], []byte{'"'})
+	return string(inner[:head]) + textOf(whole) + string(inner[tail:])
 }
 
 // textOf reads content: a string, or (Mistral, for thinking models) a list of

@@ -1,0 +1,188 @@
+package routing
+
+import (
+	"math"
+	"time"
+)
+
+// The constants are where the simulation came out best (docs/adr/0019-routing.md).
+const (
+	// fairSlack is how far a worker may be above its fair part of all that is in flight.
+	fairSlack = 1.5
+	// alwaysTakes is the part of its slots, for its speed, up to which a worker is never
+	// called hot: as long as slots are free, what is cached counts and even load does not.
+	alwaysTakes = 1.0
+	// loadWeight is what a worker without a free slot weighs beside the time that a
+	// prompt takes to compute, in the service times of the fastest.
+	loadWeight = 1.0
+	// nearBest is how much dearer than the cheapest a prompt's home may be.
+	nearBest = 1.1
+	// exploring is how often chance decides, so that nobody's measurements grow old.
+	exploring = 0.01
+
+	// What a worker is taken for that has not been measured: a small model on a GPU.
+	unknownPrefill = 200 * time.Microsecond
+	unknownService = 4 * time.Second
+)
+
+// auto goes to the worker where a prompt is answered soonest, among those that have no
+// more than their fair part of the load.
+type auto struct {
+	base
+	index *Index
+	// costs are of the workers, made anew by every Pick.
+	costs []float64
+}
+
+func (a *auto) Pick(p Prompt, workers []Worker) int {
+	open, top := a.begin(workers)
+	if open > 0 {
+		open = a.bound(workers, open)
+	}
+	switch {
+	case open == 0:
+		return -1
+	case a.rand() < exploring:
+		return a.byLot(workers)
+	}
+	known := a.price(p, workers, top)
+	return a.accept(workers, open, top, func() int { return a.choose(p, workers, known) })
+}
+
+// Cost counts what the worker lacks of what another one has, and not what none has: in
+// the queue those go first who are at home at the worker, not those who ask least.
+func (a *auto) Cost(p Prompt, w Worker) float64 {
+	if w.Weight <= 0 {
+		return math.Inf(1)
+	}
+	missing := 0
+	if a.index != nil {
+		missing = a.index.missing(w.ID, p)
+	}
+	return float64(missing)*w.prefill() + loadWeight*w.load()*w.service()
+}
+
+// bound leaves out the workers that have more than their fair part of what is in flight,
+// by what each can do. It gives how many are left: none means that those with room are
+// so slow that waiting for another one is better.
+func (a *auto) bound(workers []Worker, open int) int {
+	total, sum, fastest, full := 1, 0.0, 0.0, false
+	for i := range workers {
+		fastest = max(fastest, workers[i].Speed)
+	}
+	if fastest <= 0 {
+		fastest = 1
+	}
+	for i := range workers {
+		total += workers[i].InFlight
+		sum += workers[i].power(fastest)
+		full = full || !a.open[i] && workers[i].Weight > 0
+	}
+	left := 0
+	for i := range workers {
+		if a.open[i] && !workers[i].hot(float64(total)/sum, fastest) {
+			left++
+		}
+	}
+	if left == 0 && !full {
+		// Each is above its part by less than one request.
+		return open
+	}
+	for i := range workers {
+		a.open[i] = a.open[i] && !workers[i].hot(float64(total)/sum, fastest)
+	}
+	return left
+}
+
+// price gives each open worker its cost in seconds, and tells whether any of them knows
+// how the prompt begins.
+func (a *auto) price(p Prompt, workers []Worker, top float64) (known bool) {
+	if cap(a.costs) < len(workers) {
+		a.costs = make([]float64, len(workers))
+	}
+	a.costs = a.costs[:len(workers)]
+	if a.index != nil {
+		a.index.find(p)
+	}
+	service := math.Inf(1)
+	for i := range workers {
+		service = min(service, workers[i].service())
+	}
+	for i := range workers {
+		if !a.open[i] {
+			continue
+		}
+		cached := 0
+		if a.index != nil {
+			cached = a.index.found(workers[i].ID, p)
+		}
+		known = known || cached > 0
+		// A worker's weight is beside others here, so that full is full for all.
+		a.costs[i] = float64(p.Tokens-cached)*workers[i].prefill() + loadWeight*workers[i].load()*top*service
+	}
+	return known
+}
+
+// choose gives the worker of the lowest cost. Among those about as cheap it is the home
+// of the session or, as long as nobody knows how the prompt begins, of all prompts that
+// begin so: every node comes to the same, whatever it knows.
+func (a *auto) choose(p Prompt, workers []Worker, known bool) int {
+	key := p.System
+	if known || key == 0 {
+		key = p.Session
+	}
+	lowest, ties := math.Inf(1), 0.0
+	for i := range workers {
+		if a.open[i] {
+			lowest = min(lowest, a.costs[i])
+		}
+	}
+	best, most := -1, 0.0
+	for i := range workers {
+		switch {
+		case !a.open[i]:
+		case key != 0 && a.costs[i] <= lowest*nearBest:
+			if near := affinity(key, workers[i].ID, workers[i].Weight); best < 0 || near > most {
+				best, most = i, near
+			}
+		case key == 0 && a.costs[i] == lowest:
+			if ties++; a.rand()*ties < 1 {
+				best = i
+			}
+		}
+	}
+	return best
+}
+
+// hot tells whether one request more would be too many. perPower is how many requests
+// there are for what all workers can do.
+func (w *Worker) hot(perPower, fastest float64) bool {
+	power := w.power(fastest)
+	return float64(w.InFlight+1) > max(alwaysTakes*power, fairSlack*perPower*power, 1)
+}
+
+// power is how many requests a worker should have beside others. By the root of its
+// speed: with as many as its speed a worker half as fast would do a quarter of the work.
+func (w *Worker) power(fastest float64) float64 {
+	slots := w.slots() * w.Weight
+	if w.Speed <= 0 {
+		return slots
+	}
+	return slots * math.Sqrt(w.Speed/fastest)
+}
+
+// prefill gives the seconds a token of a prompt takes.
+func (w *Worker) prefill() float64 {
+	if w.PrefillPerToken <= 0 {
+		return unknownPrefill.Seconds()
+	}
+	return w.PrefillPerToken.Seconds()
+}
+
+// service gives the seconds a request takes.
+func (w *Worker) service() float64 {
+	if w.Service <= 0 {
+		return unknownService.Seconds()
+	}
+	return w.Service.Seconds()
+}
