@@ -168,14 +168,18 @@ func (a *answer) send() bool {
 	return a.content() && a.end()
 }
 
-// content sends the words, several tokens at a time if the worker is asked to.
+// content sends the words: the first token when it is there, the others several at a
+// time if the worker is asked to.
 func (a *answer) content() bool {
 	chunks := 0
 	for done := 0; done < len(a.tokens); chunks++ {
 		if a.fault(chunks) {
 			return false
 		}
-		n := min(a.worker.o.PerChunk, len(a.tokens)-done)
+		n := 1
+		if done > 0 {
+			n = min(a.worker.o.PerChunk, len(a.tokens)-done)
+		}
 		if !a.work(done, n) {
 			return false
 		}

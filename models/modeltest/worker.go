@@ -50,7 +50,8 @@ type Options struct {
 	Loading time.Duration
 	// Chunk is the length of a token in runes; 0 means a word.
 	Chunk int
-	// PerChunk is how many tokens come in one event, as busy servers send them; 0 means 1.
+	// PerChunk is how many tokens come in one event behind the first token, as busy
+	// servers send them; 0 means 1.
 	PerChunk int
 	Faults   []Fault
 	// Seed draws the faults with a Probability: the same seed hits the same requests.

@@ -1,0 +1,339 @@
+package pool_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/modeltest"
+	"github.com/parley-hub/parley/models/openaichat"
+	"github.com/parley-hub/parley/models/pool"
+)
+
+const (
+	// clients ask at the same time at full load.
+	clients = 32
+	// chunks is the length of a stream.
+	chunks = 64
+	// sitting is how long one path is measured before the next has its turn; each has
+	// several, so that what else the machine does meets all of them.
+	sitting, sittings = 300 * time.Millisecond, 3
+)
+
+// paths are the ways to one of four workers, all over the loopback interface: straight,
+// through the least that could stand between, and through the pool.
+type paths struct {
+	direct, bare, pool string
+	client             *http.Client
+}
+
+func newPaths(t *testing.T) paths {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 4 * clients}
+	t.Cleanup(transport.CloseIdleConnections)
+	p := paths{client: &http.Client{Transport: transport}}
+	o := pool.Options{Name: "bench", Model: "fake"}
+	answer := strings.TrimSpace(strings.Repeat("word ", chunks))
+	for i := range 4 {
+		w := modeltest.Start(t, modeltest.Options{Answer: func([]models.Message) string { return answer }})
+		if i == 0 {
+			p.direct = w.Base()
+		}
+		name := fmt.Sprint("w", i)
+		c, err := openaichat.New(openaichat.Options{Base: w.Base(), HTTP: p.client, Worker: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Workers = append(o.Workers, pool.Worker{Name: name, Client: c, Slots: clients})
+	}
+	serve := func(h http.Handler) string {
+		s := httptest.NewServer(h)
+		t.Cleanup(s.Close)
+		return s.URL + "/v1"
+	}
+	p.bare = serve(bareProxy(p.direct, transport))
+	p.pool = serve(front(pool.New(o)))
+	return p
+}
+
+// bareProxy reads a request to its end and passes the answer on as it comes.
+func bareProxy(worker string, transport http.RoundTripper) http.Handler {
+	to, err := url.Parse(strings.TrimSuffix(worker, "/v1"))
+	if err != nil {
+		panic(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Transport: transport, FlushInterval: -1,
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
+	}
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		proxy.ServeHTTP(rw, r)
+	})
+}
+
+// front is the least that makes a models.Client a server of the chat protocol.
+func front(c models.Client) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		var asked struct {
+			Messages []struct {
+				Role    models.Role `json:"role"`
+				Content string      `json:"content"`
+			} `json:"messages"`
+			MaxTokens int  `json:"max_tokens"`
+			Stream    bool `json:"stream"`
+		}
+		if err := json.Unmarshal(body, &asked); err != nil {
+			rw.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		req := models.Request{MaxTokens: asked.MaxTokens}
+		for _, m := range asked.Messages {
+			req.Messages = append(req.Messages, models.Message{Role: m.Role, Text: m.Content})
+		}
+		var text strings.Builder
+		flush := http.NewResponseController(rw).Flush
+		for d, err := range c.Chat(r.Context(), req) {
+			if err != nil {
+				panic(http.ErrAbortHandler)
+			}
+			if asked.Stream {
+				line, _ := json.Marshal(chunk{Choices: []choice{{Delta: delta{d.Text}, Finish: d.Finish}}})
+				_, _ = fmt.Fprintf(rw, "data: %s\n\n", line)
+				_ = flush()
+			}
+			text.WriteString(d.Text)
+		}
+		if asked.Stream {
+			_, _ = io.WriteString(rw, "data: [DONE]\n\n")
+			return
+		}
+		_ = json.NewEncoder(rw).Encode(map[string]any{"choices": []any{map[string]any{"message": map[string]any{"content": text.String()}}}})
+	})
+}
+
+type chunk struct {
+	Choices []choice `json:"choices"`
+}
+
+type choice struct {
+	Delta  delta         `json:"delta"`
+	Finish models.Finish `json:"finish_reason,omitempty"`
+}
+
+type delta struct {
+	Content string `json:"content"`
+}
+
+// plainBody and streamBody are what is asked: one word at once, and many as they come.
+var (
+	plainBody  = []byte(`{"model":"fake","max_tokens":1,"messages":[{"role":"user","content":"How do I get to the station?"}]}`)
+	streamBody = []byte(`{"model":"fake","stream":true,"messages":[{"role":"user","content":"How do I get to the station?"}]}`)
+)
+
+// ask makes one call and checks that the answer is whole: a proxy that reads the
+// request while the answer comes cuts some.
+func (p paths) ask(base string, body []byte) error {
+	resp, err := p.client.Post(base+"/chat/completions", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("status %d", resp.StatusCode)
+	case &body[0] == &streamBody[0] && bytes.Count(answer, []byte("word")) != chunks:
+		return fmt.Errorf("a cut stream")
+	}
+	return nil
+}
+
+// full is how many calls a second all clients get answered together.
+func (p paths) full(t *testing.T, base string, body []byte) float64 {
+	t.Helper()
+	var done atomic.Int64
+	var asking sync.WaitGroup
+	began := time.Now()
+	for range clients {
+		asking.Go(func() {
+			for time.Since(began) < sitting {
+				if err := p.ask(base, body); err != nil {
+					t.Error(err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	asking.Wait()
+	return float64(done.Load()) / time.Since(began).Seconds()
+}
+
+// spaced asks at a steady rate and gives the delays, sorted.
+func (p paths) spaced(t *testing.T, base string, body []byte, perSecond float64) []time.Duration {
+	t.Helper()
+	n := int(perSecond * sitting.Seconds())
+	took := make([]time.Duration, n)
+	var asking sync.WaitGroup
+	began := time.Now()
+	for i := range n {
+		due := began.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
+		time.Sleep(time.Until(due))
+		asking.Go(func() {
+			since := time.Now()
+			if err := p.ask(base, body); err != nil {
+				t.Error(err)
+			}
+			took[i] = time.Since(since)
+		})
+	}
+	asking.Wait()
+	return took
+}
+
+// overhead is point 1 as a client sees it, with both protocols' work in it.
+func overhead(t *testing.T) []row {
+	p := newPaths(t)
+	var rows []row
+	half := 0.0
+	for _, test := range []struct {
+		name string
+		body []byte
+		goal float64
+	}{{"plain", plainBody, 0.60}, {fmt.Sprintf("stream of %d", chunks), streamBody, 0.75}} {
+		var direct, bare, pooled float64
+		p.full(t, p.pool, test.body) // connections
+		for range sittings {
+			direct += p.full(t, p.direct, test.body) / sittings
+			bare += p.full(t, p.bare, test.body) / sittings
+			pooled += p.full(t, p.pool, test.body) / sittings
+		}
+		if half == 0 {
+			half = pooled / 2
+		}
+		of := pooled / bare
+		rows = append(rows,
+			row{1, test.name + ": requests/s direct, bare proxy, pool", fmt.Sprintf("%.0f, %.0f, %.0f", direct, bare, pooled), "", info},
+			row{1, test.name + ": throughput over the bare proxy's", fmt.Sprintf("%.2f", of), fmt.Sprintf(">= %.2f", test.goal), judge(of >= test.goal)},
+		)
+	}
+	var direct, pooled []time.Duration
+	for range sittings {
+		direct = append(direct, p.spaced(t, p.direct, plainBody, half)...)
+		pooled = append(pooled, p.spaced(t, p.pool, plainBody, half)...)
+	}
+	slices.Sort(direct)
+	slices.Sort(pooled)
+	p50, p99 := quantile(pooled, 0.5)-quantile(direct, 0.5), quantile(pooled, 0.99)-quantile(direct, 0.99)
+	return append(rows,
+		row{1, fmt.Sprintf("added at half load (%.0f/s): p50", half), ms(p50), "<= 0.30 ms", judge(p50 <= 300*time.Microsecond)},
+		row{1, fmt.Sprintf("added at half load (%.0f/s): p99", half), ms(p99), "<= 2.00 ms", judge(p99 <= 2*time.Millisecond)},
+		row{1, "plain: throughput over Portkey's", "", ">= 5", absent},
+	)
+}
+
+// canned answers every request with a stream that was written before: what is left is
+// the work of client and pool.
+type canned []byte
+
+func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
+	_ = r.Body.Close()
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(bytes.NewReader(c)), Request: r,
+	}, nil
+}
+
+func stream(n int) canned {
+	var b bytes.Buffer
+	for range n {
+		b.WriteString(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"fake","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}` + "\n\n")
+	}
+	b.WriteString(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"fake","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":64}}` + "\n\ndata: [DONE]\n\n")
+	return b.Bytes()
+}
+
+// relay is point 1 from the inside: what the pool adds to the client it is made of.
+func relay(t *testing.T) []row {
+	made := func(n, workers int) (*openaichat.Client, *pool.Pool) {
+		o := pool.Options{Name: "bench", Model: "fake"}
+		var one *openaichat.Client
+		for i := range workers {
+			name := fmt.Sprint("w", i)
+			c, err := openaichat.New(openaichat.Options{Base: "http://worker.test/v1", HTTP: &http.Client{Transport: stream(n)}, Worker: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			one = c
+			o.Workers = append(o.Workers, pool.Worker{Name: name, Client: c, Slots: slots})
+		}
+		return one, pool.New(o)
+	}
+	// A prompt of 4 kB, as conversations have.
+	req := models.Request{Model: "fake", Messages: []models.Message{
+		{Role: models.System, Text: strings.Repeat("Be kind. ", 100)}, {Role: models.User, Text: strings.Repeat("And then? ", 310)},
+	}}
+	client, short := made(chunks, 16)
+	_, long := made(9*chunks, 16)
+	_, shortAllocs := cost(t, short, req)
+	_, longAllocs := cost(t, long, req)
+	perChunk := (longAllocs - shortAllocs) / (8 * chunks)
+	var bare, pooled time.Duration
+	for range sittings {
+		b, _ := cost(t, client, req)
+		p, _ := cost(t, short, req)
+		bare, pooled = bare+b/sittings, pooled+p/sittings
+	}
+	return []row{
+		{1, fmt.Sprintf("the pool's own time for a stream of %d, 16 workers, 4 kB of prompt", chunks), fmt.Sprintf("%.1f us over %.1f us", us(pooled-bare), us(bare)), "", info},
+		{1, "allocations for each chunk relayed", fmt.Sprintf("%.1f", perChunk), "<= 3", judge(math.Round(perChunk*10) <= 30)},
+	}
+}
+
+func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// cost is the time and the allocations of one call.
+func cost(t *testing.T, c models.Client, req models.Request) (time.Duration, float64) {
+	t.Helper()
+	call := func() {
+		for _, err := range c.Chat(t.Context(), req) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	call()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began, n := time.Now(), 0
+	for ; time.Since(began) < sitting; n++ {
+		call()
+	}
+	took := time.Since(began)
+	runtime.ReadMemStats(&after)
+	return took / time.Duration(n), float64(after.Mallocs-before.Mallocs) / float64(n)
+}

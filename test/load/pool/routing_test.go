@@ -1,0 +1,102 @@
+package pool_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-hub/parley/models/modeltest"
+)
+
+// policies are compared in this order.
+func policies() []string { return []string{roundRobin, leastOutstanding, powerOfTwo, sticky, auto} }
+
+// runs is how many requests one run has: enough for a p99 that ten of them made.
+const runs = 1100
+
+// tries is how many each run of a search has.
+const tries = 700
+
+func measure(t *testing.T, s setup, l load) (r result) {
+	t.Helper()
+	inWorld(t, s, func(w *world) { r = run(w.t, w.pool, l.draw(*seed)) })
+	if n := r.failed() + r.invented(); n > 0 {
+		t.Errorf("%s: %d of %d answers are wrong", s.policy, n, len(r.samples))
+	}
+	return r
+}
+
+// bearable searches the load, between two, at which a policy's p99 of the first
+// content reaches a limit.
+func bearable(t *testing.T, policy string, limit time.Duration, low, high float64) float64 {
+	t.Helper()
+	for range 4 {
+		middle := (low + high) / 2
+		if measure(t, setup{policy: policy}, usual(middle, tries)).p99 > limit {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return (low + high) / 2
+}
+
+// idle and flooded are loads, in requests a second, far below and above what the four
+// workers do.
+const idle, flooded = 2, 40
+
+// skew is point 2.
+func skew(t *testing.T) []row {
+	unloaded := measure(t, setup{policy: roundRobin}, usual(idle, runs))
+	limit := 5 * unloaded.p99
+	edge := bearable(t, roundRobin, limit, idle, flooded)
+	var robin, best result
+	var compared []string
+	for _, policy := range policies() {
+		r := measure(t, setup{policy: policy}, usual(edge, runs))
+		switch policy {
+		case roundRobin:
+			robin = r
+		case auto:
+			best = r
+		}
+		compared = append(compared, fmt.Sprintf("%s %s (%s, %.0f %% cached)", policy, ms(r.p99), ms(r.p50), 100*r.cachedShare()))
+	}
+	sustained := bearable(t, auto, limit, edge/2, 2*flooded)
+	p99, more, cached := ratio(best.p99, robin.p99), sustained/edge, best.cachedShare()/robin.cachedShare()
+	return []row{
+		{2, fmt.Sprintf("skew, %.1f requests/s: p99 (p50) of the first content", edge), strings.Join(compared, ", "), "", info},
+		{2, "skew: p99 over round robin's", fmt.Sprintf("%.2f", p99), "<= 0.35", judge(p99 <= 0.35)},
+		{2, "skew: bearable load over round robin's", fmt.Sprintf("%.2f", more), ">= 1.2", judge(more >= 1.2)},
+		{2, "skew: cached share over round robin's", fmt.Sprintf("%.2f", cached), ">= 1.15", judge(cached >= 1.15)},
+	}
+}
+
+// moderate is a load that four workers bear under every policy but sticky.
+const moderate = 12
+
+// slowWorker is point 3.
+func slowWorker(t *testing.T) []row {
+	healthy := measure(t, setup{policy: auto}, usual(moderate, runs))
+	slow := func(i int, o *modeltest.Options) {
+		if i == 0 {
+			o.Speed = 0.25
+		}
+	}
+	var compared []string
+	var ours result
+	for _, policy := range policies() {
+		r := measure(t, setup{policy: policy, worker: slow}, usual(moderate, runs))
+		if policy == auto {
+			ours = r
+		}
+		compared = append(compared, fmt.Sprintf("%s %s, %s", policy, ms(r.p99), percent(r.shareOf("w0"))))
+	}
+	p99, share := ratio(ours.p99, healthy.p99), ours.shareOf("w0")
+	return []row{
+		{3, fmt.Sprintf("slow worker, %d requests/s: p99, its share", moderate), strings.Join(compared, "; "), "", info},
+		{3, "slow worker: p99 over that of healthy workers", fmt.Sprintf("%.2f", p99), "<= 1.5", judge(p99 <= 1.5)},
+		{3, "slow worker: its share of the answers", percent(share), "4 to 10 %", judge(share >= 0.04 && share <= 0.10)},
+	}
+}
