@@ -93,7 +93,7 @@ type answer struct {
 func newAnswer(q *request, chat Chat) *answer {
 	a := &answer{
 		request: q, flush: http.NewResponseController(q.rw).Flush, ctx: q.r.Context(), chat: chat, prompt: newPrompt(chat),
-		tokens: split(q.worker.o.Answer(chat.Messages), q.worker.o.Chunk), finish: "stop", model: chat.Model, eol: "\n", prefix: "data: ",
+		tokens: split(q.worker.say(chat.Messages), q.worker.o.Chunk), finish: "stop", model: chat.Model, eol: "\n", prefix: "data: ",
 	}
 	if a.model == "" {
 		a.model = q.worker.o.Model
@@ -114,6 +114,16 @@ func newAnswer(q *request, chat Chat) *answer {
 		a.prefix = "data:"
 	}
 	return a
+}
+
+// say makes the answer. Where the assistant has begun it, what is said already is left
+// out.
+func (w *Worker) say(messages []models.Message) string {
+	last := len(messages) - 1
+	if messages[last].Role != models.Assistant {
+		return w.o.Answer(messages)
+	}
+	return strings.TrimPrefix(w.o.Answer(messages[:last]), messages[last].Text)
 }
 
 // split makes tokens of n runes, or of one word each with the space before it.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -27,17 +28,19 @@ func (w *Worker) embeddings(rw http.ResponseWriter, r *http.Request) {
 	if !w.admits(rw, r) {
 		return
 	}
-	q, body, ok := w.begin(rw, r, func(c *Counts) { c.Embeddings++ })
-	defer q.end()
-	if !ok {
+	body, err := read(r)
+	if err != nil {
 		return
 	}
 	texts, wire, err := parseEmbedding(body)
 	if err != nil {
-		q.malformed(err)
+		// Not let in: clients ask for the vectors of nothing to see whether a server has
+		// the endpoint.
+		writeError(rw, http.StatusBadRequest, "invalid_request_error", err.Error())
 		return
 	}
-	w.count(func(c *Counts) { c.Texts += len(texts) })
+	q := w.begin(rw, r, func(c *Counts) { c.Embeddings++; c.Texts += len(texts) })
+	defer q.end()
 	if q.refuse() {
 		return
 	}
@@ -88,7 +91,7 @@ func parseEmbedding(body []byte) (texts []string, wire embedding, err error) {
 		return []string{one}, wire, nil
 	}
 	if err := json.Unmarshal(wire.Input, &texts); err != nil || len(texts) == 0 {
-		return nil, wire, fmt.Errorf("'input' must be a string or a list of strings")
+		return nil, wire, errors.New(`"input" must be a string or a list of strings`)
 	}
 	return texts, wire, nil
 }
@@ -138,9 +141,10 @@ func (w *Worker) transcription(rw http.ResponseWriter, r *http.Request) {
 	if !w.admits(rw, r) {
 		return
 	}
-	q, body, ok := w.begin(rw, r, func(*Counts) {})
+	q := w.begin(rw, r, func(*Counts) {})
 	defer q.end()
-	if !ok {
+	body, err := read(r)
+	if err != nil {
 		return
 	}
 	name, size, format, err := parseRecording(r.Header.Get("Content-Type"), body)

@@ -25,21 +25,24 @@ func (w *Worker) routesOfKind() {
 		get("/health", w.healthGenerate)
 		get("/health_generate", w.healthGenerate)
 		get("/metrics", w.metrics)
-		get("/get_model_info", func(rw http.ResponseWriter, _ *http.Request) {
+		get("/model_info", func(rw http.ResponseWriter, _ *http.Request) {
 			writeJSON(rw, http.StatusOK, `{"model_path":`+quote(w.o.Model)+`,"is_generation":true}`)
+		})
+		get("/server_info", func(rw http.ResponseWriter, _ *http.Request) {
+			writeJSON(rw, http.StatusOK, fmt.Sprintf(`{"version":"0.5.9","context_length":%d,"max_running_requests":%d}`, w.o.Context, w.o.Slots))
 		})
 	case models.KindOllama:
 		get("/{$}", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("Ollama is running")) })
 		get("/api/version", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, `{"version":"0.17.4"}`) })
 		get("/api/ps", func(rw http.ResponseWriter, _ *http.Request) {
 			name := quote(w.o.Model)
-			writeJSON(rw, http.StatusOK, `{"models":[{"name":`+name+`,"model":`+name+`}]}`)
+			writeJSON(rw, http.StatusOK, `{"models":[{"name":`+name+`,"model":`+name+fmt.Sprintf(`,"context_length":%d}]}`, w.o.Context))
 		})
 	case models.KindLlamaCPP:
 		get("/health", w.health)
 		get("/metrics", w.metrics)
 		get("/props", func(rw http.ResponseWriter, _ *http.Request) {
-			writeJSON(rw, http.StatusOK, fmt.Sprintf(`{"default_generation_settings":{"n_ctx":%d},"total_slots":%d,"model_alias":%s}`,
+			writeJSON(rw, http.StatusOK, fmt.Sprintf(`{"default_generation_settings":{"n_ctx":%d},"total_slots":%d,"model_alias":%s,"build_info":"b9000-fake"}`,
 				w.o.Context, w.o.Slots, quote(w.o.Model)))
 		})
 	default:

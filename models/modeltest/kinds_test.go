@@ -188,6 +188,9 @@ func TestEmbeddings(t *testing.T) {
 	if status, _ := embed(`{"input":["a","` + strings.Repeat("long ", 20) + `"]}`); status != 400 {
 		t.Errorf("one text too long: %d", status)
 	}
+	if status, _ := embed("{}"); status != 400 {
+		t.Errorf("no texts: %d", status)
+	}
 	if c := w.Counts(); c.Embeddings != 3 || c.Texts != 6 || c.Started != 3 || c.Finished != 2 || c.Faulted != 1 || c.Tokens != 0 {
 		t.Errorf("%+v", c)
 	}
@@ -210,5 +213,18 @@ func TestTranscription(t *testing.T) {
 	}
 	if status, _, _ := post(t, client, w.Base()+"/audio/transcriptions", "{}", http.Header{}); status != 400 {
 		t.Errorf("no form: %d", status)
+	}
+}
+
+func TestContinue(t *testing.T) {
+	w, client := modeltest.StartPiped(t, modeltest.Options{})
+	for said, want := range map[string]string{
+		"[1] one": ` two three`, "": "[1] one two three", "something else": "[1] one two three",
+	} {
+		body := fmt.Sprintf(`{"messages":[{"role":"user","content":"one two three"},{"role":"assistant","content":%q}]}`, said)
+		_, answer, err := post(t, client, w.Base()+"/chat/completions", body, http.Header{})
+		if err != nil || !strings.Contains(answer, fmt.Sprintf(`"content":%q`, want)) {
+			t.Errorf("behind %q: %s %v", said, answer, err)
+		}
 	}
 }

@@ -221,9 +221,8 @@ type request struct {
 	inSlot bool
 }
 
-// begin lets a request in, gives it its script and reads its body. ok is false when
-// there is nothing left to do but end.
-func (w *Worker) begin(rw http.ResponseWriter, r *http.Request, kind func(c *Counts)) (q *request, body []byte, ok bool) {
+// begin lets a request in and gives it its script.
+func (w *Worker) begin(rw http.ResponseWriter, r *http.Request, kind func(c *Counts)) *request {
 	number := 0
 	w.count(func(c *Counts) {
 		c.Started++
@@ -232,12 +231,13 @@ func (w *Worker) begin(rw http.ResponseWriter, r *http.Request, kind func(c *Cou
 		kind(c)
 	})
 	w.mu.Lock()
-	q = &request{worker: w, rw: rw, r: r, script: scriptFor(w.faults, w.o.Seed, number, r.Header)}
-	w.mu.Unlock()
-	// Reading the body to its end also lets the server notice when the client leaves.
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest))
-	return q, body, err == nil
+	defer w.mu.Unlock()
+	return &request{worker: w, rw: rw, r: r, script: scriptFor(w.faults, w.o.Seed, number, r.Header)}
 }
+
+// read takes the body to its end, which also lets the server notice when the client
+// leaves.
+func read(r *http.Request) ([]byte, error) { return io.ReadAll(io.LimitReader(r.Body, maxRequest)) }
 
 func (q *request) end() {
 	q.leaveSlot()
@@ -259,9 +259,10 @@ func (w *Worker) chat(rw http.ResponseWriter, r *http.Request) {
 	if !w.admits(rw, r) {
 		return
 	}
-	q, body, ok := w.begin(rw, r, func(*Counts) {})
+	q := w.begin(rw, r, func(*Counts) {})
 	defer q.end()
-	if !ok {
+	body, err := read(r)
+	if err != nil {
 		return
 	}
 	chat, err := parseChat(body)
