@@ -123,6 +123,9 @@ type Request struct {
 	ToolChoice ToolChoice
 	// Format nil is text.
 	Format *Format
+	// Prefix is the text of the answer that was already said: the worker goes on behind
+	// it and does not say it again. Only where Capabilities.Continue.
+	Prefix string
 	Band   Band
 	For    Payer
 	// Affinity is the same for requests that share a long prompt, so that a pool

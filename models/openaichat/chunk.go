@@ -24,6 +24,8 @@ type chunk struct {
 	// failed is true for an error in the stream's clothes.
 	failed bool
 	usage  *models.Usage
+	// calls is the raw value of tool_calls, valid as long as the piece.
+	calls []byte
 }
 
 // decode reads one piece, forgetting the one before. The piece must be JSON; what
@@ -78,11 +80,15 @@ func (c *chunk) delta(data []byte) {
 	for w := walk(data); w.next(); {
 		switch string(w.key) {
 		case "content", "refusal":
-			if text := textOf(w.value); text != "" {
+			if text := rawText(w.value); text != "" {
 				c.words, c.generated = text, true
 			}
-		case "reasoning_content", "reasoning", "tool_calls":
+		case "reasoning_content", "reasoning":
 			c.generated = c.generated || !empty(w.value)
+		case "tool_calls", "function_call":
+			if !empty(w.value) {
+				c.calls, c.generated = w.value, true
+			}
 		}
 	}
 }
@@ -111,6 +117,24 @@ func keep(old *string, data []byte) {
 		return
 	}
 	*old = textOf(data)
+}
+
+// rawText is textOf, but keeps a rune that is cut off at the end: the next piece may
+// bring the rest of it (runeJoiner).
+func rawText(data []byte) string {
+	if data[0] != '"' {
+		return textOf(data)
+	}
+	inner := data[1 : len(data)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner)
+	}
+	cut := cutRune(inner)
+	if cut == 0 {
+		return textOf(data)
+	}
+	whole := append(append([]byte{}, data[:len(data)-1-cut]...), '"')
+	return textOf(whole) + string(inner[len(inner)-cut:])
 }
 
 // textOf reads content: a string, or (Mistral, for thinking models) a list of

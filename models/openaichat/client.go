@@ -3,11 +3,12 @@ package openaichat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-hub/parley/core/fault"
@@ -46,26 +47,45 @@ type Options struct {
 	HTTP *http.Client
 	// Worker is the name given in the last delta.
 	Worker string
+	// Kind is what server it is; empty to find out (Probe, Discover).
+	Kind models.Kind
+	// Overrides are what is known better than the server tells of its model.
+	Overrides models.Overrides
 	// FirstContent bounds the wait for the first generated token, counted from the
-	// call: headers, role chunks and comments do not count. 0 means
-	// models.DefaultFirstContent.
+	// call: headers, role chunks and comments do not count. It also bounds a whole answer
+	// of vectors. 0 means models.DefaultFirstContent.
 	FirstContent time.Duration
 	// Idle bounds the wait between two chunks after that; 0 means models.DefaultIdle.
 	Idle time.Duration
+	// Transcribe bounds a whole transcription; 0 means models.DefaultTotal.
+	Transcribe time.Duration
 	// MaxLine bounds one line and one event of the stream, and a plain answer, in
 	// bytes; 0 means 4 MiB.
 	MaxLine int
+	// MaxAudio bounds a recording in bytes; 0 means 25 MiB, the default limit of vLLM
+	// (VLLM_MAX_AUDIO_CLIP_FILESIZE_MB) and OpenAI.
+	MaxAudio int64
 }
 
-// Client is one model server. It is immutable and safe for concurrent use.
+// Client is one model server. It is safe for concurrent use, and immutable but for what
+// the server last told of itself (Probe, Models, Discover).
 type Client struct {
-	chatURL, modelsURL string
+	base, root         *url.URL
+	chatURL            string
 	key                secret.String
 	http               *http.Client
 	worker             string
+	given              models.Kind
+	overrides          models.Overrides
 	firstContent, idle time.Duration
+	transcribe         time.Duration
 	maxLine            int
+	maxAudio           int64
 	redact             redactor
+
+	told atomic.Pointer[told]
+	// noVerbose is true once the server refused the verbose form of a transcript.
+	noVerbose atomic.Bool
 }
 
 var _ models.Client = (*Client)(nil)
@@ -81,18 +101,11 @@ func New(o Options) (*Client, error) {
 		base.Path = "/v1"
 	}
 	c := &Client{
-		chatURL: base.JoinPath("chat", "completions").String(), modelsURL: base.JoinPath("models").String(),
-		key: o.Key, worker: o.Worker, firstContent: o.FirstContent, idle: o.Idle, maxLine: o.MaxLine,
-		redact: newRedactor(o.Key, base),
-	}
-	if c.firstContent <= 0 {
-		c.firstContent = models.DefaultFirstContent
-	}
-	if c.idle <= 0 {
-		c.idle = models.DefaultIdle
-	}
-	if c.maxLine <= 0 {
-		c.maxLine = defaultMaxLine
+		base: base, root: rootOf(base), chatURL: base.JoinPath("chat", "completions").String(),
+		key: o.Key, worker: o.Worker, given: o.Kind, overrides: o.Overrides, redact: newRedactor(o.Key, base),
+		firstContent: positive(o.FirstContent, models.DefaultFirstContent), idle: positive(o.Idle, models.DefaultIdle),
+		transcribe: positive(o.Transcribe, models.DefaultTotal), maxLine: positive(o.MaxLine, defaultMaxLine),
+		maxAudio: positive(o.MaxAudio, defaultMaxAudio),
 	}
 	c.http = &http.Client{CheckRedirect: stayHere}
 	if o.HTTP != nil {
@@ -102,6 +115,21 @@ func New(o Options) (*Client, error) {
 		c.http.Transport = newTransport()
 	}
 	return c, nil
+}
+
+func positive[T int | int64 | time.Duration](n, fallback T) T {
+	if n <= 0 {
+		return fallback
+	}
+	return n
+}
+
+// rootOf is the address of what a server offers beside the protocol: /health, /metrics.
+func rootOf(base *url.URL) *url.URL {
+	root := *base
+	root.Path = strings.TrimSuffix(strings.TrimSuffix(base.Path, "/"), "/v1")
+	root.RawPath = ""
+	return &root
 }
 
 // stayHere keeps prompt and key where the operator sent them.
@@ -133,7 +161,7 @@ func (c *Client) Chat(ctx context.Context, r models.Request) iter.Seq2[models.De
 		s.deadline = time.AfterFunc(c.firstContent, s.expire)
 		defer s.deadline.Stop()
 		if err := s.run(inner, r); err != nil {
-			yield(models.Delta{}, c.ended(ctx, inner, err))
+			yield(models.Delta{}, c.ended("chat", ctx, inner, err))
 		}
 	}
 }
@@ -146,52 +174,16 @@ func (c *Client) GoString() string { return c.String() }
 
 // ended gives the reason for which a call failed: the caller's end before our own
 // deadlines, those before what the transport made of it.
-func (c *Client) ended(outer, inner context.Context, err error) error {
+func (c *Client) ended(op string, outer, inner context.Context, err error) error {
 	var known *fault.Error
 	switch cause := context.Cause(inner); {
 	case outer.Err() != nil:
-		return fault.New(fault.Retryable, "chat", context.Cause(outer))
+		return fault.New(fault.Retryable, op, models.Blamed(models.BlameNobody, context.Cause(outer)))
 	case errors.Is(cause, errFirstContent), errors.Is(cause, errIdle):
-		return fault.New(fault.Retryable, "chat", cause)
+		return fault.New(fault.Retryable, op, cause)
 	case errors.As(err, &known):
 		return err
 	default:
-		return fault.New(fault.Retryable, "chat", c.redact.err(err))
+		return fault.New(fault.Retryable, op, c.redact.err(err))
 	}
-}
-
-// Models lists the ids the server serves. An answer that is no model list wraps
-// models.ErrNoModelList.
-func (c *Client) Models(ctx context.Context) ([]string, error) {
-	req, err := c.newRequest(ctx, http.MethodGet, c.modelsURL, nil)
-	if err != nil {
-		return nil, fault.New(fault.Bug, "list models", c.redact.err(err))
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, fault.New(fault.Retryable, "list models", c.redact.err(err))
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, c.refused("list models", resp)
-	}
-	ids, err := models.ReadModelList(resp.Body)
-	if err != nil {
-		return nil, fault.New(fault.Retryable, "list models", c.redact.err(err))
-	}
-	return ids, nil
-}
-
-// Probe asks the server whether it lives, by its model list. A server without
-// such a list is alive too.
-func (c *Client) Probe(ctx context.Context) error {
-	_, err := c.Models(ctx)
-	var status *statusError
-	if errors.As(err, &status) && (status.code == http.StatusNotFound || status.code == http.StatusMethodNotAllowed) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("probe: %w", err)
-	}
-	return nil
 }

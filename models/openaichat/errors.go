@@ -1,19 +1,19 @@
 package openaichat
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/parley-hub/parley/core/fault"
-	"github.com/parley-hub/parley/core/secret"
+	"github.com/parley-hub/parley/models"
 )
 
 const (
@@ -32,9 +32,6 @@ const (
 	publicNoModel = "The model is not available."
 )
 
-// errOverflow marks a prompt that is longer than the model's context.
-var errOverflow = errors.New("the prompt is longer than the model's context")
-
 // statusError is an HTTP answer that is not the one asked for.
 type statusError struct {
 	code int
@@ -42,6 +39,9 @@ type statusError struct {
 }
 
 func (e *statusError) Error() string {
+	if e.code == 0 {
+		return cmp.Or(e.text, "no words")
+	}
 	if e.text == "" {
 		return fmt.Sprintf("status %d", e.code)
 	}
@@ -53,76 +53,125 @@ func (e *statusError) Error() string {
 func (c *Client) refused(op string, resp *http.Response) error {
 	// What cannot be read is missing from the words, not from the class.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	words, kind := explain(body)
-	text := words
-	if kind != "" && !strings.Contains(words, kind) {
-		text = kind + ": " + words
-	}
-	status := &statusError{resp.StatusCode, c.redact.text(bounded(text))}
-	wait := retryAfter(resp.Header, time.Now())
-	switch code := resp.StatusCode; {
-	case overflows(words, kind):
-		return fault.New(fault.Permanent, op, fmt.Errorf("%w: %w", errOverflow, status), fault.WithPublic(publicTooLong))
-	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return fault.New(fault.NeedsHuman, op, status)
-	case code == http.StatusTooManyRequests:
-		return fault.New(fault.RateLimited, op, status, fault.WithWait(wait))
-	case code == http.StatusRequestTimeout:
-		return fault.New(fault.Retryable, op, status, fault.WithWait(wait))
-	case code == http.StatusNotFound:
-		return fault.New(fault.Permanent, op, status, fault.WithPublic(publicNoModel))
-	case code < 500, code == http.StatusNotImplemented, rejectsInput(words):
-		return fault.New(fault.Permanent, op, status)
-	case code == http.StatusServiceUnavailable && wait == 0 && strings.Contains(strings.ToLower(words), "loading model"):
-		return fault.New(fault.Retryable, op, status, fault.WithWait(loadingWait))
-	default:
-		return fault.New(fault.Retryable, op, status, fault.WithWait(wait))
-	}
+	r := explain(body)
+	r.code = resp.StatusCode
+	r.wait, r.retry = retryAfter(resp.Header, time.Now()), resp.Header.Get("X-Should-Retry")
+	return c.judge(op, r)
 }
 
-// explain finds the words and the kind in an error body: OpenAI and Ollama send
-// {"error":{"message","type","code"}}, llama.cpp the same with a number as code,
-// TGI {"error":"text","error_type"}, old vLLM {"object":"error","message"}, proxies
-// a page of HTML.
-func explain(body []byte) (words, kind string) {
+// refusal is what a server says when it does not answer, as a response or as an event
+// of a stream.
+type refusal struct {
+	// code is the HTTP status; 0 when the error came in a stream and names none.
+	code        int
+	words, kind string
+	wait        time.Duration
+	// retry is the x-should-retry header: "true", "false" or empty.
+	retry string
+}
+
+// judge makes the fault of a refusal: its class, its wait and its culprit.
+//
+// x-should-retry (OpenAI) overrules the class, never the culprit: with "false" a
+// failure is Permanent, with "true" a refusal is Retryable.
+func (c *Client) judge(op string, r refusal) error {
+	text := r.words
+	if r.kind != "" && !strings.Contains(r.words, r.kind) {
+		text = r.kind + ": " + r.words
+	}
+	var err error = &statusError{r.code, c.redact.text(bounded(text))}
+	class, culprit, public := fault.Retryable, models.BlameWorker, ""
+	switch words := strings.ToLower(r.words); {
+	case overflows(words, r.kind):
+		err, public = fmt.Errorf("%w: %w", models.ErrOverflow, err), publicTooLong
+		class, culprit = fault.Permanent, models.BlameRequest
+	case r.code == http.StatusUnauthorized, r.code == http.StatusForbidden, r.kind == "insufficient_quota":
+		class, culprit = fault.NeedsHuman, models.BlameNobody
+	case r.code == http.StatusTooManyRequests:
+		class, culprit = fault.RateLimited, models.BlameNobody
+	case r.code == http.StatusRequestTimeout:
+		culprit = models.BlameNobody
+	case r.code == http.StatusNotFound:
+		// The pool named the model, not the request: it is this worker that lacks it.
+		err, public = fmt.Errorf("%w: %w", models.ErrNoModel, err), publicNoModel
+		class, culprit = fault.NeedsHuman, models.BlameNobody
+	case r.code != 0 && r.code < 400, r.code == http.StatusMethodNotAllowed:
+		// A redirect or an empty success: something else listens at this address.
+		class, culprit = fault.NeedsHuman, models.BlameNobody
+	case r.code != 0 && r.code < 500, r.code == http.StatusNotImplemented, rejectsInput(words, r.kind):
+		class, culprit = fault.Permanent, models.BlameRequest
+	case r.code == http.StatusServiceUnavailable && strings.Contains(words, "loading model"):
+		err = fmt.Errorf("%w: %w", models.ErrLoading, err)
+		r.wait, culprit = cmp.Or(r.wait, loadingWait), models.BlameNobody
+	case r.code == http.StatusServiceUnavailable && r.wait > 0:
+		culprit = models.BlameNobody
+	}
+	switch {
+	case r.retry == "false" && (class == fault.Retryable || class == fault.RateLimited):
+		class = fault.Permanent
+	case r.retry == "true" && class == fault.Permanent && public == "":
+		class = fault.Retryable
+	}
+	return fault.New(class, op, models.Blamed(culprit, err), fault.WithWait(r.wait), fault.WithPublic(public))
+}
+
+// explain finds words, kind and code in an error body: OpenAI and Ollama send
+// {"error":{"message","type","code"}}, llama.cpp and vLLM the same with a number as
+// code, TGI {"error":"text","error_type"}, old vLLM {"object":"error","message"},
+// proxies a page of HTML.
+func explain(body []byte) refusal {
 	var outer struct {
 		Error     json.RawMessage `json:"error"`
 		ErrorType string          `json:"error_type"`
 		Message   string          `json:"message"`
-		Detail    json.RawMessage `json:"detail"`
+		Code      json.RawMessage `json:"code"`
 	}
-	if json.Unmarshal(body, &outer) != nil {
-		return string(body), ""
+	var odd *json.UnmarshalTypeError
+	if err := json.Unmarshal(body, &outer); err != nil && !errors.As(err, &odd) {
+		return refusal{words: string(body)}
 	}
 	var inner struct {
-		Message string `json:"message"`
-		Type    string `json:"type"`
-		Code    any    `json:"code"`
+		Message string          `json:"message"`
+		Type    string          `json:"type"`
+		Code    json.RawMessage `json:"code"`
 	}
 	var text string
 	switch {
 	case json.Unmarshal(outer.Error, &text) == nil && text != "":
-		return text, outer.ErrorType
+		return refusal{words: text, kind: outer.ErrorType}
 	case json.Unmarshal(outer.Error, &inner) == nil && (inner.Message != "" || inner.Type != ""):
-		if code, ok := inner.Code.(string); ok && code != "" {
-			return inner.Message, code
+		r := refusal{words: inner.Message, kind: inner.Type, code: status(inner.Code)}
+		if json.Unmarshal(inner.Code, &text) == nil && text != "" {
+			r.kind = text
 		}
-		return inner.Message, inner.Type
+		return r
 	case outer.Message != "":
-		return outer.Message, ""
+		return refusal{words: outer.Message, code: status(outer.Code)}
 	default:
-		return string(body), ""
+		return refusal{words: string(body)}
 	}
 }
 
+// status reads a code that is an HTTP status; 0 for every other.
+func status(code json.RawMessage) int {
+	n, err := strconv.Atoi(string(code))
+	if err != nil || n < 400 || n > 599 {
+		return 0
+	}
+	return n
+}
+
 // overflows recognises the ways in which servers say that the prompt is too long:
-// OpenAI's code, llama.cpp's type, and the words of vLLM and SGLang.
+// OpenAI's code, llama.cpp's type, and the words of vLLM, SGLang and Ollama, in lower
+// case.
 func overflows(words, kind string) bool {
 	if kind == "context_length_exceeded" || kind == "exceed_context_size_error" {
 		return true
 	}
-	words = strings.ToLower(words)
-	for _, sign := range []string{"maximum context length", "context size", "context_length_exceeded", "longer than the model's context", "exceeds the context"} {
+	for _, sign := range []string{
+		"maximum context length", "context size", "context_length_exceeded", "longer than the model's context",
+		"exceeds the context", "exceeds maximum context", "exceed the model's context",
+	} {
 		if strings.Contains(words, sign) {
 			return true
 		}
@@ -130,8 +179,25 @@ func overflows(words, kind string) bool {
 	return false
 }
 
-// rejectsInput recognises llama.cpp's 500 for a request it could not read.
-func rejectsInput(words string) bool { return strings.HasPrefix(words, "[json.exception.") }
+// rejectsInput recognises what is about the request although the status says 5xx, in
+// lower case: llama.cpp's parser, its chat templates and grammars, and the types of
+// OpenAI and vLLM in errors that came in a stream.
+func rejectsInput(words, kind string) bool {
+	switch kind {
+	case "invalid_request_error", "BadRequestError", "not_supported_error":
+		return true
+	}
+	for _, sign := range []string{
+		"[json.exception.", "tools param requires --jinja", "jinja exception", "conversation roles must alternate",
+		"failed to parse grammar", "failed to parse json schema", "json schema conversion failed", "failed to load image",
+		"image input is not supported", "validation error for",
+	} {
+		if strings.Contains(words, sign) {
+			return true
+		}
+	}
+	return false
+}
 
 // retryAfter reads how long the server asks to wait: retry-after-ms as OpenAI and
 // Azure send it, else Retry-After in seconds or as a date (RFC 9110 §10.2.3). 0 when
@@ -165,56 +231,4 @@ func bounded(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:maxErrorText], "") + "..."
-}
-
-// redactor knows what must not be in an error: the key, and the user and the query
-// of the address.
-type redactor []secret.String
-
-// minRedacted spares words like the 1 of ?version=1: taking those out of every
-// text would hide more than it protects.
-const minRedacted = 4
-
-func newRedactor(key secret.String, base *url.URL) redactor {
-	var r redactor
-	add := func(value string) {
-		if len(value) >= minRedacted {
-			r = append(r, secret.New(value))
-		}
-	}
-	password, _ := base.User.Password()
-	rawUser, rawPassword, _ := strings.Cut(base.User.String(), ":")
-	for _, value := range []string{base.User.String(), rawPassword, password, rawUser, base.User.Username(), base.RawQuery} {
-		add(value)
-	}
-	for _, values := range base.Query() {
-		for _, value := range values {
-			add(value)
-			add(url.QueryEscape(value))
-		}
-	}
-	if !key.IsZero() {
-		r = append(r, key)
-	}
-	return r
-}
-
-func (r redactor) text(text string) string {
-	for _, s := range r {
-		text = s.Redact(text)
-	}
-	return text
-}
-
-// err takes the address off a transport's error. When a secret is left in the
-// words, only the cleaned words remain.
-func (r redactor) err(err error) error {
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
-		err = withURL.Err
-	}
-	if clean := r.text(err.Error()); clean != err.Error() {
-		return errors.New(clean)
-	}
-	return err
 }

@@ -75,7 +75,7 @@ func FuzzChunk(f *testing.F) {
 		if err := c.decode([]byte(`{"object":"","choices":[{"index":0}]}`)); err != nil {
 			t.Fatal(err)
 		}
-		if c.words != "" || c.finish != "" || c.generated || c.failed || c.usage != nil {
+		if c.words != "" || c.finish != "" || c.generated || c.failed || c.usage != nil || c.calls != nil {
 			t.Fatalf("something was left behind: %+v", c)
 		}
 	})
@@ -114,9 +114,12 @@ func FuzzExplain(f *testing.F) {
 	f.Add(`{"error":"a","error_type":"b"}`)
 	f.Add("<html>")
 	f.Fuzz(func(t *testing.T, body string) {
-		words, kind := explain([]byte(body))
-		overflows(words, kind)
-		if got := bounded(words); len(got) > maxErrorText+3 || strings.ContainsAny(got, "\n\r\x00\x1b") {
+		r := explain([]byte(body))
+		overflows(r.words, r.kind)
+		if r.code != 0 && (r.code < 400 || r.code > 599) {
+			t.Fatalf("%d is no status", r.code)
+		}
+		if got := bounded(r.words); len(got) > maxErrorText+3 || strings.ContainsAny(got, "\n\r\x00\x1b") {
 			t.Fatalf("not fit for a log: %q", got)
 		}
 	})

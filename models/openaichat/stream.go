@@ -42,9 +42,15 @@ type stream struct {
 	phase atomic.Int32
 
 	chunk  chunk
+	runes  runeJoiner
 	think  thinkFilter
+	resume resumeFilter
+	tools  toolCalls
 	finish models.Finish
 	usage  *models.Usage
+	calls  []models.ToolCall
+	// asked is the model that was asked; empty once the answer has named one.
+	asked string
 	// left is true when the caller broke out of the loop.
 	left bool
 }
@@ -64,10 +70,12 @@ func (s *stream) expire() {
 // run asks and relays. It returns nil when the answer was finished or the caller
 // left.
 func (s *stream) run(ctx context.Context, r models.Request) error {
-	body, err := encode(r)
+	kind := s.client.kind()
+	body, err := encode(r, kind)
 	if err != nil {
 		return fault.New(fault.Permanent, "encode the chat request", err)
 	}
+	s.asked, s.resume = r.Model, resumeFilter{tailOf(r.Prefix)}
 	req, err := s.client.newRequest(ctx, http.MethodPost, s.client.chatURL, body)
 	if err != nil {
 		return fault.New(fault.Bug, "chat", s.client.redact.err(err))
@@ -95,8 +103,23 @@ func (s *stream) run(ctx context.Context, r models.Request) error {
 	if errors.Is(err, errWorker) {
 		return err
 	}
+	if err := s.endCalls(); err != nil {
+		return fault.New(fault.Retryable, "chat", models.Blamed(models.BlameNobody, err))
+	}
 	s.conclude(buffered)
 	return nil
+}
+
+// endCalls reads the tool calls when the answer is complete. Those of an answer that
+// was cut by its length are dropped: nobody knows how many were meant. Several servers
+// end an answer that calls a tool with "stop".
+func (s *stream) endCalls() (err error) {
+	called := s.tools.broken != nil || len(s.tools.calls) > 0
+	if s.finish == models.FinishToolCalls || s.finish == models.FinishStop && called {
+		s.finish = models.FinishToolCalls
+		s.calls, err = s.tools.finish()
+	}
+	return err
 }
 
 // read relays until the stream's end. Its kind is told by its first byte, not by
@@ -162,24 +185,32 @@ func (s *stream) take(e event) error {
 		return fault.New(fault.Retryable, "chat", err)
 	}
 	if e.failed || s.chunk.failed {
-		words, _ := explain(e.data)
-		return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %s", errWorker, s.client.redact.text(bounded(words))))
+		return fmt.Errorf("%w: %w", errWorker, s.client.judge("chat", explain(e.data)))
+	}
+	if said := s.chunk.model; said != "" && s.asked != "" {
+		if s.client.another(s.asked, said) {
+			return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %s instead of %s", models.ErrWrongModel, bounded(said), bounded(s.asked)))
+		}
+		s.asked = ""
 	}
 	if s.chunk.usage != nil {
 		s.usage = s.chunk.usage
+	}
+	if s.chunk.calls != nil {
+		s.tools.add(s.chunk.calls)
 	}
 	return s.relay()
 }
 
 func (s *stream) relay() error {
-	shown := s.think.add(s.chunk.words)
+	shown := s.show(s.runes.add(s.chunk.words))
 	if reason := s.chunk.finish; reason != "" {
 		finish, ok := finishOf(reason)
 		if !ok {
 			return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %s", errGaveUp, bounded(reason)))
 		}
 		s.finish = finish
-		shown += s.think.rest()
+		shown += s.show(s.runes.rest()) + s.resume.add(s.think.rest())
 	}
 	s.move()
 	if shown == "" {
@@ -191,6 +222,9 @@ func (s *stream) relay() error {
 	s.restart()
 	return nil
 }
+
+// show takes out of the words what nobody is to see.
+func (s *stream) show(words string) string { return s.resume.add(s.think.add(words)) }
 
 // move goes on to the phase that the piece proves, and gives it its time. A
 // thinking model's token ends the wait for the first one: it works.
@@ -217,7 +251,7 @@ func (s *stream) restart() {
 // the connection can be used again.
 func (s *stream) conclude(r io.Reader) {
 	s.deadline.Stop()
-	last := models.Delta{Finish: s.finish, Usage: s.usage, Model: s.chunk.model, Worker: s.client.worker}
+	last := models.Delta{Finish: s.finish, Calls: s.calls, Usage: s.usage, Model: s.chunk.model, Worker: s.client.worker}
 	s.yield(last, nil)
 	s.deadline.Reset(reuseTime)
 	_, _ = io.CopyN(io.Discard, r, bufferSize)

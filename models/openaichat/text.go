@@ -1,0 +1,67 @@
+package openaichat
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// runeJoiner puts runes together that a server cut apart, sending some of their bytes
+// in one piece and the rest in the next. Other bytes that are no UTF-8 become U+FFFD.
+type runeJoiner struct {
+	// held is the beginning of a rune, at most three bytes.
+	held string
+}
+
+func (j *runeJoiner) add(piece string) string {
+	if j.held == "" && utf8.ValidString(piece) || piece == "" {
+		return piece
+	}
+	piece = j.held + piece
+	cut := cutRune([]byte(piece))
+	j.held = piece[len(piece)-cut:]
+	return strings.ToValidUTF8(piece[:len(piece)-cut], "\uFFFD")
+}
+
+// rest gives what is left when the answer ends.
+func (j *runeJoiner) rest() string {
+	held := j.held
+	j.held = ""
+	return strings.ToValidUTF8(held, "\uFFFD")
+}
+
+// cutRune tells how many bytes at the end are the beginning of a rune.
+func cutRune(b []byte) int {
+	for n := 1; n <= min(3, len(b)); n++ {
+		if last := b[len(b)-n]; utf8.RuneStart(last) {
+			if last >= utf8.RuneSelf && !utf8.FullRune(b[len(b)-n:]) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// resumeFilter drops the white space with which a continued answer repeats the end of
+// its prefix: servers trim the prefix, so the model says that space again.
+type resumeFilter struct {
+	// space is what may still be repeated.
+	space string
+}
+
+// tailOf gives the white space at the end of a prefix.
+func tailOf(prefix string) string {
+	return prefix[len(strings.TrimRightFunc(prefix, unicode.IsSpace)):]
+}
+
+func (f *resumeFilter) add(piece string) string {
+	for f.space != "" && piece != "" {
+		if piece[0] != f.space[0] {
+			f.space = ""
+			break
+		}
+		piece, f.space = piece[1:], f.space[1:]
+	}
+	return piece
+}
