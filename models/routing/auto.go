@@ -1,17 +1,20 @@
 package routing
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
+// The constants are where the simulation came out best (docs/adr/0019-routing.md).
 const (
 	// fairSlack is how far a worker may be above its fair part of all that is in flight.
-	fairSlack = 1.25
+	fairSlack = 1.5
 	// alwaysTakes is the part of its slots, for its speed, up to which a worker is never
-	// called hot: with little to do, what is cached counts and even load does not.
-	alwaysTakes = 0.5
-	// loadWeight is what a full worker's service time weighs beside the time that a
-	// prompt takes to compute. Small, so that prompts stay where they are cached when all
-	// workers are equally busy; hot spots are the bound's business.
-	loadWeight = 0.15
+	// called hot: as long as slots are free, what is cached counts and even load does not.
+	alwaysTakes = 1.0
+	// loadWeight is what a worker without a free slot weighs beside the time that a
+	// prompt takes to compute, in the service times of the fastest.
+	loadWeight = 1.0
 	// nearBest is how much dearer than the cheapest a prompt's home may be.
 	nearBest = 1.1
 	// exploring is how often chance decides, so that nobody's measurements grow old.
@@ -43,33 +46,20 @@ func (a *auto) Pick(p Prompt, workers []Worker) int {
 		return a.byLot(workers)
 	}
 	known := a.price(p, workers, top)
-	return a.accept(workers, open, top, func() int {
-		if known {
-			return a.cheapest(workers)
-		}
-		return a.home(p, workers)
-	})
+	return a.accept(workers, open, top, func() int { return a.choose(p, workers, known) })
 }
 
+// Cost counts what the worker lacks of what another one has, and not what none has: in
+// the queue those go first who are at home at the worker, not those who ask least.
 func (a *auto) Cost(p Prompt, w Worker) float64 {
-	cached := 0
+	if w.Weight <= 0 {
+		return math.Inf(1)
+	}
+	missing := 0
 	if a.index != nil {
-		cached = a.index.Cached(w.ID, p)
+		missing = a.index.missing(w.ID, p)
 	}
-	return cost(p.Tokens-cached, &w, 1)
-}
-
-// cost gives the seconds that uncached tokens of a prompt take, and the part of a service
-// time that the worker's load counts for. top is the weight that counts as 1.
-func cost(uncached int, w *Worker, top float64) float64 {
-	prefill, service := w.PrefillPerToken, w.Service
-	if prefill <= 0 {
-		prefill = unknownPrefill
-	}
-	if service <= 0 {
-		service = unknownService
-	}
-	return float64(uncached)*prefill.Seconds() + loadWeight*w.load()*top*service.Seconds()
+	return float64(missing)*w.prefill() + loadWeight*w.load()*w.service()
 }
 
 // bound leaves out the workers that have more than their fair part of what is in flight,
@@ -104,25 +94,8 @@ func (a *auto) bound(workers []Worker, open int) int {
 	return left
 }
 
-// hot tells whether one request more would be too many. perPower is how many requests
-// there are for what all workers can do.
-func (w *Worker) hot(perPower, fastest float64) bool {
-	fair := fairSlack * perPower * w.power(fastest)
-	own := alwaysTakes * w.power(fastest) / fastest
-	return float64(w.InFlight+1) > max(own, fair, 1)
-}
-
-// power is what a worker can do beside others.
-func (w *Worker) power(fastest float64) float64 {
-	speed := w.Speed
-	if speed <= 0 {
-		speed = fastest
-	}
-	return speed * w.slots() * w.Weight
-}
-
-// price gives each open worker its cost, and tells whether any of them knows how the
-// prompt begins.
+// price gives each open worker its cost in seconds, and tells whether any of them knows
+// how the prompt begins.
 func (a *auto) price(p Prompt, workers []Worker, top float64) (known bool) {
 	if cap(a.costs) < len(workers) {
 		a.costs = make([]float64, len(workers))
@@ -131,29 +104,48 @@ func (a *auto) price(p Prompt, workers []Worker, top float64) (known bool) {
 	if a.index != nil {
 		a.index.find(p)
 	}
+	service := math.Inf(1)
+	for i := range workers {
+		service = min(service, workers[i].service())
+	}
 	for i := range workers {
 		if !a.open[i] {
 			continue
 		}
 		cached := 0
 		if a.index != nil {
-			cached = a.index.depthOf(workers[i].ID)
+			cached = a.index.found(workers[i].ID, p)
 		}
 		known = known || cached > 0
-		a.costs[i] = cost(p.Tokens-cached, &workers[i], top)
+		// A worker's weight is beside others here, so that full is full for all.
+		a.costs[i] = float64(p.Tokens-cached)*workers[i].prefill() + loadWeight*workers[i].load()*top*service
 	}
 	return known
 }
 
-// cheapest gives the open worker of the lowest cost, one of them by chance.
-func (a *auto) cheapest(workers []Worker) int {
-	best, ties := -1, 0.0
+// choose gives the worker of the lowest cost. Among those about as cheap it is the home
+// of the session or, as long as nobody knows how the prompt begins, of all prompts that
+// begin so: every node comes to the same, whatever it knows.
+func (a *auto) choose(p Prompt, workers []Worker, known bool) int {
+	key := p.System
+	if known || key == 0 {
+		key = p.Session
+	}
+	lowest, ties := math.Inf(1), 0.0
+	for i := range workers {
+		if a.open[i] {
+			lowest = min(lowest, a.costs[i])
+		}
+	}
+	best, most := -1, 0.0
 	for i := range workers {
 		switch {
 		case !a.open[i]:
-		case best < 0 || a.costs[i] < a.costs[best]:
-			best, ties = i, 1
-		case a.costs[i] == a.costs[best]:
+		case key != 0 && a.costs[i] <= lowest*nearBest:
+			if near := affinity(key, workers[i].ID, workers[i].Weight); best < 0 || near > most {
+				best, most = i, near
+			}
+		case key == 0 && a.costs[i] == lowest:
 			if ties++; a.rand()*ties < 1 {
 				best = i
 			}
@@ -162,25 +154,35 @@ func (a *auto) cheapest(workers []Worker) int {
 	return best
 }
 
-// home gives the worker where prompts of this kind begin their life: the same for all
-// with the same system prompt, as long as it is about as cheap as any.
-func (a *auto) home(p Prompt, workers []Worker) int {
-	key := p.System
-	if key == 0 {
-		key = p.Session
+// hot tells whether one request more would be too many. perPower is how many requests
+// there are for what all workers can do.
+func (w *Worker) hot(perPower, fastest float64) bool {
+	power := w.power(fastest)
+	return float64(w.InFlight+1) > max(alwaysTakes*power, fairSlack*perPower*power, 1)
+}
+
+// power is how many requests a worker should have beside others. By the root of its
+// speed: with as many as its speed a worker half as fast would do a quarter of the work.
+func (w *Worker) power(fastest float64) float64 {
+	slots := w.slots() * w.Weight
+	if w.Speed <= 0 {
+		return slots
 	}
-	if key == 0 {
-		return a.cheapest(workers)
+	return slots * math.Sqrt(w.Speed/fastest)
+}
+
+// prefill gives the seconds a token of a prompt takes.
+func (w *Worker) prefill() float64 {
+	if w.PrefillPerToken <= 0 {
+		return unknownPrefill.Seconds()
 	}
-	limit := a.costs[a.cheapest(workers)] * nearBest
-	best, most := -1, 0.0
-	for i := range workers {
-		if !a.open[i] || a.costs[i] > limit {
-			continue
-		}
-		if near := affinity(key, workers[i].ID, workers[i].Weight); best < 0 || near > most {
-			best, most = i, near
-		}
+	return w.PrefillPerToken.Seconds()
+}
+
+// service gives the seconds a request takes.
+func (w *Worker) service() float64 {
+	if w.Service <= 0 {
+		return unknownService.Seconds()
 	}
-	return best
+	return w.Service.Seconds()
 }

@@ -2,8 +2,9 @@ package routing
 
 import "math/bits"
 
-// DefaultPerWorker is how many blocks of prompts a worker is taken to have cached: about
-// a million tokens. Correct finds out where it is less.
+// DefaultPerWorker is how many blocks of prompts are remembered of a worker: about a
+// million tokens, more than most GPUs keep. Too many do no harm: where a prompt was is
+// as good a place for it as any when it is gone there too. Too few lose its home.
 const DefaultPerWorker = 16 << 10
 
 // shelfSize is the number of workers whose blocks are found in one look.
@@ -13,25 +14,27 @@ const shelfSize = 64
 // sent before. It belongs to one version of a model: others compute other things.
 // It is not safe for concurrent use.
 //
-// Its memory is bounded by perWorker blocks for each worker that was not dropped, at
-// about 100 bytes.
+// Its memory is bounded by perWorker blocks, of about 100 bytes each, for every worker
+// that was not dropped.
 type Index struct {
 	perWorker int
-	places    map[string]int
-	shelves   []*shelf
+	// places are the workers' lanes, counted over all shelves.
+	places  map[string]int
+	shelves []*shelf
 }
 
 // shelf is up to 64 workers and who of them has a block.
 type shelf struct {
+	// holders has a bit for each lane.
 	holders map[uint64]uint64
 	used    uint64
 	lanes   [shelfSize]*lane
-	// depth is the answer of find, by lane.
+	// depth is the answer of find: how many blocks each lane has.
 	depth [shelfSize]int32
 }
 
-// NewIndex makes an Index that takes each worker for one that keeps perWorker blocks of
-// 256 bytes; 0 means DefaultPerWorker.
+// NewIndex makes an Index that remembers perWorker blocks of 256 bytes of each worker;
+// 0 means DefaultPerWorker.
 func NewIndex(perWorker int) *Index {
 	if perWorker <= 0 {
 		perWorker = DefaultPerWorker
@@ -39,100 +42,104 @@ func NewIndex(perWorker int) *Index {
 	return &Index{perWorker: perWorker, places: map[string]int{}}
 }
 
-// Cached gives how much of a prompt a worker has computed before, in the prompt's own
-// estimated tokens; never more than p.Tokens.
+// Cached gives how much of a prompt a worker may be expected to have computed before, in
+// the prompt's own estimated tokens; never more than p.Tokens.
 func (x *Index) Cached(worker string, p Prompt) (tokens int) {
-	place, known := x.places[worker]
-	if !known {
+	s, i := x.lookup(worker)
+	if s == nil {
 		return 0
 	}
-	s, bit := x.shelves[place/shelfSize], uint64(1)<<(place%shelfSize)
-	n := 0
-	for n < len(p.Blocks) && s.holders[p.Blocks[n]]&bit != 0 {
-		n++
-	}
-	return p.tokensOf(n)
+	return s.lanes[i].expect(p, s.count(p, 1<<i))
 }
 
-// find looks up all workers at once; depthOf gives the result of each.
+// find looks a prompt up for all workers at once; found gives the result of each.
 func (x *Index) find(p Prompt) {
 	for _, s := range x.shelves {
 		s.find(p)
 	}
 }
 
-func (x *Index) depthOf(worker string) int {
-	place, known := x.places[worker]
-	if !known {
+// found is Cached, by the last find.
+func (x *Index) found(worker string, p Prompt) (tokens int) {
+	s, i := x.lookup(worker)
+	if s == nil {
 		return 0
 	}
-	return int(x.shelves[place/shelfSize].depth[place%shelfSize])
+	return s.lanes[i].expect(p, int(s.depth[i]))
 }
 
-func (s *shelf) find(p Prompt) {
-	live := s.used
-	for n, h := range p.Blocks {
-		if live == 0 {
-			return
-		}
-		have := s.holders[h] & live
-		s.settle(live&^have, p.tokensOf(n))
-		live = have
+// missing gives how much of a prompt another worker was sent that this one was not.
+func (x *Index) missing(worker string, p Prompt) (tokens int) {
+	most := 0
+	for _, s := range x.shelves {
+		most = max(most, s.count(p, s.used))
 	}
-	s.settle(live, p.tokensOf(len(p.Blocks)))
-}
-
-func (s *shelf) settle(lanes uint64, tokens int) {
-	for ; lanes != 0; lanes &= lanes - 1 {
-		s.depth[bits.TrailingZeros64(lanes)] = int32(tokens)
+	have := 0
+	if s, i := x.lookup(worker); s != nil {
+		have = s.count(p, 1<<i)
 	}
+	return p.tokensOf(most) - p.tokensOf(have)
 }
 
-// Insert notes that a prompt was sent to a worker.
+// Insert notes that a prompt is sent to a worker.
 func (x *Index) Insert(worker string, p Prompt) {
 	if len(p.Blocks) == 0 {
 		return
 	}
-	place := x.place(worker)
-	s, i := x.shelves[place/shelfSize], place%shelfSize
-	if s.lanes[i] == nil {
-		s.lanes[i] = newLane(x.perWorker)
-	}
+	s, i := x.place(worker)
 	l := s.lanes[i]
+	if p.sent != nil {
+		n := s.count(p, 1<<i)
+		*p.sent = sent{worker: worker, tokens: p.tokensOf(n), age: l.age(p, n)}
+	}
 	// From the end, so that a prompt's beginning is the last to be forgotten.
 	for n := len(p.Blocks) - 1; n >= 0; n-- {
 		if l.touch(p.Blocks[n]) {
 			s.holders[p.Blocks[n]] |= 1 << i
 		}
 	}
-	s.trim(i, l.room)
+	s.trim(i, x.perWorker)
 }
 
-// Correct tells what a worker said it had cached of a prompt, in tokens, when it took it
-// up. It must be called after the Insert of the same prompt, only for workers that
-// report it.
+// Correct tells what a worker said it had cached of a prompt when it took it up, in
+// tokens. It must be called after the Insert of the same prompt, of Read, and only for
+// workers that report it; a worker that only ever said 0 is taken for one that does not.
+//
+// The prompt itself is cached by now. What is learned is how long the worker keeps what
+// it was sent.
 func (x *Index) Correct(worker string, p Prompt, cached int) {
+	s, i := x.lookup(worker)
+	if s == nil || p.sent == nil || p.sent.worker != worker || p.sent.tokens == 0 {
+		return
+	}
+	s.lanes[i].learn(*p.sent, cached)
 }
 
 // Drop forgets a worker: it restarted, or is gone.
 func (x *Index) Drop(worker string) {
-	place, known := x.places[worker]
-	if !known {
+	s, i := x.lookup(worker)
+	if s == nil {
 		return
 	}
 	delete(x.places, worker)
-	s, i := x.shelves[place/shelfSize], place%shelfSize
-	if s.lanes[i] != nil {
-		s.trim(i, 0)
-		s.lanes[i] = nil
-	}
+	s.trim(i, 0)
+	s.lanes[i] = nil
 	s.used &^= 1 << i
 }
 
-// place gives a worker's place, the first that is free for a new one.
-func (x *Index) place(worker string) int {
-	if place, known := x.places[worker]; known {
-		return place
+// lookup gives a worker's shelf and lane; nil if it is not known.
+func (x *Index) lookup(worker string) (*shelf, int) {
+	place, known := x.places[worker]
+	if !known {
+		return nil, 0
+	}
+	return x.shelves[place/shelfSize], place % shelfSize
+}
+
+// place is lookup, and gives a new worker the first lane that is free.
+func (x *Index) place(worker string) (*shelf, int) {
+	if s, i := x.lookup(worker); s != nil {
+		return s, i
 	}
 	n := 0
 	for n < len(x.shelves) && ^x.shelves[n].used == 0 {
@@ -144,23 +151,48 @@ func (x *Index) place(worker string) int {
 	s := x.shelves[n]
 	i := bits.TrailingZeros64(^s.used)
 	s.used |= 1 << i
+	s.lanes[i] = newLane(x.perWorker)
 	x.places[worker] = n*shelfSize + i
-	return n*shelfSize + i
+	return s, i
 }
 
-// trim forgets a lane's oldest blocks until room are left.
-func (s *shelf) trim(i, room int) {
-	for s.lanes[i].len() > room {
-		s.forget(i)
+// count gives how many blocks that one of some lanes has which has the most.
+func (s *shelf) count(p Prompt, lanes uint64) int {
+	for n, h := range p.Blocks {
+		if lanes &= s.holders[h]; lanes == 0 {
+			return n
+		}
+	}
+	return len(p.Blocks)
+}
+
+func (s *shelf) find(p Prompt) {
+	live := s.used
+	for n, h := range p.Blocks {
+		if live == 0 {
+			return
+		}
+		have := s.holders[h] & live
+		s.settle(live&^have, n)
+		live = have
+	}
+	s.settle(live, len(p.Blocks))
+}
+
+func (s *shelf) settle(lanes uint64, n int) {
+	for ; lanes != 0; lanes &= lanes - 1 {
+		s.depth[bits.TrailingZeros64(lanes)] = int32(n)
 	}
 }
 
-// forget forgets a lane's oldest block.
-func (s *shelf) forget(i int) {
-	h := s.lanes[i].dropOldest()
-	if left := s.holders[h] &^ (1 << i); left != 0 {
-		s.holders[h] = left
-	} else {
-		delete(s.holders, h)
+// trim forgets a lane's oldest blocks until so many are left.
+func (s *shelf) trim(i, left int) {
+	for s.lanes[i].len() > left {
+		h := s.lanes[i].dropOldest()
+		if holders := s.holders[h] &^ (1 << i); holders != 0 {
+			s.holders[h] = holders
+		} else {
+			delete(s.holders, h)
+		}
 	}
 }

@@ -44,6 +44,16 @@ type Prompt struct {
 	// upto is the estimated length up to the end of each block; nil where it was not
 	// counted.
 	upto []int32
+	// sent is for Correct to compare with; nil where Read did not make it.
+	sent *sent
+}
+
+// sent is who got a prompt last, and how much of it had been sent there before.
+type sent struct {
+	worker string
+	tokens int
+	// age is of the last block of it.
+	age uint64
 }
 
 // tokensOf gives the length of the first n blocks, never more than the whole.
@@ -66,7 +76,7 @@ func Read(r models.Request) Prompt {
 		size += len(r.Messages[i].Text) + blockSize/8
 	}
 	n := min(size/blockSize+1, maxBlocks)
-	rd := reader{p: Prompt{Blocks: make([]uint64, 0, n), upto: make([]int32, 0, n)}, chain: seed}
+	rd := reader{p: Prompt{Blocks: make([]uint64, 0, n), upto: make([]int32, 0, n), sent: new(sent)}, chain: seed}
 	for i := range r.Tools {
 		t := &r.Tools[i]
 		rd.mark('t')
