@@ -97,7 +97,7 @@ const (
 	window = 10 * time.Second
 	// capacity is how many requests of the usual load a second bring round robin to its
 	// edge (point 2).
-	capacity = 30
+	capacity = 18
 )
 
 // recovered is how long after the death the last request arrived that waited longer

@@ -44,7 +44,7 @@ func bearable(t *testing.T, policy string, limit time.Duration, low, high float6
 
 // idle and flooded are loads, in requests a second, far below and above what the four
 // workers do.
-const idle, flooded = 2, 40
+const idle, flooded = 1, 32
 
 // skew is point 2.
 func skew(t *testing.T) []row {
@@ -73,8 +73,9 @@ func skew(t *testing.T) []row {
 	}
 }
 
-// moderate is a load that four workers bear under every policy but sticky.
-const moderate = 12
+// moderate is a load, in requests a second, that four healthy workers bear under every
+// policy: less than half of round robin's edge.
+const moderate = 8
 
 // slowWorker is point 3.
 func slowWorker(t *testing.T) []row {

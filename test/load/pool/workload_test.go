@@ -38,6 +38,10 @@ type load struct {
 	zipf float64
 }
 
+// zipfStart is where on the law's curve the most talkative person is: one of 150 asks
+// every fifteenth question.
+const zipfStart = 5
+
 // usual is a crowd whose conversations fit into the caches of four workers together,
 // and not into one's.
 func usual(perSecond float64, n int) load {
@@ -58,7 +62,7 @@ const skills = 4
 // answers from a log-normal distribution.
 func (l load) draw(seed uint64) []arrival {
 	rnd := rand.New(rand.NewPCG(seed, 42))
-	speaker := rand.NewZipf(rnd, l.zipf, 2, uint64(l.people-1))
+	speaker := rand.NewZipf(rnd, l.zipf, zipfStart, uint64(l.people-1))
 	talks := make([]talk, l.people)
 	all := make([]arrival, l.n)
 	at := 0.0
@@ -70,7 +74,7 @@ func (l load) draw(seed uint64) []arrival {
 			t.begin(who, rnd)
 		}
 		tokens := int(min(max(answerMedian*math.Exp(answerSpread*rnd.NormFloat64()), 8), 500))
-		t.say(models.User, sentence(rnd, 20+rnd.IntN(60)))
+		t.say(models.User, fmt.Sprintf("#%d ", i)+sentence(rnd, 20+rnd.IntN(60)))
 		all[i] = arrival{
 			at: time.Duration(at * float64(time.Second)), tokens: tokens, tenant: fmt.Sprint("p", who),
 			req: models.Request{

@@ -24,13 +24,13 @@ const (
 	auto             = "auto"
 )
 
-// The time of the fake GPUs, about that of a model of some billion weights on a card for
-// one: 2000 tokens of prompt a second and slot, 100 of answer.
+// The time of the fake GPUs, about that of a model of eight billion weights on a small
+// card: 4000 tokens of prompts a second, 800 of answers, and room for 64 thousand.
 const (
 	slots    = 8
-	prefill  = 500 * time.Microsecond
+	prefill  = 2 * time.Millisecond
 	perToken = 10 * time.Millisecond
-	cache    = 48 << 10
+	cache    = 64 << 10
 )
 
 // vocabulary is what the workers answer with; MaxTokens says how much of it.
