@@ -137,6 +137,9 @@ type Request struct {
 	// a pool may begin again on another worker (Delta.Reset). Nil means that what
 	// was yielded counts as shown.
 	Shown func() bool
+	// Restart is true when what was shown can be replaced: an answer that broke off
+	// may then begin again (Delta.Reset) even though somebody saw some of it.
+	Restart bool
 }
 
 // Finish is why an answer ended.

@@ -17,8 +17,34 @@ const (
 	DefaultFirstContent = 60 * time.Second
 	DefaultIdle         = 15 * time.Second
 	DefaultTotal        = 5 * time.Minute
-	DefaultSlots        = 8
+	// DefaultSlots is for servers that do not tell: vLLM takes far more, llama.cpp four.
+	DefaultSlots = 8
+	// DefaultQueueItems and DefaultQueueTokens bound who waits: at 512 waiting on a few
+	// GPUs nobody is served in time any more, and 2 M tokens are some minutes of them.
+	DefaultQueueItems  = 512
+	DefaultQueueTokens = 2_000_000
+	// DefaultQueueWait is how long a person looks at "typing" before being told.
+	DefaultQueueWait = 30 * time.Second
 )
+
+// OnlyVersion is the name of the version of a pool that has no others.
+const OnlyVersion = "main"
+
+// Policy is how a pool chooses among workers that could answer.
+type Policy string
+
+// The policies. PolicyAuto weighs cached prompts against load.
+const (
+	PolicyAuto             Policy = "auto"
+	PolicyRoundRobin       Policy = "round_robin"
+	PolicyLeastOutstanding Policy = "least_outstanding"
+	PolicyPowerOfTwo       Policy = "power_of_two"
+	PolicySticky           Policy = "sticky"
+)
+
+func policies() []Policy {
+	return []Policy{PolicyAuto, PolicyRoundRobin, PolicyLeastOutstanding, PolicyPowerOfTwo, PolicySticky}
+}
 
 // Config is the section "models".
 type Config struct {
@@ -26,21 +52,64 @@ type Config struct {
 	// be left out.
 	Default string                `yaml:"default"`
 	Pools   map[string]PoolConfig `yaml:"pools"`
+	// Prices are what tokens cost, Budgets how much may be spent.
+	Prices  Prices   `yaml:"prices"`
+	Budgets []Budget `yaml:"budgets"`
+	// TimeZone is where the days and months of budgets begin at midnight, as in
+	// Europe/Berlin; UTC if it is left out.
+	TimeZone string `yaml:"time_zone"`
 }
 
-// PoolConfig is one model and the workers that serve it.
+// PoolConfig is what answers under one name: one or several versions of a model, and
+// the workers that serve them.
 type PoolConfig struct {
+	// Policy is PolicyAuto when it is left out.
+	Policy Policy `yaml:"policy"`
+	// Versions share the conversations by their weights. A pool with only one may give
+	// its Model and Workers instead.
+	Versions []VersionConfig `yaml:"versions"`
 	// Model is the id the workers know it by.
-	Model string `yaml:"model"`
-	// Vision is true when the model sees pictures.
-	Vision  bool           `yaml:"vision"`
+	Model   string         `yaml:"model"`
 	Workers []WorkerConfig `yaml:"workers"`
+	// Vision is true when the model sees pictures.
+	Vision bool `yaml:"vision"`
 	// FirstContent bounds the wait for the first words of an answer.
 	FirstContent time.Duration `yaml:"first_content_timeout"`
 	// Idle bounds the wait between two pieces of an answer.
 	Idle time.Duration `yaml:"idle_timeout"`
-	// Total bounds a whole answer, all attempts together.
+	// Total bounds a whole answer, all attempts and the wait in line together.
 	Total time.Duration `yaml:"total_timeout"`
+	// Hedge asks a second worker when the first one is unusually late and others idle.
+	Hedge bool        `yaml:"hedge"`
+	Queue QueueConfig `yaml:"queue"`
+}
+
+// QueueConfig bounds the line of requests that no worker has room for, for each version.
+type QueueConfig struct {
+	// Items is how many may wait, Tokens what they may cost together.
+	Items  int `yaml:"items"`
+	Tokens int `yaml:"tokens"`
+	// Wait is how long each may; who would wait longer is told at once.
+	Wait time.Duration `yaml:"wait"`
+}
+
+// VersionConfig is one model of a pool and the workers that serve it.
+type VersionConfig struct {
+	Name string `yaml:"name"`
+	// Weight is its share of the conversations, beside the weights of the others. 0 gets
+	// none, but stays warm; where no version has any, all get the same.
+	Weight int `yaml:"weight"`
+	// Model is the id the workers know it by.
+	Model   string         `yaml:"model"`
+	Workers []WorkerConfig `yaml:"workers"`
+	// Discover finds further workers while the hub runs.
+	Discover DiscoverConfig `yaml:"discover"`
+}
+
+// DiscoverConfig is where workers are looked for.
+type DiscoverConfig struct {
+	// DNS is host:port of a name whose every address is a worker.
+	DNS string `yaml:"dns"`
 }
 
 // WorkerConfig is one server that speaks the OpenAI chat protocol.
@@ -48,9 +117,14 @@ type WorkerConfig struct {
 	// URL is the address below which /chat/completions and /models lie, as in
 	// http://127.0.0.1:8080/v1. One without any path means /v1.
 	URL string `yaml:"url"`
-	// Slots is how many answers it works on at a time.
+	// Kind is the server's program; empty for any.
+	Kind Kind `yaml:"kind"`
+	// Slots is how many answers it works on at a time; 0 means what the server says, and
+	// DefaultSlots when it does not.
 	Slots  int           `yaml:"slots"`
 	APIKey secret.String `yaml:"api_key"`
+	// Overrides are what the server says wrongly about itself.
+	Overrides Overrides `yaml:"capabilities"`
 }
 
 // Problem is one thing wrong with a configuration.
@@ -78,20 +152,35 @@ func (c Config) WithDefaults() Config {
 }
 
 func (p PoolConfig) withDefaults() PoolConfig {
+	p.Policy = cmp.Or(p.Policy, PolicyAuto)
 	p.FirstContent = cmp.Or(p.FirstContent, DefaultFirstContent)
 	p.Idle = cmp.Or(p.Idle, DefaultIdle)
 	p.Total = cmp.Or(p.Total, DefaultTotal)
-	p.Workers = slices.Clone(p.Workers)
-	for i := range p.Workers {
-		p.Workers[i].Slots = cmp.Or(p.Workers[i].Slots, DefaultSlots)
+	p.Queue.Items = cmp.Or(p.Queue.Items, DefaultQueueItems)
+	p.Queue.Tokens = cmp.Or(p.Queue.Tokens, DefaultQueueTokens)
+	p.Queue.Wait = cmp.Or(p.Queue.Wait, DefaultQueueWait)
+	p.Versions = slices.Clone(p.Versions)
+	weighed := slices.ContainsFunc(p.Versions, func(v VersionConfig) bool { return v.Weight != 0 })
+	for i := range p.Versions {
+		if !weighed {
+			p.Versions[i].Weight = 1
+		}
 	}
 	return p
+}
+
+// All lists the versions, whichever way the configuration gives them.
+func (p PoolConfig) All() []VersionConfig {
+	if len(p.Versions) > 0 {
+		return p.Versions
+	}
+	return []VersionConfig{{Name: OnlyVersion, Weight: 1, Model: p.Model, Workers: p.Workers}}
 }
 
 // Validate returns every problem of a configuration with its defaults filled in,
 // sorted by key.
 func (c Config) Validate() []Problem {
-	var found []Problem
+	found := validateBudgets(c.Budgets, c.Prices)
 	if _, ok := c.Pools[c.Default]; !ok && (c.Default != "" || len(c.Pools) > 0) {
 		found = append(found, Problem{"default", fmt.Sprintf("must name one of the pools (%s)", strings.Join(slices.Sorted(maps.Keys(c.Pools)), ", "))})
 	}
@@ -102,42 +191,7 @@ func (c Config) Validate() []Problem {
 		}
 		found = append(found, c.Pools[name].validate(key)...)
 	}
-	return found
-}
-
-func (p PoolConfig) validate(key string) []Problem {
-	var found []Problem
-	for _, d := range []struct {
-		key   string
-		value time.Duration
-	}{{"first_content_timeout", p.FirstContent}, {"idle_timeout", p.Idle}, {"total_timeout", p.Total}} {
-		if d.value <= 0 {
-			found = append(found, Problem{key + "." + d.key, "must be longer than 0, as in 30s"})
-		}
-	}
-	if p.Model == "" {
-		found = append(found, Problem{key + ".model", "is required: the id the workers list under /models"})
-	}
-	if len(p.Workers) == 0 {
-		found = append(found, Problem{key + ".workers", "needs at least one worker with a url"})
-	}
-	seen := make(map[string]int, len(p.Workers))
-	for i, w := range p.Workers {
-		at := fmt.Sprintf("%s.workers[%d]", key, i)
-		if w.Slots < 0 {
-			found = append(found, Problem{at + ".slots", "must be at least 1"})
-		}
-		if text := w.urlProblem(); text != "" {
-			found = append(found, Problem{at + ".url", text})
-			continue
-		}
-		if first, twice := seen[w.Name()]; twice {
-			found = append(found, Problem{at + ".url", fmt.Sprintf("is the same worker as workers[%d]", first)})
-			continue
-		}
-		seen[w.Name()] = i
-	}
-	return found
+	return append(append(found, c.Prices.validate()...), c.zoneProblems()...)
 }
 
 // urlProblem never quotes the address: it may hold a password.

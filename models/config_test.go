@@ -21,10 +21,10 @@ func TestConfigDefaults(t *testing.T) {
 	full := given.WithDefaults()
 	pool := full.Pools["main"]
 	if full.Default != "main" || pool.FirstContent != time.Minute || pool.Idle != time.Second || pool.Total != 5*time.Minute ||
-		pool.Workers[0].Slots != 8 || pool.Workers[1].Slots != 2 {
+		pool.Policy != models.PolicyAuto || pool.Queue.Items != 512 || pool.Workers[1].Slots != 2 {
 		t.Errorf("%+v", full)
 	}
-	if given.Default != "" || given.Pools["main"].Workers[0].Slots != 0 {
+	if given.Default != "" || given.Pools["main"].Policy != "" {
 		t.Error("the original was changed")
 	}
 	if found := full.Validate(); found != nil {
@@ -56,6 +56,59 @@ func TestConfigProblems(t *testing.T) {
 	}
 	if !slices.Equal(keys, want) {
 		t.Errorf("problems at %q, want %q", keys, want)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	at := func(urls ...string) (workers []models.WorkerConfig) {
+		for _, url := range urls {
+			workers = append(workers, models.WorkerConfig{URL: url})
+		}
+		return workers
+	}
+	full := func(p models.PoolConfig) models.Config {
+		return models.Config{Pools: map[string]models.PoolConfig{"chat": p}}.WithDefaults()
+	}
+	c := full(models.PoolConfig{Versions: []models.VersionConfig{
+		{Name: "blue", Model: "m", Workers: at("http://a"), Discover: models.DiscoverConfig{DNS: "gpu.test:8000"}},
+		{Name: "green", Model: "n", Workers: at("http://a", "http://b")},
+	}})
+	if found := c.Validate(); found != nil {
+		t.Errorf("problems: %v", found)
+	}
+	if all := c.Pools["chat"].All(); len(all) != 2 || all[0].Weight != 1 || all[1].Weight != 1 {
+		t.Errorf("%+v", all)
+	}
+	short := full(models.PoolConfig{Model: "m", Workers: at("http://a")}).Pools["chat"].All()
+	if len(short) != 1 || short[0].Name != models.OnlyVersion || short[0].Weight != 1 || short[0].Model != "m" || len(short[0].Workers) != 1 {
+		t.Errorf("%+v", short)
+	}
+	c = full(models.PoolConfig{
+		Policy: "best", Model: "m", Queue: models.QueueConfig{Items: -1}, Versions: []models.VersionConfig{
+			{Name: "blue", Weight: 9, Model: "m", Workers: []models.WorkerConfig{{URL: "http://a", Kind: "tgi"}}},
+			{Name: "blue", Weight: -1, Model: "m", Workers: at("http://a"), Discover: models.DiscoverConfig{DNS: "gpu"}},
+			{Name: "", Workers: at("http://b")},
+		},
+	})
+	var got []string
+	for _, p := range c.Validate() {
+		got = append(got, strings.TrimPrefix(p.Key, "pools.chat.")+": "+p.Text)
+	}
+	slices.Sort(got)
+	want := []string{
+		"policy: must be auto, round_robin, least_outstanding, power_of_two or sticky",
+		"queue.items: must be at least 1",
+		"versions: stands beside model or workers; move those into a version",
+		"versions[0].workers[0].kind: must be vllm, sglang, llamacpp, ollama or openai",
+		"versions[1].discover.dns: must be a name with its port, as in gpu.default.svc:8000",
+		"versions[1].name: is the name of versions[0] already",
+		"versions[1].weight: must not be below 0",
+		"versions[1].workers[0].url: is the same worker as versions[0].workers[0]",
+		"versions[2].model: is required: the id the workers list under /models",
+		"versions[2].name: is required: 1 to 64 lower case letters, digits, '-', '_' and '.'",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("problems are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -52,3 +52,14 @@ func (r *Registry) Workers() []WorkerStatus {
 	}
 	return all
 }
+
+// Versions lists the versions of every pool, pool by pool.
+func (r *Registry) Versions() []VersionStatus {
+	var all []VersionStatus
+	for _, name := range r.Names() {
+		if p, ok := r.pools[name].(interface{ Versions() []VersionStatus }); ok {
+			all = append(all, p.Versions()...)
+		}
+	}
+	return all
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/parley-hub/parley/internal/datadir"
 	"github.com/parley-hub/parley/internal/postgres"
 	"github.com/parley-hub/parley/internal/redisconn"
+	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/openaichat"
 )
 
@@ -207,16 +208,22 @@ func (d *doctor) workers(ctx context.Context) {
 	client := &http.Client{Transport: workerTransport()}
 	defer client.CloseIdleConnections()
 	for _, name := range slices.Sorted(maps.Keys(d.cfg.Models.Pools)) {
-		for _, w := range d.cfg.Models.Pools[name].Workers {
-			c, err := openaichat.New(openaichat.Options{Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name()})
-			if err == nil {
-				err = c.Probe(ctx)
+		for _, v := range d.cfg.Models.Pools[name].All() {
+			for _, w := range v.Workers {
+				d.worker(ctx, client, name, w)
 			}
-			if err != nil {
-				d.ill("models", err)
-				continue
-			}
-			d.well("models", "pool %s: %s answers", name, w.Name())
 		}
 	}
+}
+
+func (d *doctor) worker(ctx context.Context, client *http.Client, pool string, w models.WorkerConfig) {
+	c, err := openaichat.New(openaichat.Options{Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name()})
+	if err == nil {
+		err = c.Probe(ctx)
+	}
+	if err != nil {
+		d.ill("models", err)
+		return
+	}
+	d.well("models", "pool %s: %s answers", pool, w.Name())
 }

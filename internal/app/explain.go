@@ -163,8 +163,9 @@ func Check(out io.Writer, cfg *configs.Config, file string) error {
 		fmt.Fprintln(&b, "no model pools: a worker at the usual local addresses is used if one answers, else the offline model")
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Models.Pools)) {
-		p := cfg.Models.Pools[name]
-		fmt.Fprintf(&b, "models %s: %s on %d workers\n", name, p.Model, len(p.Workers))
+		for _, v := range cfg.Models.Pools[name].All() {
+			fmt.Fprintf(&b, "models %s: %s on %d workers\n", name, v.Model, len(v.Workers))
+		}
 	}
 	fmt.Fprintf(&b, "%d routes of your own\n", len(cfg.Routes))
 	_, err := io.WriteString(out, b.String())

@@ -62,17 +62,32 @@ func (a *App) troubled(c models.Client) models.Client {
 }
 
 func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*pool.Pool, error) {
-	o := pool.Options{Name: name, Model: p.Model, Vision: p.Vision, Total: p.Total, Observer: a.observer, Log: a.room("models")}
-	for _, w := range p.Workers {
-		c, err := openaichat.New(openaichat.Options{
-			Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,
-		})
-		if err != nil {
-			return nil, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
+	o := pool.Options{
+		Name: name, Policy: p.Policy, Vision: p.Vision, FirstContent: p.FirstContent, Total: p.Total, Hedge: p.Hedge, Queue: p.Queue,
+		Observer: a.observer, Log: a.room("models"),
+	}
+	for _, v := range p.All() {
+		version := pool.Version{Name: v.Name, Model: v.Model, Weight: v.Weight}
+		for _, w := range v.Workers {
+			worker, err := a.newWorker(w, p, client)
+			if err != nil {
+				return nil, err
+			}
+			version.Workers = append(version.Workers, worker)
 		}
-		o.Workers = append(o.Workers, pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe})
+		o.Versions = append(o.Versions, version)
 	}
 	return pool.New(o), nil
+}
+
+func (a *App) newWorker(w models.WorkerConfig, p models.PoolConfig, client *http.Client) (pool.Worker, error) {
+	c, err := openaichat.New(openaichat.Options{
+		Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,
+	})
+	if err != nil {
+		return pool.Worker{}, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
+	}
+	return pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe}, nil
 }
 
 // candidates are the usual local addresses, without the one this hub listens on.

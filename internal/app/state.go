@@ -57,7 +57,7 @@ func (a *App) notes() []httpserver.Problem {
 // probe failed to reach, and one that failed and answers probes again. Were that one
 // down, a hub that gets no requests while it is not ready would never be ready again.
 func up(w models.WorkerStatus) bool {
-	return w.State == models.StateReady || w.State == models.StateNew && w.Err == nil || w.Due
+	return w.State == models.StateReady || w.State == models.StateDegraded || w.State == models.StateNew && w.Err == nil || w.Due
 }
 
 func byPool(workers []models.WorkerStatus) map[string][]models.WorkerStatus {

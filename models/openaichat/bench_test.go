@@ -56,3 +56,20 @@ func BenchmarkLoopback(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkTool relays a call whose arguments come in 64 pieces, as vLLM sends them.
+func BenchmarkTool(b *testing.B) {
+	deltas := []string{`{"role":"assistant","tool_calls":[{"index":0,"id":"call_a","type":"function","function":{"name":"x","arguments":"{\"text\":\""}}]}`}
+	for range 64 {
+		deltas = append(deltas, `{"tool_calls":[{"index":0,"function":{"arguments":"word\\n "}}]}`)
+	}
+	c := cannedText(stream("tool_calls", append(deltas, `{"tool_calls":[{"index":0,"function":{"arguments":"\"}"}}]}`)...)).client(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, err := range c.Chat(b.Context(), modeltest.Ask("hello")) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parley-hub/parley/models"
 )
@@ -93,8 +95,9 @@ func (c *chunk) delta(data []byte) {
 	}
 }
 
+// usageOf reads a usage object. A server that counts below zero counted nothing.
 func usageOf(data []byte) *models.Usage {
-	if data[0] != '{' {
+	if len(data) == 0 || data[0] != '{' {
 		return nil
 	}
 	var u struct {
@@ -108,7 +111,7 @@ func usageOf(data []byte) *models.Usage {
 	if err := json.Unmarshal(data, &u); err != nil && !errors.As(err, &odd) {
 		return nil
 	}
-	return &models.Usage{Prompt: u.Prompt, Completion: u.Completion, Cached: u.Details.Cached}
+	return &models.Usage{Prompt: max(u.Prompt, 0), Completion: max(u.Completion, 0), Cached: min(max(u.Details.Cached, 0), max(u.Prompt, 0))}
 }
 
 // keep changes a string only when it is another one.
@@ -119,8 +122,8 @@ func keep(old *string, data []byte) {
 	*old = textOf(data)
 }
 
-// rawText is textOf, but keeps a rune that is cut off at the end: the next piece may
-// bring the rest of it (runeJoiner).
+// rawText is textOf, but keeps the bytes of a rune that is cut off at either end: the
+// pieces beside this one have the rest of it (runeJoiner).
 func rawText(data []byte) string {
 	if data[0] != '"' {
 		return textOf(data)
@@ -129,12 +132,15 @@ func rawText(data []byte) string {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
 	}
-	cut := cutRune(inner)
-	if cut == 0 {
+	head, tail := 0, len(inner)-cutRune(inner)
+	for head < 3 && !utf8.RuneStart(inner[head]) {
+		head++
+	}
+	if head == 0 && tail == len(inner) {
 		return textOf(data)
 	}
-	whole := append(append([]byte{}, data[:len(data)-1-cut]...), '"')
-	return textOf(whole) + string(inner[len(inner)-cut:])
+	whole := slices.Concat([]byte{'"'}, inner[head:tail], []byte{'"'})
+	return string(inner[:head]) + textOf(whole) + string(inner[tail:])
 }
 
 // textOf reads content: a string, or (Mistral, for thinking models) a list of

@@ -51,7 +51,10 @@ func TestOddStreams(t *testing.T) {
 		{"escapes", `data: {"choices":[{"delta":{"content":"\u4e16 \ud83d\ude42\n\"x\""}}]}` + "\n\n" + finish, "世 🙂\n\"x\"", "stop"},
 		{"invalid UTF-8", "data: {\"choices\":[{\"delta\":{\"content\":\"a\xffb\"}}]}\n\n" + finish, "a\uFFFDb", "stop"},
 		{"a refusal is an answer", `data: {"choices":[{"delta":{"refusal":"I must not"}}]}` + "\n\n" + finish, "I must not", "stop"},
-		{"tool calls", `data: {"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}` + "\n\n" + `data: {"choices":[{"finish_reason":"function_call"}]}` + "\n\n", "", "tool_calls"},
+		{"a call without a name", `data: {"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}` + "\n\n" + `data: {"choices":[{"finish_reason":"function_call"}]}` + "\n\n", "", ""},
+		{"a rune in two pieces", "data: {\"choices\":[{\"delta\":{\"content\":\"a\xf0\x9f\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"\x99\x82b\"}}]}\n\n" + finish, "a🙂b", "stop"},
+		{"a rune in two pieces behind an escape", "data: {\"choices\":[{\"delta\":{\"content\":\"\\n\xe4\xb8\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"\x96\\n\"}}]}\n\n" + finish, "\n世\n", "stop"},
+		{"a rune that is never finished", "data: {\"choices\":[{\"delta\":{\"content\":\"a\xe4\xb8\"}}]}\n\n" + finish, "a\uFFFD", "stop"},
 		{"words of TGI", hello + `data: {"choices":[{"finish_reason":"eos_token"}]}` + "\n\n", "hello", "stop"},
 		{"words of others", hello + `data: {"choices":[{"finish_reason":"max_tokens"}]}` + "\n\n", "hello", "length"},
 		{"unknown words", hello + `data: {"choices":[{"finish_reason":"weather"}]}` + "\n\n", "hello", "weather"},
@@ -197,7 +200,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Cleanup(s.Close)
 	c := newClient(t, openaichat.Options{Base: s.URL, Key: secret.New("k"), HTTP: s.Client()})
 	res := modeltest.Collect(t, t.Context(), c, modeltest.Ask("hi"))
-	if fault.ClassOf(res.Err) != fault.Permanent || elsewhere.Counts().Started != 0 {
+	if fault.ClassOf(res.Err) != fault.NeedsHuman || elsewhere.Counts().Started != 0 {
 		t.Errorf("%v, %+v", res.Err, elsewhere.Counts())
 	}
 }

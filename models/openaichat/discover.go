@@ -39,7 +39,7 @@ func (c *Client) Discover(ctx context.Context, model string) (models.Server, err
 	t, err := c.list(ctx)
 	switch {
 	case missing(err):
-		t = c.remember(modelList{unlisted: true}, "")
+		t, err = c.remember(modelList{unlisted: true}, ""), nil
 	case err != nil:
 		return models.Server{}, err
 	}

@@ -37,8 +37,8 @@ func TestStatus(t *testing.T) {
 		{"payment", 402, nil, "", fault.Permanent, 0},
 		{"too large", 413, nil, "", fault.Permanent, 0},
 		{"unprocessable", 422, nil, `{"detail":[{"msg":"no"}]}`, fault.Permanent, 0},
-		{"redirect", 302, map[string]string{"Location": "http://elsewhere.test/"}, "", fault.Permanent, 0},
-		{"no content", 204, nil, "", fault.Permanent, 0},
+		{"redirect", 302, map[string]string{"Location": "http://elsewhere.test/"}, "", fault.NeedsHuman, 0},
+		{"no content", 204, nil, "", fault.NeedsHuman, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := cannedText(test.body)

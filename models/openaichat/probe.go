@@ -16,9 +16,10 @@ import (
 //
 // vLLM and llama.cpp are asked for /health, Ollama for its greeting; SGLang (whose
 // /health generates a token) and all others for their model list, where a server without
-// one is alive too. As long as the kind is not known, the list tells it.
+// one is alive too. The first time all are asked for the list: it tells the kind, and
+// the names that an answer may have.
 func (c *Client) Probe(ctx context.Context) error {
-	if c.given == "" && c.told.Load() == nil {
+	if c.told.Load() == nil {
 		if _, err := c.list(ctx); err != nil && !missing(err) {
 			return fmt.Errorf("probe: %w", err)
 		}

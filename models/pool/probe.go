@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,96 +10,163 @@ import (
 )
 
 const (
-	// probeEvery is for workers that are not ready; ready ones that nobody talks to
-	// are asked each probeIdle.
+	// probeEvery is for workers that are not ready; ready ones that nobody talks to are
+	// asked each probeIdle.
 	probeEvery   = 2 * time.Second
 	probeIdle    = 10 * time.Second
 	probeTimeout = 2 * time.Second
+	// warmTimeout bounds the first generation, which may have to load the model.
+	warmTimeout = 2 * time.Minute
+	// aliveFor is how long a token outweighs a failed probe: a busy worker may be too
+	// busy for probes.
+	aliveFor = 5 * time.Second
 )
 
-// Run probes the workers until ctx ends and returns nil when the last probe is
-// over. Requests are answered without it too; it makes new workers ready, finds
-// idle ones that died, and tells when an open one is worth a trial.
+// Run probes the workers until ctx ends and returns nil when the last probe is over.
+// Requests are answered without it too; it makes new workers ready, finds idle ones that
+// died, and tells when an open one is worth a trial.
 func (p *Pool) Run(ctx context.Context) error {
 	var probes sync.WaitGroup
-	for _, w := range p.workers {
-		if w.probe != nil {
-			probes.Go(func() { p.watch(ctx, w) })
-		}
-	}
-	<-ctx.Done()
-	probes.Wait()
-	return nil
-}
-
-func (p *Pool) watch(ctx context.Context, w *worker) {
+	defer probes.Wait()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
-		if p.probeDue(w) {
-			p.probeOnce(ctx, w)
+		for _, w := range p.probesDue() {
+			probes.Go(func() { p.probeOnce(ctx, w) })
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
+		case <-p.woken:
 		}
 	}
 }
 
-func (p *Pool) probeDue(w *worker) bool {
+// probesDue lists the workers that are to be probed now, and looks whether any has done
+// well for long enough.
+func (p *Pool) probesDue() []*worker {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	now := time.Now()
-	if now.Before(w.waitUntil) && !w.refused {
+	var due []*worker
+	for _, w := range p.workers {
+		w.review(now, false)
+		if w.conf.Probe != nil && !w.draining && !w.probing && w.probeDue(now) {
+			w.probing = true
+			due = append(due, w)
+		}
+	}
+	return due
+}
+
+func (w *worker) probeDue(now time.Time) bool {
+	if w.state == models.StateConfigError {
+		return true
+	}
+	if now.Before(w.waitUntil) {
 		return false
 	}
-	if w.state != models.StateReady || w.probeFails > 0 {
+	well := w.state == models.StateReady || w.state == models.StateDegraded
+	if !well || w.probeFails > 0 {
 		return true
 	}
 	return now.Sub(w.aliveAt()) >= probeIdle && now.Sub(w.probedAt) >= probeIdle
 }
 
 func (p *Pool) probeOnce(ctx context.Context, w *worker) {
+	p.mu.Lock()
+	conf := w.conf
+	p.mu.Unlock()
 	limited, cancel := context.WithTimeout(ctx, probeTimeout)
-	err := w.probe(limited)
+	err := conf.Probe(limited)
 	cancel()
-	if ctx.Err() != nil {
-		return
+	if p.probed(ctx, w, err) {
+		p.warmUp(ctx, w, conf)
 	}
 	p.mu.Lock()
-	before := w.state
-	p.probed(w, err)
-	after := w.state
+	w.probing = false
 	p.mu.Unlock()
-	if before != after {
-		p.log.Info().AnErr("probe", err).Str("pool", p.name).Str("worker", w.name).
-			Str("from", string(before)).Str("to", string(after)).Msg("model worker changed")
-	}
 }
 
-// probed takes the result of a probe. A probe never closes a breaker, for a
-// worker can list its models and still not answer; it only allows the trial.
-func (p *Pool) probed(w *worker, err error) {
+// probed takes the result of a probe, and tells whether the worker is to be warmed up. A
+// probe never closes a breaker, for a worker can list its models and still not answer; it
+// only allows the trial.
+func (p *Pool) probed(ctx context.Context, w *worker, err error) (warmUp bool) {
+	p.mu.Lock()
+	defer p.unlock()
+	if ctx.Err() != nil {
+		return false
+	}
 	now := time.Now()
 	w.probedAt = now
-	if err == nil {
-		w.probeFails = 0
-		if w.refused {
-			w.refused, w.waitUntil, w.err = false, time.Time{}, nil
-		}
+	switch {
+	case errors.Is(err, models.ErrLoading):
+		w.probeFails, w.warm, w.err = 0, false, err
 		if w.state == models.StateNew {
-			w.state, w.err = models.StateReady, nil
+			w.to(models.StateWarming, err)
 		}
-		return
+	case err != nil:
+		w.missed(now, err)
+	default:
+		w.probeFails = 0
+		switch w.state {
+		case models.StateNew, models.StateWarming:
+			return true
+		case models.StateConfigError:
+			w.ready(now, true)
+		}
 	}
+	return false
+}
+
+// missed takes note of a probe that failed.
+func (w *worker) missed(now time.Time, err error) {
 	if now.Sub(w.aliveAt()) < aliveFor {
 		return
 	}
 	w.probeFails++
 	w.err = err
-	if w.state == models.StateReady && w.probeFails >= failuresToOpen {
+	if (w.state == models.StateReady || w.state == models.StateDegraded) && w.probeFails >= failuresToOpen {
 		w.failedAt = now
-		w.open(now, p.rnd)
+		w.open(now, err)
+	}
+}
+
+// warmUp learns what the worker can do and lets it answer once before anybody waits for
+// it.
+func (p *Pool) warmUp(ctx context.Context, w *worker, conf Worker) {
+	var server models.Server
+	var err error
+	if conf.Tell != nil {
+		limited, cancel := context.WithTimeout(ctx, probeTimeout)
+		server, err = conf.Tell(limited)
+		cancel()
+	}
+	if err == nil && conf.Warm != nil {
+		p.mu.Lock()
+		w.to(models.StateWarming, nil)
+		p.unlock()
+		limited, cancel := context.WithTimeout(ctx, warmTimeout)
+		err = conf.Warm(limited)
+		cancel()
+	}
+	p.mu.Lock()
+	defer p.unlock()
+	if ctx.Err() != nil {
+		return
+	}
+	now := time.Now()
+	if err != nil {
+		w.err = err
+		w.to(models.StateWarming, err)
+		return
+	}
+	w.server = server
+	if w.state == models.StateNew || w.state == models.StateWarming {
+		w.ready(now, w.late || w.state == models.StateWarming && w.err != nil)
+	}
+	for _, l := range p.all() {
+		p.dispatch(now, l)
 	}
 }

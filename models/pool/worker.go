@@ -2,84 +2,80 @@ package pool
 
 import (
 	"cmp"
-	"context"
 	"sync/atomic"
 	"time"
 
-	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/routing"
 )
 
 const (
-	// failuresToOpen is how many failures in a row take a worker out: one alone must
-	// never.
-	failuresToOpen = 3
-	minBackoff     = time.Second
-	maxBackoff     = 30 * time.Second
-	// aliveFor is how long a token outweighs a failed probe: a busy worker may be
-	// too busy for probes.
-	aliveFor = 5 * time.Second
-	// refusedFor is how long a worker that refuses our key is left alone.
-	refusedFor = 30 * time.Second
-	// defaultWait is how long a worker that asks for patience without saying how
-	// much is left alone.
-	defaultWait = time.Second
+	// rampStart and rampTime are the way back of a worker: its cache is cold, and whatever
+	// felled it may do so again.
+	rampStart = 0.1
+	rampTime  = 30 * time.Second
+	// degradedWeight is the part of its share that a degraded worker keeps: enough to see
+	// that it is well again.
+	degradedWeight = 0.25
 )
 
-// Worker is one member of a pool.
-type Worker struct {
-	// Name is unique in the pool, for logs and metrics.
-	Name   string
-	Client models.Client
-	// Slots is how many answers it works on at a time; 0 means DefaultSlots.
-	Slots int
-	// Probe asks it cheaply whether it lives. Nil: only requests tell.
-	Probe func(ctx context.Context) error
-}
-
-// worker is the live side of a Worker. All but alive is guarded by Pool.mu.
+// worker is the live side of a Worker. All but its id and alive is guarded by Pool.mu.
 type worker struct {
-	name   string
-	client models.Client
-	slots  int
-	probe  func(ctx context.Context) error
-	// alive is when the last token came, in Unix nanoseconds: written for each
-	// delta, so outside of the lock.
+	id
+	pool *Pool
+	conf Worker
+	// alive is when the last token came, in Unix nanoseconds: written for each delta, so
+	// outside of the lock.
 	alive atomic.Int64
 
 	state    models.State
+	draining bool
+	// late is true for one that came while the others were warm already.
+	late     bool
 	inFlight int
-	// fails and probeFails count in a row, each its own kind: a probe that succeeds
-	// says nothing about requests that fail.
+	// fails and probeFails count in a row, each its own kind: a probe that succeeds says
+	// nothing about requests that fail.
 	fails, probeFails int
-	backoff           time.Duration
-	openUntil         time.Time
-	// trial is true while the one request that may close the breaker is running.
-	trial     bool
-	waitUntil time.Time
-	// refused is true when the wait is for a human: the worker refuses our key.
-	refused  bool
-	failedAt time.Time
-	probedAt time.Time
-	err      error
+	results           window
+	// badAt is when it last deserved to be degraded.
+	badAt   time.Time
+	readyAt time.Time
+	backoff time.Duration
+	// openUntil is the end of the back-off, failedAt its beginning.
+	openUntil, failedAt time.Time
+	// trials are the requests under way that may close the breaker, passed those that
+	// were answered.
+	trials, passed int
+	waitUntil      time.Time
+	probedAt       time.Time
+	probing, warm  bool
+	server         models.Server
+	// tellsCached is true for one whose usage says what it had cached.
+	tellsCached bool
+	err         error
+	speed       speed
 }
 
-func newWorker(w Worker) *worker {
-	return &worker{name: w.Name, client: w.Client, slots: cmp.Or(max(w.Slots, 0), models.DefaultSlots), probe: w.Probe, state: models.StateNew}
+// is tells whether a status is this worker's.
+func (w *worker) is(s models.WorkerStatus) bool { return s.Name == w.name && s.Model == w.model }
+
+func (w *worker) status(now time.Time, pool, version string) models.WorkerStatus {
+	s := models.WorkerStatus{
+		Pool: pool, Version: version, Name: w.name, Model: w.model, State: w.state, Due: w.due(now), InFlight: w.inFlight, Slots: w.slots(),
+		Alive: w.aliveAt(), Err: w.err,
+	}
+	if w.draining {
+		s.State = models.StateDraining
+	}
+	if w.waitUntil.After(now) {
+		s.WaitUntil = w.waitUntil
+	}
+	return s
 }
 
-// tryable tells whether an open worker may get its trial request. One whose
-// probes fail does not: that would cost somebody a request to learn nothing new.
-func (w *worker) tryable(now time.Time) bool { return w.due(now) && !w.trial }
-
-// due tells whether an open worker's back-off is over and its probes succeed.
-func (w *worker) due(now time.Time) bool {
-	return w.state == models.StateOpen && w.probeFails == 0 && !now.Before(w.openUntil)
+func (w *worker) slots() int {
+	return cmp.Or(max(w.conf.Slots, 0), max(w.server.Slots, 0), models.DefaultSlots)
 }
-
-// unproven tells whether a probe has yet to reach the worker. One without probes
-// can prove itself only by requests.
-func (w *worker) unproven() bool { return w.state == models.StateNew && w.probe != nil }
 
 func (w *worker) aliveAt() time.Time {
 	if n := w.alive.Load(); n != 0 {
@@ -88,66 +84,130 @@ func (w *worker) aliveAt() time.Time {
 	return time.Time{}
 }
 
-func (w *worker) answered() {
-	w.state, w.fails, w.probeFails, w.backoff = models.StateReady, 0, 0, 0
-	w.waitUntil, w.refused, w.err = time.Time{}, false, nil
-}
-
-// open takes the worker out. rnd spreads the way back over 0.8 to 1.2 of the
-// back-off, so that hubs do not return to it together.
-func (w *worker) open(now time.Time, rnd func(int) int) {
-	w.backoff = min(max(2*w.backoff, minBackoff), maxBackoff)
-	w.state, w.fails = models.StateOpen, 0
-	w.openUntil = now.Add(w.backoff * time.Duration(800+rnd(401)) / 1000)
-}
-
-// lease is one request's place at a worker. It is given back exactly once.
-type lease struct {
-	pool *Pool
-	w    *worker
-	// trial and last tell which privilege the request uses: the worker's one trial,
-	// or the pool's one request when all are open.
-	trial, last bool
-	released    atomic.Bool
-}
-
-func (l *lease) release() {
-	if l.released.Swap(true) {
-		return
-	}
-	l.pool.mu.Lock()
-	defer l.pool.mu.Unlock()
-	l.w.inFlight--
-	if l.trial {
-		l.w.trial = false
-	}
-	if l.last {
-		l.pool.lastResort = false
+// usable tells whether the worker may get requests, room or not.
+func (w *worker) usable(now time.Time) bool {
+	switch w.state {
+	case models.StateReady, models.StateDegraded, models.StateNew:
+		return !now.Before(w.waitUntil)
+	default:
+		return false
 	}
 }
 
-func (l *lease) answered() {
-	l.pool.mu.Lock()
-	defer l.pool.mu.Unlock()
-	l.w.answered()
+// unproven tells whether a probe has yet to reach the worker. One without probes can
+// prove itself only by requests.
+func (w *worker) unproven() bool { return w.state == models.StateNew && w.conf.Probe != nil }
+
+// due tells whether an open worker's back-off is over and its probes succeed. One whose
+// probes fail gets no trial: that would cost somebody a request to learn nothing new.
+func (w *worker) due(now time.Time) bool {
+	switch w.state {
+	case models.StateProbing:
+		return true
+	case models.StateOpen:
+		return w.probeFails == 0 && !now.Before(w.openUntil)
+	default:
+		return false
+	}
 }
 
-// failed judges what a failure says about the worker. The caller has made sure
-// that it is not the end of the request's own context.
-func (l *lease) failed(err error) {
-	l.pool.mu.Lock()
-	defer l.pool.mu.Unlock()
-	now, w := time.Now(), l.w
-	switch wait := fault.Wait(err); {
-	case fault.ClassOf(err) == fault.NeedsHuman:
-		w.err, w.refused, w.waitUntil = err, true, now.Add(refusedFor)
-	case fault.ClassOf(err) == fault.RateLimited, fault.ClassOf(err) == fault.Retryable && wait > 0:
-		w.err, w.refused, w.waitUntil = err, false, now.Add(cmp.Or(wait, defaultWait))
-	case fault.ClassOf(err) == fault.Retryable:
-		w.err, w.failedAt = err, now
-		w.fails++
-		if l.trial || w.state != models.StateOpen && w.fails >= failuresToOpen {
-			w.open(now, l.pool.rnd)
+// tryable tells whether the worker may get one more trial: one at first, then two.
+func (w *worker) tryable(now time.Time) bool {
+	if w.state == models.StateConfigError {
+		return w.trials == 0 && !now.Before(w.waitUntil)
+	}
+	return w.due(now) && !now.Before(w.waitUntil) && w.trials <= min(w.passed, 1)
+}
+
+// weight is the part of its share that the worker gets now.
+func (w *worker) weight(now time.Time) float64 {
+	weight := 1.0
+	if since := now.Sub(w.readyAt); since < rampTime {
+		weight = rampStart + (1-rampStart)*float64(since)/float64(rampTime)
+	}
+	if w.state == models.StateDegraded {
+		weight *= degradedWeight
+	}
+	return weight
+}
+
+// candidate is the worker for a policy.
+func (w *worker) candidate(now time.Time, elsewhere int) routing.Worker {
+	return routing.Worker{
+		ID: w.name, InFlight: w.inFlight + max(elsewhere, 0), Slots: w.slots(), Weight: w.weight(now),
+		Speed: w.speed.rate(), Service: w.speed.service.duration(), PrefillPerToken: w.speed.prefill.duration(),
+	}
+}
+
+// speed is how fast a worker was of late. Times are counted from the dispatch: with the
+// time in the hub's queue an estimate would inflate itself.
+type speed struct {
+	// service is of whole answers, first until their first content, prefill for each
+	// token that was not cached.
+	service, first, prefill mean
+}
+
+// rate is how many answers a second one of its slots gives; 0 if that is not known.
+func (s *speed) rate() float64 {
+	if d := s.service.duration(); d > 0 {
+		return 1 / d.Seconds()
+	}
+	return 0
+}
+
+// mean is a moving mean of durations, with the last ten or so counting.
+type mean struct {
+	n     int
+	value float64
+}
+
+func (m *mean) add(d time.Duration) {
+	m.n++
+	m.value += (float64(d) - m.value) / float64(min(m.n, 10))
+}
+
+func (m *mean) duration() time.Duration { return time.Duration(m.value) }
+
+// window counts good and bad results of the last seconds.
+type window struct {
+	at        [windowSize]int64
+	good, bad [windowSize]int
+}
+
+// windowSize is in seconds.
+const windowSize = 10
+
+func (w *window) slot(now time.Time) int {
+	second := now.Unix()
+	i := int(second % windowSize)
+	if w.at[i] != second {
+		w.at[i], w.good[i], w.bad[i] = second, 0, 0
+	}
+	return i
+}
+
+func (w *window) add(now time.Time, good bool) {
+	i := w.slot(now)
+	if good {
+		w.good[i]++
+	} else {
+		w.bad[i]++
+	}
+}
+
+// refund takes back a bad result of the second of at.
+func (w *window) refund(at time.Time) {
+	if i := int(at.Unix() % windowSize); w.at[i] == at.Unix() && w.bad[i] > 0 {
+		w.bad[i]--
+	}
+}
+
+func (w *window) sum(now time.Time) (good, bad int) {
+	for i, second := range w.at {
+		if now.Unix()-second < windowSize {
+			good += w.good[i]
+			bad += w.bad[i]
 		}
 	}
+	return good, bad
 }

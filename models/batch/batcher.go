@@ -1,0 +1,186 @@
+package batch
+
+import (
+	"cmp"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/admission"
+)
+
+const (
+	// maxTexts and maxTokens bound a batch: more of them make a call slower, and the
+	// worker no faster.
+	maxTexts  = 32
+	maxTokens = 8192
+	// pace is between two batches that are not full: as long as a person never notices,
+	// and five texts of a thousand a second. Who comes later than that waits for nobody.
+	pace = 5 * time.Millisecond
+	// DefaultCalls keep a worker or two busy, and let batches fill when they are behind.
+	DefaultCalls = 4
+)
+
+// Options make a Batcher.
+type Options struct {
+	Embedder models.Embedder
+	// Calls bounds how many run at a time for one model; 0 for DefaultCalls.
+	Calls int
+}
+
+// Batcher is an Embedder over another. Texts that come within 5 ms are one call, of at
+// most 32 texts and 8192 tokens, estimated; one that comes alone does not wait. Texts
+// of an earlier band go first, then tenants share fairly. Each request bears the tokens
+// of its texts; one that somebody else asked for at the same time costs the later one
+// nothing. A text that the model does not take fails its own request only. It is safe
+// for concurrent use.
+type Batcher struct {
+	o Options
+
+	mu     sync.Mutex
+	groups map[target]*group
+}
+
+var _ models.Embedder = (*Batcher)(nil)
+
+// target is what texts have in common that can go in one call.
+type target struct {
+	model      string
+	dimensions int
+}
+
+// group is the texts for one target.
+type group struct {
+	target
+	line  *admission.Line
+	calls int
+	// paced is true until pace is over after the last batch.
+	paced bool
+}
+
+// asker is one Embed that waits for its vectors.
+type asker struct {
+	r models.EmbedRequest
+	// ctx is kept for its values: those of the first asker of a batch go with the call.
+	ctx   context.Context
+	texts []*text
+	left  int
+	got   models.Embeddings
+	err   error
+	done  chan struct{}
+}
+
+// text is one text of an asker: it waits in its group's line, or is in a call.
+type text struct {
+	item  admission.Item
+	asker *asker
+	at    int
+	call  *call
+}
+
+// New makes a Batcher. It leaves no goroutine behind when nobody waits.
+func New(o Options) *Batcher {
+	o.Calls = cmp.Or(o.Calls, DefaultCalls)
+	return &Batcher{o: o, groups: make(map[target]*group)}
+}
+
+// Embed gives the vectors of the texts, made together with those of others. A caller who
+// leaves harms nobody: the call goes on while somebody waits for it.
+func (b *Batcher) Embed(ctx context.Context, r models.EmbedRequest) (models.Embeddings, error) {
+	if len(r.Texts) == 0 {
+		return models.Embeddings{}, nil
+	}
+	a := &asker{r: r, ctx: ctx, left: len(r.Texts), done: make(chan struct{})}
+	a.got.Vectors = make([][]float32, len(r.Texts))
+	b.mu.Lock()
+	g := b.group(target{r.Model, r.Dimensions})
+	err := a.wait(g)
+	if err != nil {
+		b.leave(a)
+	} else {
+		b.flush(g)
+	}
+	b.mu.Unlock()
+	if err != nil {
+		return models.Embeddings{}, err
+	}
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.leave(a)
+		return models.Embeddings{}, fault.New(fault.Retryable, "embed", ctx.Err())
+	}
+	if a.err != nil {
+		return models.Embeddings{}, a.err
+	}
+	return a.got, nil
+}
+
+// group is called with the lock, as all below are.
+func (b *Batcher) group(t target) *group {
+	g, ok := b.groups[t]
+	if !ok {
+		g = &group{target: t, line: admission.NewLine(admission.LineOptions{})}
+		b.groups[t] = g
+	}
+	return g
+}
+
+// wait puts all texts in the group's line.
+func (a *asker) wait(g *group) error {
+	for i, words := range a.r.Texts {
+		t := &text{asker: a, at: i}
+		t.item = admission.Item{Tenant: a.r.For.Person, Band: a.r.Band, Cost: core.EstimateTokens(words), Value: t}
+		if t.item.Tenant == "" {
+			t.item.Tenant = a.r.For.Account
+		}
+		a.texts = append(a.texts, t)
+		if err := g.line.Push(&t.item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave takes back what nobody waits for any more.
+func (b *Batcher) leave(a *asker) {
+	g := b.groups[target{a.r.Model, a.r.Dimensions}]
+	for _, t := range a.texts {
+		switch {
+		case t.call != nil:
+			t.call.drop(t)
+		case g != nil:
+			g.line.Remove(&t.item)
+		}
+	}
+}
+
+// flush sends what waits, as far as it may go now.
+func (b *Batcher) flush(g *group) {
+	for g.calls < b.o.Calls && g.line.Len() > 0 {
+		if full := g.line.Len() >= maxTexts || g.line.Tokens() >= maxTokens; g.paced && !full {
+			return
+		}
+		b.send(g)
+		if !g.paced {
+			g.paced = true
+			time.AfterFunc(pace, func() { b.tick(g) })
+		}
+	}
+	if g.calls == 0 && g.line.Len() == 0 && !g.paced {
+		delete(b.groups, g.target)
+	}
+}
+
+// tick ends the pace.
+func (b *Batcher) tick(g *group) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g.paced = false
+	b.flush(g)
+}
