@@ -234,7 +234,7 @@ func (a *answer) end() bool {
 			`,"choices":` + choices + `,"usage":` + a.usage(len(a.tokens)) + `}`)
 		reported = true
 	}
-	if reported {
+	if reported && finish == a.finish {
 		a.report()
 	}
 	if !a.script.has(NoDone) {

@@ -82,7 +82,7 @@ type Counts struct {
 	// Prompt counts the tokens of the prompts it began to work on, Cached those of them
 	// that its cache had.
 	Prompt, Cached int
-	// Reported sums up the usage that was sent to clients.
+	// Reported sums up the usage that was sent with whole answers.
 	Reported models.Usage
 	// Embeddings counts the calls of /v1/embeddings that were let in, Texts the texts in
 	// them.

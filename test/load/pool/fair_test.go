@@ -104,7 +104,7 @@ func jumped(t *testing.T) (early, batch int) {
 			if reached[id].IsZero() {
 				reached[id] = time.Now()
 			}
-			return vocabulary
+			return answerTo(messages)
 		}
 	}
 	inWorld(t, setup{policy: auto, worker: watch}, func(w *world) {

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -114,14 +112,15 @@ func front(c models.Client) http.Handler {
 			req.Messages = append(req.Messages, models.Message{Role: m.Role, Text: m.Content})
 		}
 		var text strings.Builder
+		var line []byte
 		flush := http.NewResponseController(rw).Flush
 		for d, err := range c.Chat(r.Context(), req) {
 			if err != nil {
 				panic(http.ErrAbortHandler)
 			}
 			if asked.Stream {
-				line, _ := json.Marshal(chunk{Choices: []choice{{Delta: delta{d.Text}, Finish: d.Finish}}})
-				_, _ = fmt.Fprintf(rw, "data: %s\n\n", line)
+				line = event(line[:0], d)
+				_, _ = rw.Write(line)
 				_ = flush()
 			}
 			text.WriteString(d.Text)
@@ -134,17 +133,21 @@ func front(c models.Client) http.Handler {
 	})
 }
 
-type chunk struct {
-	Choices []choice `json:"choices"`
-}
-
-type choice struct {
-	Delta  delta         `json:"delta"`
-	Finish models.Finish `json:"finish_reason,omitempty"`
-}
-
-type delta struct {
-	Content string `json:"content"`
+// event writes one chunk of a stream.
+func event(b []byte, d models.Delta) []byte {
+	text, err := json.Marshal(d.Text)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	b = append(b, `data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":`...)
+	b = append(b, text...)
+	b = append(b, `},"finish_reason":`...)
+	if d.Finish == "" {
+		b = append(b, "null"...)
+	} else {
+		b = append(append(append(b, '"'), d.Finish...), '"')
+	}
+	return append(b, "}]}\n\n"...)
 }
 
 // plainBody and streamBody are what is asked: one word at once, and many as they come.
@@ -255,85 +258,4 @@ func overhead(t *testing.T) []row {
 		row{1, fmt.Sprintf("added at half load (%.0f/s): p99", half), ms(p99), "<= 2.00 ms", judge(p99 <= 2*time.Millisecond)},
 		row{1, "plain: throughput over Portkey's", "", ">= 5", absent},
 	)
-}
-
-// canned answers every request with a stream that was written before: what is left is
-// the work of client and pool.
-type canned []byte
-
-func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
-	_ = r.Body.Close()
-	return &http.Response{
-		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(bytes.NewReader(c)), Request: r,
-	}, nil
-}
-
-func stream(n int) canned {
-	var b bytes.Buffer
-	for range n {
-		b.WriteString(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"fake","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}` + "\n\n")
-	}
-	b.WriteString(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"fake","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":64}}` + "\n\ndata: [DONE]\n\n")
-	return b.Bytes()
-}
-
-// relay is point 1 from the inside: what the pool adds to the client it is made of.
-func relay(t *testing.T) []row {
-	made := func(n, workers int) (*openaichat.Client, *pool.Pool) {
-		o := pool.Options{Name: "bench", Model: "fake"}
-		var one *openaichat.Client
-		for i := range workers {
-			name := fmt.Sprint("w", i)
-			c, err := openaichat.New(openaichat.Options{Base: "http://worker.test/v1", HTTP: &http.Client{Transport: stream(n)}, Worker: name})
-			if err != nil {
-				t.Fatal(err)
-			}
-			one = c
-			o.Workers = append(o.Workers, pool.Worker{Name: name, Client: c, Slots: slots})
-		}
-		return one, pool.New(o)
-	}
-	// A prompt of 4 kB, as conversations have.
-	req := models.Request{Model: "fake", Messages: []models.Message{
-		{Role: models.System, Text: strings.Repeat("Be kind. ", 100)}, {Role: models.User, Text: strings.Repeat("And then? ", 310)},
-	}}
-	client, short := made(chunks, 16)
-	_, long := made(9*chunks, 16)
-	_, shortAllocs := cost(t, short, req)
-	_, longAllocs := cost(t, long, req)
-	perChunk := (longAllocs - shortAllocs) / (8 * chunks)
-	var bare, pooled time.Duration
-	for range sittings {
-		b, _ := cost(t, client, req)
-		p, _ := cost(t, short, req)
-		bare, pooled = bare+b/sittings, pooled+p/sittings
-	}
-	return []row{
-		{1, fmt.Sprintf("the pool's own time for a stream of %d, 16 workers, 4 kB of prompt", chunks), fmt.Sprintf("%.1f us over %.1f us", us(pooled-bare), us(bare)), "", info},
-		{1, "allocations for each chunk relayed", fmt.Sprintf("%.1f", perChunk), "<= 3", judge(math.Round(perChunk*10) <= 30)},
-	}
-}
-
-func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
-// cost is the time and the allocations of one call.
-func cost(t *testing.T, c models.Client, req models.Request) (time.Duration, float64) {
-	t.Helper()
-	call := func() {
-		for _, err := range c.Chat(t.Context(), req) {
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	call()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	began, n := time.Now(), 0
-	for ; time.Since(began) < sitting; n++ {
-		call()
-	}
-	took := time.Since(began)
-	runtime.ReadMemStats(&after)
-	return took / time.Duration(n), float64(after.Mallocs-before.Mallocs) / float64(n)
 }

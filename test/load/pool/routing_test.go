@@ -15,8 +15,9 @@ func policies() []string { return []string{roundRobin, leastOutstanding, powerOf
 // runs is how many requests one run has: enough for a p99 that ten of them made.
 const runs = 1100
 
-// tries is how many each run of a search has.
-const tries = 700
+// many is how many the runs of a search have: at the edge a line grows for as long as
+// the run lasts, and a short one bears more.
+const many = 1800
 
 func measure(t *testing.T, s setup, l load) (r result) {
 	t.Helper()
@@ -33,7 +34,7 @@ func bearable(t *testing.T, policy string, limit time.Duration, low, high float6
 	t.Helper()
 	for range 4 {
 		middle := (low + high) / 2
-		if measure(t, setup{policy: policy}, usual(middle, tries)).p99 > limit {
+		if measure(t, setup{policy: policy}, usual(middle, many)).p99 > limit {
 			high = middle
 		} else {
 			low = middle
@@ -44,17 +45,17 @@ func bearable(t *testing.T, policy string, limit time.Duration, low, high float6
 
 // idle and flooded are loads, in requests a second, far below and above what the four
 // workers do.
-const idle, flooded = 1, 32
+const idle, flooded = 1, 24
 
 // skew is point 2.
 func skew(t *testing.T) []row {
-	unloaded := measure(t, setup{policy: roundRobin}, usual(idle, runs))
+	unloaded := measure(t, setup{policy: roundRobin}, usual(idle, many))
 	limit := 5 * unloaded.p99
 	edge := bearable(t, roundRobin, limit, idle, flooded)
 	var robin, best result
 	var compared []string
 	for _, policy := range policies() {
-		r := measure(t, setup{policy: policy}, usual(edge, runs))
+		r := measure(t, setup{policy: policy}, usual(edge, many))
 		switch policy {
 		case roundRobin:
 			robin = r

@@ -49,6 +49,8 @@ func usual(perSecond float64, n int) load {
 }
 
 const (
+	// mostTokens bounds an answer; nobody knows before how long it will be.
+	mostTokens = 500
 	// longest is at how many tokens of prompt a conversation begins anew.
 	longest = 4000
 	// The median of an answer's length in tokens, and the spread of its logarithm.
@@ -73,12 +75,12 @@ func (l load) draw(seed uint64) []arrival {
 		if t.size > longest || t.size == 0 {
 			t.begin(who, rnd)
 		}
-		tokens := int(min(max(answerMedian*math.Exp(answerSpread*rnd.NormFloat64()), 8), 500))
-		t.say(models.User, fmt.Sprintf("#%d ", i)+sentence(rnd, 20+rnd.IntN(60)))
+		tokens := int(min(max(answerMedian*math.Exp(answerSpread*rnd.NormFloat64()), 8), mostTokens))
+		t.say(models.User, fmt.Sprintf("#%d %d ", i, tokens)+sentence(rnd, 20+rnd.IntN(60)))
 		all[i] = arrival{
 			at: time.Duration(at * float64(time.Second)), tokens: tokens, tenant: fmt.Sprint("p", who),
 			req: models.Request{
-				Messages: slices.Clone(t.messages), MaxTokens: tokens, Affinity: t.name,
+				Messages: slices.Clone(t.messages), MaxTokens: mostTokens, Affinity: t.name,
 				For: models.Payer{Account: "bot", Person: fmt.Sprint("p", who), Skill: "chat"},
 			},
 		}

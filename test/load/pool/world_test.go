@@ -33,7 +33,7 @@ const (
 	cache    = 64 << 10
 )
 
-// vocabulary is what the workers answer with; MaxTokens says how much of it.
+// vocabulary is what the workers answer with; the question says how much of it.
 var vocabulary = func() string {
 	var b strings.Builder
 	for i := range 600 {
@@ -56,10 +56,17 @@ func said(n int) string {
 	return vocabulary[:end]
 }
 
+// answerTo reads a question, "#17 70 and so on": the 17th, that asks for 70 words.
+func answerTo(messages []models.Message) string {
+	n := 1
+	_, _ = fmt.Sscanf(messages[len(messages)-1].Text, "#%d %d", new(int), &n)
+	return said(n)
+}
+
 func gpu(seed uint64) modeltest.Options {
 	return modeltest.Options{
 		Kind: models.KindVLLM, Slots: slots, Prefill: prefill, PerToken: perToken, Cache: cache, PerChunk: 8, Seed: seed,
-		Answer: func([]models.Message) string { return vocabulary },
+		Answer: answerTo,
 	}
 }
 
@@ -69,8 +76,13 @@ type world struct {
 	net     *modeltest.Net
 	workers []*modeltest.Worker
 	pool    *pool.Pool
+	// options are the pool's, for a Reload.
+	options pool.Options
 	// stop ends the pool's Run.
 	stop func()
+
+	mu       sync.Mutex
+	attempts []attempt
 }
 
 // setup is what a world is made of.
@@ -100,24 +112,18 @@ func newWorld(t *testing.T, s setup) *world {
 	if s.workers == 0 {
 		s.workers = 4
 	}
-	o := pool.Options{Name: "bench", Model: "fake"}
+	o := pool.Options{Name: "bench", Model: "fake", Policy: models.Policy(s.policy), Queue: patient(), Account: w.account}
 	for i := range s.workers {
 		g := gpu(*seed + uint64(i))
 		if s.worker != nil {
 			s.worker(i, &g)
 		}
-		server := net.Start(g)
-		w.workers = append(w.workers, server)
-		name := fmt.Sprintf("w%d", i)
-		c, err := openaichat.New(openaichat.Options{Base: server.Base(), HTTP: net.Client(), Worker: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.Workers = append(o.Workers, pool.Worker{Name: name, Client: c, Slots: slots, Probe: c.Probe})
+		o.Workers = append(o.Workers, w.hire(g))
 	}
 	if s.pool != nil {
 		s.pool(&o)
 	}
+	w.options = o
 	w.pool = pool.New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -128,6 +134,60 @@ func newWorld(t *testing.T, s setup) *world {
 	}
 	synctest.Wait() // the first probes are over
 	return w
+}
+
+// patient is a line in which everybody waits to the end: whoever is turned away has no
+// delay to compare.
+func patient() models.QueueConfig {
+	return models.QueueConfig{Items: 1 << 20, Tokens: 1 << 40, Wait: time.Hour}
+}
+
+// hire starts a worker and gives the pool's side of it.
+func (w *world) hire(g modeltest.Options) pool.Worker {
+	w.t.Helper()
+	server := w.net.Start(g)
+	name := fmt.Sprintf("w%d", len(w.workers))
+	w.workers = append(w.workers, server)
+	c, err := openaichat.New(openaichat.Options{Base: server.Base(), HTTP: w.net.Client(), Worker: name})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return pool.Worker{
+		Name: name, Client: c, Slots: slots, Probe: c.Probe,
+		Tell: func(ctx context.Context) (models.Server, error) { return c.Discover(ctx, server.Model()) },
+	}
+}
+
+// attempt is one that is over, and when it began.
+type attempt struct {
+	pool.Attempt
+	began time.Time
+}
+
+func (w *world) account(a pool.Attempt) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.attempts = append(w.attempts, attempt{a, time.Now().Add(-a.Took)})
+}
+
+// wasted counts the attempts of hedges that lost, begun in a time, and gives their tokens
+// as a part of those that were served.
+func (w *world) wasted(from, to time.Time) (n int, share float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	served, lost := 0, 0
+	for _, a := range w.attempts {
+		switch a.Outcome {
+		case pool.Served:
+			served += a.Usage.Prompt + a.Usage.Completion
+		case pool.HedgeWaste:
+			lost += a.Usage.Prompt + a.Usage.Completion
+			if !a.began.Before(from) && a.began.Before(to) {
+				n++
+			}
+		}
+	}
+	return n, float64(lost) / float64(max(served, 1))
 }
 
 // counts adds up what happened at the workers.
