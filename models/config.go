@@ -106,12 +106,6 @@ type VersionConfig struct {
 	Discover DiscoverConfig `yaml:"discover"`
 }
 
-// DiscoverConfig is where workers are looked for.
-type DiscoverConfig struct {
-	// DNS is host:port of a name whose every address is a worker.
-	DNS string `yaml:"dns"`
-}
-
 // WorkerConfig is one server that speaks the OpenAI chat protocol.
 type WorkerConfig struct {
 	// URL is the address below which /chat/completions and /models lie, as in

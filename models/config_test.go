@@ -100,7 +100,7 @@ func TestVersions(t *testing.T) {
 		"queue.items: must be at least 1",
 		"versions: stands beside model or workers; move those into a version",
 		"versions[0].workers[0].kind: must be vllm, sglang, llamacpp, ollama or openai",
-		"versions[1].discover.dns: must be a name with its port, as in gpu.default.svc:8000",
+		"versions[1].discover.dns: must be a name and a port, as in gpu.default.svc:8000",
 		"versions[1].name: is the name of versions[0] already",
 		"versions[1].weight: must not be below 0",
 		"versions[1].workers[0].url: is the same worker as versions[0].workers[0]",

@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -77,11 +76,8 @@ func (v VersionConfig) validate(pool, key string, seen map[server]string) []Prob
 	if v.Model == "" {
 		found = append(found, Problem{key + ".model", "is required: the id the workers list under /models"})
 	}
-	if v.Discover.DNS != "" {
-		if host, port, err := net.SplitHostPort(v.Discover.DNS); err != nil || host == "" || port == "" {
-			found = append(found, Problem{key + ".discover.dns", "must be a name with its port, as in gpu.default.svc:8000"})
-		}
-	} else if len(v.Workers) == 0 {
+	found = append(found, v.Discover.Validate(key+".discover")...)
+	if v.Discover.IsZero() && len(v.Workers) == 0 {
 		found = append(found, Problem{key + ".workers", "needs at least one worker with a url"})
 	}
 	for i, w := range v.Workers {

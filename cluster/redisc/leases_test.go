@@ -294,6 +294,11 @@ func TestLeastRightsOfNodes(t *testing.T) {
 		return [2]cluster.Addresses{a, b}
 	})
 	a, _ := open(t)
+	for _, own := range []map[string]int{{"w": 1}, nil} {
+		if _, err := a.ShareLoads(t.Context(), own); err != nil {
+			t.Error(err)
+		}
+	}
 	for _, scope := range []fault.Scope{fault.ScopeUnknown, fault.ScopeAccount} {
 		if err := a.Obey(t.Context(), slow, scope, time.Second); err != nil {
 			t.Error(err)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -67,9 +68,12 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 		Observer: a.observer, Log: a.room("models"),
 	}
 	for _, v := range p.All() {
+		if !v.Discover.IsZero() {
+			return nil, fault.New(fault.NeedsHuman, "model pool "+name, errors.New("workers cannot be discovered by this build; list them"))
+		}
 		version := pool.Version{Name: v.Name, Model: v.Model, Weight: v.Weight}
 		for _, w := range v.Workers {
-			worker, err := a.newWorker(w, p, client)
+			worker, err := a.newWorker(w, v.Model, p, client)
 			if err != nil {
 				return nil, err
 			}
@@ -80,14 +84,17 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 	return pool.New(o), nil
 }
 
-func (a *App) newWorker(w models.WorkerConfig, p models.PoolConfig, client *http.Client) (pool.Worker, error) {
+func (a *App) newWorker(w models.WorkerConfig, model string, p models.PoolConfig, client *http.Client) (pool.Worker, error) {
 	c, err := openaichat.New(openaichat.Options{
-		Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), FirstContent: p.FirstContent, Idle: p.Idle,
+		Base: w.URL, Key: w.APIKey, HTTP: client, Worker: w.Name(), Kind: w.Kind, Overrides: w.Overrides,
+		FirstContent: p.FirstContent, Idle: p.Idle, Transcribe: p.Total,
 	})
 	if err != nil {
 		return pool.Worker{}, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
 	}
-	return pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe}, nil
+	return pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe, Tell: func(ctx context.Context) (models.Server, error) {
+		return c.Discover(ctx, model)
+	}}, nil
 }
 
 // candidates are the usual local addresses, without the one this hub listens on.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 )
 
@@ -111,10 +112,8 @@ func (p *Pool) probed(ctx context.Context, w *worker, err error) (warmUp bool) {
 	default:
 		w.probeFails = 0
 		switch w.state {
-		case models.StateNew, models.StateWarming:
+		case models.StateNew, models.StateWarming, models.StateConfigError:
 			return true
-		case models.StateConfigError:
-			w.ready(now, true)
 		}
 	}
 	return false
@@ -159,12 +158,20 @@ func (p *Pool) warmUp(ctx context.Context, w *worker, conf Worker) {
 	now := time.Now()
 	if err != nil {
 		w.err = err
+		if fault.ClassOf(err) == fault.NeedsHuman {
+			w.waitUntil = now.Add(refusedFor)
+			w.to(models.StateConfigError, err)
+			return
+		}
 		w.to(models.StateWarming, err)
 		return
 	}
 	w.server = server
-	if w.state == models.StateNew || w.state == models.StateWarming {
-		w.ready(now, w.late || w.state == models.StateWarming && w.err != nil)
+	switch w.state {
+	case models.StateNew:
+		w.ready(now, w.late)
+	case models.StateWarming, models.StateConfigError:
+		w.ready(now, w.late || w.err != nil)
 	}
 	for _, l := range p.all() {
 		p.dispatch(now, l)
