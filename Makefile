@@ -76,7 +76,7 @@ bench: build ## throughput, latency and isolation through the whole hub, against
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 30m ./test/load
 
 bench-pool: ## the pool of model workers against its goals: one table, from a seed (SEED)
-	@$(GO) test -run '^TestTable$$' -count=1 -timeout 20m ./test/load/pool -table -seed $(SEED)
+	@$(GO) test -v -run '^TestTable$$$$' -count=1 -timeout 20m ./test/load/pool -table -seed $(SEED)
 
 e2e: build ## crash test: kill -9 and SIGTERM under load (MESSAGES, CHATS, KILLS to change it), and a short cluster-test
 	$(GO) test $(TESTFLAGS) -v -run 'Crash|Cluster' ./test/crash -messages $(or $(MESSAGES),2000) -chats $(or $(CHATS),50) -kills $(or $(KILLS),5)

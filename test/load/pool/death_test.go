@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
+	"github.com/parley-hub/parley/models/pool"
 )
 
 // refuses, resets and swallows are ways to be dead.
@@ -142,19 +143,15 @@ func cutStreams(t *testing.T) []row {
 	}
 }
 
-// breakerSanity is point 6.
+// breakerSanity is point 6: what no worker is to blame for changes none of them.
 func breakerSanity(t *testing.T) []row {
 	const prompts = 1000
-	changed, answered := 0, 0
+	changed, answered, asked := 0, 0, 0
 	inWorld(t, setup{policy: auto, worker: func(i int, o *modeltest.Options) {
-		o.Context = 100
-		// One worker calls a malformed request its own failure, as llama.cpp does, and one
-		// does not like any.
-		switch i {
-		case 0:
-			o.Faults = []modeltest.Fault{{Kind: modeltest.BadRequest, From: 20}}
-		case 1:
-			o.Kind = models.KindLlamaCPP
+		// None says how long its context is, so the pool has to ask.
+		o.Kind, o.Context = "", 100
+		if i == 0 {
+			o.Faults = []modeltest.Fault{{Kind: modeltest.BadRequest}}
 		}
 	}}, func(w *world) {
 		before := states(w)
@@ -169,9 +166,42 @@ func breakerSanity(t *testing.T) []row {
 				}
 			}
 		}
+		asked = w.counts().Started
 		w.wantQuiet()
 	})
-	return []row{{6, fmt.Sprintf("%d oversized prompts: changes of a worker's state", prompts), fmt.Sprint(changed), "0", judge(changed == 0 && answered == 0)}}
+	return append([]row{{
+		6, fmt.Sprintf("%d oversized or invalid prompts, %d of them to a worker: changes of a worker's state", prompts, asked),
+		fmt.Sprint(changed), "0", judge(changed == 0 && answered == 0 && asked >= prompts),
+	}}, calm(t)...)
+}
+
+// calm watches workers that do nothing wrong.
+func calm(t *testing.T) []row {
+	unready, given := 0, 0
+	inWorld(t, setup{policy: auto}, func(w *world) {
+		arrivals := usual(moderate, runs).draw(*seed)
+		var looks []event
+		for at := time.Second; at < arrivals[len(arrivals)-1].at; at += time.Second {
+			looks = append(looks, event{at, func() {
+				for _, state := range states(w) {
+					if state != models.StateReady {
+						unready++
+						break
+					}
+				}
+			}})
+		}
+		run(w.t, w.pool, arrivals, looks...)
+		for _, a := range w.attempts {
+			if a.Outcome == pool.RetryWaste {
+				given++
+			}
+		}
+	})
+	return []row{
+		{6, "healthy workers: seconds in which one of them was not ready", fmt.Sprint(unready), "0", judge(unready == 0)},
+		{6, "healthy workers: attempts that were given up", fmt.Sprint(given), "0", judge(given == 0)},
+	}
 }
 
 func states(w *world) (all []models.State) {
