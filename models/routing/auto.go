@@ -17,6 +17,9 @@ const (
 	loadWeight = 1.0
 	// nearBest is how much dearer than the cheapest a prompt's home may be.
 	nearBest = 1.1
+	// presumed is the part of what nobody is known to have of a prompt that its session's
+	// home is taken to have: another node may have sent it there.
+	presumed = 0.5
 	// exploring is how often chance decides, so that nobody's measurements grow old.
 	exploring = 0.01
 
@@ -45,8 +48,8 @@ func (a *auto) Pick(p Prompt, workers []Worker) int {
 	case a.rand() < exploring:
 		return a.byLot(workers)
 	}
-	known := a.price(p, workers, top)
-	return a.accept(workers, open, top, func() int { return a.choose(p, workers, known) })
+	key := a.price(p, workers, top)
+	return a.accept(workers, open, top, func() int { return a.choose(key, workers) })
 }
 
 // Cost counts what the worker lacks of what another one has, and not what none has: in
@@ -94,9 +97,10 @@ func (a *auto) bound(workers []Worker, open int) int {
 	return left
 }
 
-// price gives each open worker its cost in seconds, and tells whether any of them knows
-// how the prompt begins.
-func (a *auto) price(p Prompt, workers []Worker, top float64) (known bool) {
+// price gives each open worker its cost in seconds. It tells by what a prompt has its
+// home: by its session or, as long as nobody knows how it begins, by its system prompt,
+// which is then computed in one place only; 0 for nothing.
+func (a *auto) price(p Prompt, workers []Worker, top float64) (key uint64) {
 	if cap(a.costs) < len(workers) {
 		a.costs = make([]float64, len(workers))
 	}
@@ -104,45 +108,59 @@ func (a *auto) price(p Prompt, workers []Worker, top float64) (known bool) {
 	if a.index != nil {
 		a.index.find(p)
 	}
-	service := math.Inf(1)
+	best, service := 0, math.Inf(1)
 	for i := range workers {
-		service = min(service, workers[i].service())
-	}
-	for i := range workers {
-		if !a.open[i] {
-			continue
-		}
 		cached := 0
 		if a.index != nil {
 			cached = a.index.found(workers[i].ID, p)
 		}
-		known = known || cached > 0
-		// A worker's weight is beside others here, so that full is full for all.
-		a.costs[i] = float64(p.Tokens-cached)*workers[i].prefill() + loadWeight*workers[i].load()*top*service
+		best, service = max(best, cached), min(service, workers[i].service())
+		a.costs[i] = float64(p.Tokens-cached) * workers[i].prefill()
 	}
-	return known
+	if key = p.Session; key == 0 || best == 0 && p.System != 0 {
+		key = p.System
+	}
+	if home := a.home(key, workers); home >= 0 && best > 0 && key == p.Session {
+		a.costs[home] -= presumed * float64(p.Tokens-best) * workers[home].prefill()
+	}
+	for i := range workers {
+		// A worker's weight is beside others here, so that full is full for all.
+		a.costs[i] += loadWeight * workers[i].load() * top * service
+	}
+	return key
 }
 
-// choose gives the worker of the lowest cost. Among those about as cheap it is the home
-// of the session or, as long as nobody knows how the prompt begins, of all prompts that
-// begin so: every node comes to the same, whatever it knows.
-func (a *auto) choose(p Prompt, workers []Worker, known bool) int {
-	key := p.System
-	if known || key == 0 {
-		key = p.Session
+// home gives the worker that is nearest to a key, open or not; -1 for none. Every node
+// comes to the same, whatever it knows.
+func (a *auto) home(key uint64, workers []Worker) int {
+	home, most := -1, uint64(0)
+	for i := range workers {
+		if key == 0 || workers[i].Weight <= 0 {
+			continue
+		}
+		// What a lower weight means is accept's business.
+		if near := nearness(key, workers[i].ID); home < 0 || near > most {
+			home, most = i, near
+		}
 	}
-	lowest, ties := math.Inf(1), 0.0
+	return home
+}
+
+// choose gives the open worker of the lowest cost, and of those that are about as cheap
+// the one that is nearest to the key, or any where there is none.
+func (a *auto) choose(key uint64, workers []Worker) int {
+	lowest := math.Inf(1)
 	for i := range workers {
 		if a.open[i] {
 			lowest = min(lowest, a.costs[i])
 		}
 	}
-	best, most := -1, 0.0
+	best, most, ties := -1, uint64(0), 0.0
 	for i := range workers {
 		switch {
 		case !a.open[i]:
 		case key != 0 && a.costs[i] <= lowest*nearBest:
-			if near := affinity(key, workers[i].ID, workers[i].Weight); best < 0 || near > most {
+			if near := nearness(key, workers[i].ID); best < 0 || near > most {
 				best, most = i, near
 			}
 		case key == 0 && a.costs[i] == lowest:

@@ -126,7 +126,7 @@ func (s *sticky) Pick(p Prompt, workers []Worker) int {
 		if !s.open[i] {
 			continue
 		}
-		if near := affinity(p.Session, workers[i].ID, workers[i].Weight); best < 0 || near > most {
+		if near := weighed(p.Session, workers[i].ID, workers[i].Weight); best < 0 || near > most {
 			best, most = i, near
 		}
 	}

@@ -35,11 +35,16 @@ func hash(h uint64, b []byte) uint64 {
 
 // hashString is for short names. It is never 0.
 func hashString(s string) uint64 {
-	h := uint64(seed)
-	for i := 0; i < len(s); i++ {
-		h = mix(h^uint64(s[i]), keyHigh)
+	h, size := uint64(seed), uint64(len(s))
+	for ; len(s) >= 8; s = s[8:] {
+		h = mix(h^(uint64(s[0])|uint64(s[1])<<8|uint64(s[2])<<16|uint64(s[3])<<24|
+			uint64(s[4])<<32|uint64(s[5])<<40|uint64(s[6])<<48|uint64(s[7])<<56), keyHigh)
 	}
-	return max(mix(h^keyLow, seed), 1)
+	rest := uint64(0)
+	for i := range len(s) {
+		rest = rest<<8 | uint64(s[i])
+	}
+	return max(mix(h^rest^keyLow, size^seed), 1)
 }
 
 func hashImage(data []byte) uint64 {
@@ -50,13 +55,16 @@ func hashImage(data []byte) uint64 {
 	return hash(hash(h, data[:imageEnds]), data[len(data)-imageEnds:])
 }
 
-// affinity is how near a worker is to a key; the nearest of some is the key's home.
-// Where a worker is added or lost only its own keys move, and each gets keys in
-// proportion to its weight.
-func affinity(key uint64, worker string, weight float64) float64 {
+// nearness is how near a worker is to a key; the nearest of some is the key's home. Where
+// a worker is added or lost only its own keys move.
+func nearness(key uint64, worker string) uint64 {
 	h := mix(key^keyLow, hashString(worker)^keyHigh)
-	h = mix(h^seed, keyLow)
+	return mix(h^seed, keyLow)
+}
+
+// weighed is nearness by which each worker gets keys in proportion to its weight.
+func weighed(key uint64, worker string, weight float64) float64 {
 	// A number in (0, 1), as the hash says.
-	u := (float64(h>>11) + 0.5) / (1 << 53)
+	u := (float64(nearness(key, worker)>>11) + 0.5) / (1 << 53)
 	return -weight / math.Log(u)
 }

@@ -92,7 +92,7 @@ func (l *lane) age(p Prompt, n int) uint64 {
 // A block was never used later than the one before it.
 func (l *lane) expect(p Prompt, n int) (tokens int) {
 	all := p.tokensOf(n)
-	if l.age(p, n) <= l.horizon {
+	if l.clock <= l.horizon || l.age(p, n) <= l.horizon {
 		return all
 	}
 	young := p.tokensOf(sort.Search(n, func(k int) bool { return l.age(p, k+1) > l.horizon }))

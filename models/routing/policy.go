@@ -35,10 +35,12 @@ type Worker struct {
 // Policy picks workers. No policy gives a worker more than 1.25 x Slots x Weight requests.
 type Policy interface {
 	// Pick gives the index of the best worker, -1 when none should take it now: the
-	// request waits in the hub until the load has changed.
+	// request waits in the hub until the load has changed. RoundRobin counts each call as
+	// a turn; the others may be asked and not followed.
 	Pick(p Prompt, workers []Worker) int
-	// Cost gives how good a worker is for a prompt, in seconds; lower is better. It is
-	// for the queue's look-ahead. Where all is 0 the policy has no opinion.
+	// Cost gives what is lost, in seconds, when a prompt goes to a worker now; lower is
+	// better. It is for the queue's look-ahead: of equal ones the first in line goes.
+	// A policy for which it is always 0 leaves the line in order.
 	Cost(p Prompt, w Worker) float64
 }
 

@@ -187,7 +187,7 @@ func (r *reader) count() {
 			r.units += 8
 			continue
 		}
-		r.units += 8 - bits.OnesCount64(w&high) + unitsPerToken*bits.OnesCount64(w>>7&w>>6&low)
+		r.units += 8 - bits.OnesCount64(w&high) + unitsPerToken*bits.OnesCount64((w>>7)&(w>>6)&low)
 	}
 	for _, c := range b {
 		switch {

@@ -55,10 +55,6 @@ type way struct {
 	whole bool
 	// nodes are hubs that share the workers and see each other's load.
 	nodes int
-	// index bounds the prefix index; 0 for the default.
-	index int
-	// tune changes the policy.
-	tune func(*auto)
 }
 
 // outcome is what was seen in the second half.
@@ -179,7 +175,7 @@ func simulate(t testing.TB, sc scene, w way) outcome {
 	s := &sim{scene: sc, way: w, rnd: rand.New(rand.NewPCG(sc.seed, 7)), nextID: 1}
 	lots := rand.New(rand.NewPCG(sc.seed, 11))
 	for range max(w.nodes, 1) {
-		h := &hub{index: NewIndex(w.index), prefill: make([]float64, sc.workers), service: make([]float64, sc.workers)}
+		h := &hub{index: NewIndex(0), prefill: make([]float64, sc.workers), service: make([]float64, sc.workers)}
 		p, err := New(Options{Name: w.policy, Index: h.index, Rand: lots.Float64})
 		if err != nil {
 			t.Fatal(err)
@@ -187,9 +183,6 @@ func simulate(t testing.TB, sc scene, w way) outcome {
 		h.policy = p
 		if !w.queue {
 			unlimited(p)
-		}
-		if a, ok := p.(*auto); ok && w.tune != nil {
-			w.tune(a)
 		}
 		for i := range sc.workers {
 			h.view = append(h.view, Worker{ID: "gpu-" + strconv.Itoa(i), Slots: simSlots, Weight: 1})
