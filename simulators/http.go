@@ -29,17 +29,10 @@ func HookClient(carrier http.RoundTripper, idle int, timeout time.Duration) *htt
 	}
 }
 
-// Cut closes the connection without an answer. It may panic with http.ErrAbortHandler, so a
-// handler does nothing after it.
-func Cut(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if conn, _, err := h.Hijack(); err == nil {
-			_ = conn.Close() // the point is that the client sees it closed
-			return
-		}
-	}
-	panic(http.ErrAbortHandler) // how net/http is told to abort a connection it does not hand out
-}
+// Cut closes the connection without an answer, once the handler's deferred calls are made:
+// what it writes down stands before its caller learns anything. It panics with
+// http.ErrAbortHandler, which is how net/http is told.
+func Cut() { panic(http.ErrAbortHandler) }
 
 // JSON encodes a value of the caller's own making. One without a JSON form is a mistake in the
 // caller's types: JSON panics.

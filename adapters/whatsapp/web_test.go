@@ -214,6 +214,43 @@ func TestWebAsksAreAnsweredAfterARestart(t *testing.T) {
 	stop()
 }
 
+// The connection ends while a phone is being answered that could not read a message: the
+// next one answers it.
+func TestWebAsksOutliveTheirConnection(t *testing.T) {
+	s, _ := paired(t)
+	chat := s.Chat(0)
+	r := text("e.0", chat, "hello")
+	forgetful := s.adapter(zerolog.Nop(), func(st *adapters.Settings) {
+		st.Sent = func(context.Context, core.ChatID, core.MessageID) (core.Reply, bool, error) {
+			return core.Reply{}, false, nil
+		}
+	})
+	s.sim.Inject(websim.Fault{Kind: websim.FaultGarble, At: "message"})
+	message := s.send(forgetful, r) // the phone asks while nobody listens, or hardly
+	var asked atomic.Int64
+	in := newAwaited()
+	later := s.adapter(zerolog.Nop(), func(st *adapters.Settings) {
+		st.Sent = func(ctx context.Context, at core.ChatID, m core.MessageID) (core.Reply, bool, error) {
+			if asked.Add(1) > 1 {
+				return r, at == chat.Chat && m == message.Message, nil
+			}
+			s.Say(chat.Chat, "next") // is taken up when the ask was acknowledged, or not
+			s.await(in, 1)
+			if err := s.sim.Disconnect(webBot); err != nil {
+				t.Error(err)
+			}
+			<-ctx.Done()
+			return core.Reply{}, false, ctx.Err()
+		}
+	})
+	if err := later.Run(s.ctx(), in); fault.ClassOf(err) != fault.Retryable {
+		t.Errorf("the connection that was lost: %v", err)
+	}
+	_, stop, _ := s.connected(later)
+	s.until("the message", func() bool { return slices.Equal(s.Shown(chat.Chat), []string{"hello"}) })
+	stop()
+}
+
 func TestWebEndsThatNeedAHuman(t *testing.T) {
 	for name, tc := range map[string]struct {
 		end   func(s *linked)

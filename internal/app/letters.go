@@ -48,8 +48,8 @@ func ListLetters(ctx context.Context, out io.Writer, cfg *configs.Config) error 
 }
 
 // ReplayLetters puts dead letters back at the end of their mailboxes, or drops them
-// for good. It tries all and reports those that failed. The hub must not be
-// running; it works on them when it starts.
+// for good. It tries all and reports those that failed. With the embedded queue the hub
+// must not be running; it works on them when it starts.
 func ReplayLetters(ctx context.Context, out io.Writer, cfg *configs.Config, ids []int64, drop bool) error {
 	return withLetters(ctx, cfg, func(letters queue.DeadLetters) error {
 		do, done := letters.Replay, "replayed"

@@ -174,7 +174,7 @@ func (c *call) before(w http.ResponseWriter, h *FaultHandle) bool {
 	case FaultError:
 		c.result(w, nil, refuse(f.Status, f.Code, f.Message))
 	case FaultDropBefore:
-		simulators.Cut(w)
+		simulators.Cut()
 	case FaultDelay:
 		if !h.Hold(c.s.ctx, f.Delay) {
 			c.page(w, http.StatusServiceUnavailable)
@@ -191,7 +191,7 @@ func (c *call) before(w http.ResponseWriter, h *FaultHandle) bool {
 func (c *call) after(w http.ResponseWriter, f Fault) bool {
 	switch f.Kind {
 	case FaultDropAfter:
-		simulators.Cut(w)
+		simulators.Cut()
 	case FaultErrorAfter:
 		status := f.Status
 		if status == 0 {

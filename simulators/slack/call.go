@@ -234,7 +234,7 @@ func (s *Server) finish(w http.ResponseWriter, c *call, o outcome) {
 	s.feed.Record(func(seq int64) Call { rec.Seq = seq; return rec })
 	switch {
 	case o.cut:
-		simulators.Cut(w)
+		simulators.Cut()
 		return
 	case o.page != 0:
 		s.writePage(w, o.page)

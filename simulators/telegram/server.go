@@ -254,7 +254,7 @@ func (s *Server) execute(c *call) outcome {
 func (s *Server) answer(w http.ResponseWriter, o outcome) {
 	switch {
 	case o.cut:
-		simulators.Cut(w)
+		simulators.Cut()
 	case o.html:
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)

@@ -279,7 +279,7 @@ const badGatewayPage = "<!DOCTYPE html><html><head><title>Error</title></head><b
 func (s *Server) answer(w http.ResponseWriter, o outcome) {
 	switch {
 	case o.cut:
-		simulators.Cut(w)
+		simulators.Cut()
 	case o.html:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(http.StatusBadGateway)

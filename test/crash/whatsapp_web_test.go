@@ -12,7 +12,11 @@ import (
 	"github.com/parley-hub/parley/test/hubtest"
 )
 
-func init() { platforms["whatsapp web"] = newWhatsAppWeb }
+func init() {
+	platforms["whatsapp web"] = newWhatsAppWeb
+	single["whatsapp web"] = "wa-web"
+	shared = append(shared, "whatsapp web")
+}
 
 const webNumber = "4915551000"
 
@@ -33,7 +37,8 @@ func newWhatsAppWeb(t *testing.T, people, each int) platform {
 	return p
 }
 
-func (p *whatsAppWeb) person(c int) string { return fmt.Sprint(16_505_550_000 + c) }
+// person is nobody of the Cloud API: who has the same number is the same person.
+func (p *whatsAppWeb) person(c int) string { return fmt.Sprint(16_505_570_000 + c) }
 
 func (p *whatsAppWeb) serve(t *testing.T, _ string) { p.api = hubtest.Serve(t, p.sim) }
 

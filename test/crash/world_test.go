@@ -63,6 +63,9 @@ type world struct {
 	// drawn is where the last fault was drawn to be.
 	drawn string
 
+	// replayed is how many dead letters an operator put back.
+	replayed atomic.Int64
+
 	// underWay are faults that did not end yet.
 	underWay sync.WaitGroup
 	mu       sync.Mutex

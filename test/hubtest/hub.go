@@ -177,6 +177,19 @@ func (h *Hub) Pair(account string, scan func(ctx context.Context, code string) e
 	}
 }
 
+// Run runs another of the hub's commands, with its configuration, and gives what it prints.
+func (h *Hub) Run(ctx context.Context, command ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, Binary(h.tb), append(command, h.args[1:]...)...)
+	cmd.Dir, cmd.Env = h.Dir, append(os.Environ(), h.env...)
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("parley %s: %w: %s", command[0], err, &errOut)
+	}
+	return string(out), nil
+}
+
 // SetEnv sets what the next process has in its environment besides the test's own.
 func (h *Hub) SetEnv(env ...string) { h.env = env }
 

@@ -2,6 +2,8 @@ package load
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -42,8 +45,9 @@ log: {level: warn}
 
 // BenchmarkNodes is what 1, 2 and 3 nodes on one Redis do, all on the cores of this
 // machine, so that more nodes do not make more: msg/s and the delays say what they cost.
-// redis-commands counts scripts with what they call, redis-bytes what went over its
-// connections, cpu-us the processor time of all nodes, redis-cpu-us that of Redis; each
+// taken is how long a stored message waits for its turn, which is what the hub adds before
+// a skill; redis-commands counts scripts with what they call, redis-bytes what went over
+// its connections, cpu-us the processor time of all nodes, redis-cpu-us that of Redis; each
 // for one message.
 func BenchmarkNodes(b *testing.B) {
 	for _, n := range []int{1, 2, 3} {
@@ -73,12 +77,16 @@ func onNodes(b *testing.B, n int) {
 	before, own := used(b, redis), processor(b, nodes)
 	full := c.run(messages, 0)
 	after, spent := used(b, redis), processor(b, nodes)-own
+	waited := waits(b, nodes)
 	half := c.run(messages/2, full.perSecond/2)
+	waited = waits(b, nodes).since(waited)
 	b.Logf("full load %v", full)
 	b.Logf("half load %v", half)
 	b.ReportMetric(full.perSecond, "msg/s")
 	b.ReportMetric(ms(half.p50), "p50-ms-half")
 	b.ReportMetric(ms(half.p99), "p99-ms-half")
+	b.ReportMetric(waited.quantile(0.5)*1000, "taken-p50-ms-half")
+	b.ReportMetric(waited.quantile(0.99)*1000, "taken-p99-ms-half")
 	b.ReportMetric((after.commands-before.commands)/messages, "redis-commands")
 	b.ReportMetric((after.bytes-before.bytes)/messages, "redis-bytes")
 	b.ReportMetric((after.cpu-before.cpu)*1e6/messages, "redis-cpu-us")
@@ -148,4 +156,60 @@ func processor(b *testing.B, nodes []*hubtest.Hub) time.Duration {
 		}
 	}
 	return time.Duration(total) * time.Second / ticks
+}
+
+// histogram is how many values are at most so large, by the bounds in seconds.
+type histogram map[float64]float64
+
+// waits is how long the messages of all nodes waited for their turn, so far.
+func waits(b *testing.B, nodes []*hubtest.Hub) histogram {
+	b.Helper()
+	sum := histogram{}
+	for _, h := range nodes {
+		_, text, err := h.Get("/metrics")
+		if err != nil {
+			b.Fatal(err)
+		}
+		for line := range strings.Lines(text) {
+			labels, count, _ := strings.Cut(strings.TrimSpace(line), "} ")
+			if !strings.HasPrefix(labels, "parley_stage_seconds_bucket{") || !strings.Contains(labels, `stage="taken"`) {
+				continue
+			}
+			_, bound, _ := strings.Cut(labels, `le="`)
+			le, err := strconv.ParseFloat(strings.Trim(bound, `"`), 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n, err := strconv.ParseFloat(count, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sum[le] += n
+		}
+	}
+	return sum
+}
+
+func (h histogram) since(before histogram) histogram {
+	out := histogram{}
+	for le, n := range h {
+		out[le] = n - before[le]
+	}
+	return out
+}
+
+// quantile is drawn on a straight line between the bounds around it.
+func (h histogram) quantile(q float64) float64 {
+	want := q * h[math.Inf(1)]
+	low, below := 0.0, 0.0
+	for _, le := range slices.Sorted(maps.Keys(h)) {
+		if h[le] >= want {
+			if math.IsInf(le, 1) || h[le] == below {
+				return low
+			}
+			return low + (le-low)*(want-below)/(h[le]-below)
+		}
+		low, below = le, h[le]
+	}
+	return low
 }

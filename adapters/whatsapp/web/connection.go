@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
-	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -28,7 +27,9 @@ const (
 
 // connection is one connection of the device, with a client and a store of its own.
 type connection struct {
-	d       *Device
+	d *Device
+	// number tells the device's connections apart.
+	number  uint64
 	client  *whatsmeow.Client
 	store   *opened
 	network *network
@@ -69,7 +70,7 @@ type connection struct {
 
 func newConnection(d *Device) *connection {
 	c := &connection{
-		d: d, network: &network{endpoint: d.o.Endpoint}, users: 1,
+		d: d, number: d.connections.Add(1), network: &network{endpoint: d.o.Endpoint}, users: 1,
 		dialled: make(chan struct{}), loggedIn: make(chan struct{}), caughtUp: make(chan struct{}), over: make(chan struct{}),
 		closed: make(chan struct{}),
 	}
@@ -303,9 +304,10 @@ func (c *connection) event(evt any) bool {
 			c.handler.Unreadable()
 		}
 	case *events.Receipt:
-		// A phone asks for a message again. A connection that is there for a call may be gone
-		// before the answer is, so the next Run is to hear of it too.
-		return e.Type != types.ReceiptTypeRetry || c.attended()
+		// A phone asks for a message again. whatsmeow answers while this is acknowledged, and
+		// what the connection's end catches it at is lost. So another connection is to hear of
+		// it too, one with a Run: the phone takes what it has twice once.
+		return e.Type != types.ReceiptTypeRetry || c.attended() && c.d.heardElsewhere(c, e)
 	case *events.GroupInfo:
 		return c.hand(c.reader().membership(e))
 	}
@@ -347,34 +349,6 @@ func (c *connection) hand(m Message, ok bool) bool {
 		return false
 	}
 	return true
-}
-
-// againTries is how often a message that a phone asks for once more is looked for, a
-// while apart: what was just sent may not be recorded yet.
-const (
-	againTries = 4
-	againEvery = 2 * time.Second
-)
-
-// again answers a phone that could not read a message.
-func (c *connection) again(_, to types.JID, id types.MessageID) *waE2E.Message {
-	chat := c.reader().address(to, types.EmptyJID)
-	for try := range againTries {
-		if o, ok := c.d.o.Sent(c.ctx, chat, id); ok {
-			return write(o, to, c.me.get())
-		}
-		if try == againTries-1 {
-			break
-		}
-		timer := time.NewTimer(againEvery)
-		select {
-		case <-timer.C:
-		case <-c.ctx.Done():
-			timer.Stop()
-			return nil
-		}
-	}
-	return nil
 }
 
 // reader reads messages with what is known of people's addresses.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -37,7 +38,11 @@ type Device struct {
 	claim chan struct{}
 	// barred is why WhatsApp turned Run away, until Run is tried again.
 	barred error
+	// asks are phones' wishes for messages, with the connection that heard of each first.
+	asks map[ask]uint64
 
+	// connections is how many there were.
+	connections atomic.Uint64
 	// sending holds the one message that is on its way: whatsmeow sends one at a time and
 	// cannot be called off while it waits for its turn.
 	sending chan struct{}
@@ -47,6 +52,7 @@ type Device struct {
 func New(o Options) *Device {
 	return &Device{
 		o: o, log: quiet{o.Log}, qrFirst: time.Minute, qrNext: 20 * time.Second, sending: make(chan struct{}, 1),
+		asks: map[ask]uint64{},
 	}
 }
 

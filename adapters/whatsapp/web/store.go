@@ -28,9 +28,8 @@ func (d *Device) file() string { return filepath.Join(d.o.Dir, "whatsapp-"+d.o.A
 // opened is the store of a device, open.
 type opened struct {
 	*sqlstore.Container
-	db *sql.DB
-	// file is true when it is a file.
-	file bool
+	// rest waits until nothing is under way in a file; nil for a database.
+	rest func() error
 }
 
 // Close closes the store when nothing is under way on it any more: a message that is
@@ -39,11 +38,8 @@ type opened struct {
 // process's, and of a server's, the next one to open the store takes care (postgres.Seat).
 func (s *opened) Close() error {
 	var err error
-	if s.file { // its transactions wait for each other
-		var last *sql.Tx
-		if last, err = s.db.BeginTx(context.Background(), nil); err == nil {
-			err = last.Rollback()
-		}
+	if s.rest != nil {
+		err = s.rest()
 	}
 	return errors.Join(err, s.Container.Close())
 }
@@ -98,7 +94,13 @@ func (d *Device) openFile(ctx context.Context, create bool) (*opened, error) {
 	if err := container.Upgrade(ctx); err != nil {
 		return nil, errors.Join(d.storeFault(ctx, err), container.Close())
 	}
-	return &opened{Container: container, db: db, file: true}, nil
+	return &opened{Container: container, rest: func() error {
+		last, err := db.BeginTx(context.WithoutCancel(ctx), nil) // transactions wait for each other
+		if err != nil {
+			return err
+		}
+		return last.Rollback()
+	}}, nil
 }
 
 func closeFile(f *os.File) error {

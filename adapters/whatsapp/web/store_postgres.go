@@ -66,7 +66,7 @@ func (d *Device) openDatabase(ctx context.Context, create bool, failed func(erro
 	if err != nil {
 		return nil, errors.Join(d.storeFault(ctx, err), container.Close())
 	}
-	return &opened{Container: container, db: db}, nil
+	return &opened{Container: container}, nil
 }
 
 // upgrade makes the tables or brings them up to this build, while others wait.

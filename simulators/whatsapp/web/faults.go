@@ -96,12 +96,12 @@ func (s *Server) meetHTTP(w http.ResponseWriter, h *FaultHandle, call Call) bool
 		if h.Hold(s.ctx, f.Delay) {
 			return true
 		}
-		simulators.Cut(w)
+		simulators.Cut()
 	case FaultDropBefore, FaultIgnore, FaultStreamError:
-		simulators.Cut(w)
+		simulators.Cut()
 	case FaultSilence:
 		<-s.ctx.Done()
-		simulators.Cut(w)
+		simulators.Cut()
 	default:
 		return true
 	}

@@ -197,8 +197,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	}
 	path := s.files.add(data)
 	if call.Fault == FaultDropAfter || call.Fault == FaultNoAnswer {
-		simulators.Cut(w)
-		return
+		simulators.Cut()
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(simulators.JSON(map[string]string{ // a client that left needs no answer
