@@ -140,7 +140,8 @@ func (c *call) serve() error {
 	}
 	path := c.r.URL.Path
 	id, isModel := strings.CutPrefix(path, "/v1/models/")
-	method, handle := http.MethodPost, (func() error)(nil)
+	method := http.MethodPost
+	var handle func() error
 	switch {
 	case path == "/v1/chat/completions":
 		handle = c.chat
