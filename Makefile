@@ -16,7 +16,7 @@ FUZZTIME   ?= 10s
 TAGS       ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fuzz bench e2e cluster-test golden fmt vet tidy generated arch setup clean
+.PHONY: help build run test check lint race fuzz bench bench-pool e2e cluster-test golden fmt vet tidy generated arch setup clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 
 bench: build ## throughput, latency and isolation through the whole hub, against a bare loop
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 30m ./test/load
+
+bench-pool: ## the pool of model workers against its goals: one table, from a seed (SEED)
+	@$(GO) test -v -run '^TestTable$$$$' -count=1 -timeout 20m ./test/load/pool -table -seed $(SEED)
 
 e2e: build ## crash test: kill -9 and SIGTERM under load (MESSAGES, CHATS, KILLS to change it), and a short cluster-test
 	$(GO) test $(TESTFLAGS) -v -run 'Crash|Cluster' ./test/crash -messages $(or $(MESSAGES),2000) -chats $(or $(CHATS),50) -kills $(or $(KILLS),5)

@@ -20,6 +20,7 @@ type Config struct {
 	Access   Access                   `yaml:"access"`
 	// Models are the pools of model workers; without one the offline model answers.
 	Models models.Config `yaml:"models"`
+	API    API           `yaml:"api"`
 	// Routes choose who answers; the first that matches wins.
 	Routes  []Route `yaml:"routes"`
 	Session Session `yaml:"session"`
@@ -254,6 +255,7 @@ func Default() *Config {
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * MiB},
 		DataDir:  "./data",
 		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
+		API:      API{MaxBody: 32 * MiB},
 		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
 		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},

@@ -238,6 +238,30 @@ models: {pools: {chat: {model: m, workers: [{url: "http://a.test"}]}}}
 		{"models", "models:\n  default: big\n  pools: {chat: {model: m, workers: [{url: gpu}]}}\n", []string{
 			`models.default (line 2): must name one of the pools (chat)`,
 			`models.pools.chat.workers[0].url (line 3): must be an http or https address, as in http://127.0.0.1:8080/v1`}},
+		{"api", `api:
+  max_body: 0
+  keys:
+    - {name: CI, key: short, band: slow, role: A B}
+    - {name: telegram, key: 0123456789abcdef, models: [chat, none, chat]}
+    - {name: telegram, key: 0123456789abcdef}
+    - {name: other, key: "0123456789 abcdef"}
+    - {}
+channels: {telegram: {token: x}}
+models: {pools: {chat: {model: m, workers: [{url: "http://a.test"}]}}}
+`, []string{
+			`api.max_body (line 2): must be a size above 0, such as 32MiB`,
+			`api.keys[0].band (line 4): must be one of: interactive, normal, batch`,
+			`api.keys[0].key (line 4): must be at least 16 characters without spaces, such as openssl rand -hex 32 makes`,
+			`api.keys[0].name (line 4): must be 1 to 32 of a-z, 0-9, _ and -, with a letter or digit first`,
+			`api.keys[0].role (line 4): must be up to 32 of a-z, 0-9, _ and -`,
+			`api.keys[1].models[1] (line 5): must name one of the pools in models.pools`,
+			`api.keys[1].models[2] (line 5): is named before already`,
+			`api.keys[1].name (line 5): is the name of a channel; their budgets would be one`,
+			`api.keys[2].key (line 6): is the key of api.keys[1] already`,
+			`api.keys[2].name (line 6): is the name of a channel; their budgets would be one`,
+			`api.keys[3].key (line 7): must be at least 16 characters without spaces, such as openssl rand -hex 32 makes`,
+			`api.keys[4].key (line 8): must be at least 16 characters without spaces, such as openssl rand -hex 32 makes`,
+			`api.keys[4].name (line 8): must be 1 to 32 of a-z, 0-9, _ and -, with a letter or digit first`}},
 		{"numbers", `session: {history_tokens: 0, ambient: -1}
 skills: {timeout: 0s, rate: {count: 1, per: 0s, burst: 0}, max_text: 0, chat: {max_tokens: -1}}
 collect: -1s

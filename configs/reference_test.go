@@ -32,7 +32,7 @@ func read(t *testing.T, path string) string {
 func TestReferenceIsTheDefaults(t *testing.T) {
 	got := mustLoad(t, read(t, "parley.yaml"))
 	// The reference spells out lists that are empty.
-	got.Access.Allow, got.Access.Admins, got.Routes = nil, nil, nil
+	got.Access.Allow, got.Access.Admins, got.Routes, got.API.Keys = nil, nil, nil, nil
 	got.Models.Prices.Table, got.Models.Budgets = nil, nil
 	if diff := cmp.Diff(defaults(t), got, secrets); diff != "" {
 		t.Errorf("the values in parley.yaml differ from the defaults (-default +reference):\n%s", diff)
@@ -42,7 +42,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 var (
 	switchedOff = regexp.MustCompile(`(?m)^(\s*)#(\S)`)
 	// emptied are keys that stand there twice, empty and with their example.
-	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|default|prompt|currency|table|budgets): (?:\[\]|\{\}|"")\n`)
+	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|currency|table|budgets): (?:\[\]|\{\}|"")\n`)
 	files   = regexp.MustCompile(`file:/run/secrets/\S+`)
 )
 
@@ -55,7 +55,7 @@ func switchedOn(t *testing.T) string {
 
 func TestReferenceHasEveryKey(t *testing.T) {
 	text := switchedOn(t)
-	c := mustLoad(t, text, "TELEGRAM_TOKEN=x", "GPU_KEY=y")
+	c := mustLoad(t, text, "TELEGRAM_TOKEN=x", "GPU_KEY=y", "CI_KEY=0123456789abcdef")
 	if c.Models.Prices.Currency != "EUR" || len(c.Models.Prices.Table) != 2 || len(c.Models.Budgets) != 3 {
 		t.Errorf("prices %+v, budgets %+v", c.Models.Prices, c.Models.Budgets)
 	}

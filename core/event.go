@@ -40,6 +40,9 @@ const (
 	StageUndelivered Stage = "undelivered"
 	// StageBuried: it went to the dead letters.
 	StageBuried Stage = "buried"
+	// StageAPI: another program asked a model through the hub, which is no message; Account
+	// is its key's name, Took the whole request.
+	StageAPI Stage = "api"
 )
 
 // Event is one step of one message. It never holds words or people; what it

@@ -54,6 +54,7 @@ func House() []Room {
 
 		{"configs", on("queue", "session", "models", "records", "adapters", "skills", "router"), "configuration knows the contracts' types"},
 		{"internal/httpserver", on(), "the server mounts handlers and knows no room"},
+		{"internal/openaiapi", on("models"), "other programs reach the pools, and nothing else of the hub"},
 		{"internal/console", on(), "the pages read through interfaces of their own"},
 		{"internal/telemetry", on("queue"), "telemetry sees events and depths, not rooms"},
 		{"internal/datadir", on(), "a lock knows nothing of what it locks"},

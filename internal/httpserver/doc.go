@@ -1,10 +1,11 @@
 // Package httpserver is the hub's one HTTP listener: webhooks, health, readiness,
-// metrics and the console.
+// metrics, the API for other programs and the console.
 //
 //	/webhooks/<account>  what the platform of that account calls
 //	/healthz             200 "ok" as long as the process serves
 //	/readyz              200, or 503 with what is not ready, as JSON
 //	/metrics             Prometheus text format
+//	/v1/                 the API, which bounds its bodies by itself
 //	/                    the console, and everything below that is not named above
 //
 // What it mounts are plain http.Handlers; it knows no platform and no page. It

@@ -55,6 +55,9 @@ func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
+		if s.o.API != nil && c.Path() == apiRoute {
+			return next(c)
+		}
 		if r.ContentLength > s.o.MaxBody {
 			// The rest of the body is not worth reading: the connection goes with it.
 			c.Response().Header().Set("Connection", "close")

@@ -58,6 +58,9 @@ type Options struct {
 	Metrics http.Handler
 	// Webhooks are mounted by the name of their account.
 	Webhooks map[string]http.Handler
+	// API is mounted at /v1. It bounds its bodies by itself, in size and in time, since it
+	// knows who may send large ones.
+	API http.Handler
 	// Console gets everything else. Its reads are cancelled when the stop begins,
 	// so that a stream of events does not hold it up.
 	Console http.Handler
@@ -170,6 +173,9 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
+// apiRoute is what the API gets.
+const apiRoute = "/v1/*"
+
 func (s *Server) routes() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -187,6 +193,12 @@ func (s *Server) routes() http.Handler {
 	e.Any("/webhooks/:account", s.webhook)
 	e.Any("/webhooks", func(echo.Context) error { return echo.ErrNotFound })
 	e.Any("/webhooks/*", func(echo.Context) error { return echo.ErrNotFound })
+	e.Any("/v1", func(echo.Context) error { return echo.ErrNotFound })
+	api := http.NotFoundHandler()
+	if s.o.API != nil {
+		api = s.o.API
+	}
+	e.Any(apiRoute, echo.WrapHandler(api))
 	if s.o.Console != nil {
 		e.Any("/*", echo.WrapHandler(s.protect(s.o.Console)))
 	}

@@ -153,6 +153,8 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/webhooks/nobody", 404, "Not Found\n"},
 		{"POST", "/webhooks/", 404, "Not Found\n"},
 		{"POST", "/webhooks", 404, "Not Found\n"},
+		{"GET", "/v1/models", 404, "404 page not found\n"},
+		{"GET", "/v1", 404, "Not Found\n"},
 		{"POST", "/webhooks/support/more", 404, "Not Found\n"},
 		{"POST", "/webhooks/..%2Fsupport", 404, "Not Found\n"},
 		{"POST", "/healthz", 405, "Method Not Allowed\n"},
@@ -222,6 +224,20 @@ func TestBodyLimit(t *testing.T) {
 			if resp.StatusCode != c.code || c.code == 200 && !strings.HasSuffix(text, " 1000") {
 				t.Errorf("%s, %d bytes, chunked %t: %d %q", path, c.size, c.chunked, resp.StatusCode, text)
 			}
+		}
+	}
+}
+
+// TestAPIBoundsItself gets what is larger than others may send.
+func TestAPIBoundsItself(t *testing.T) {
+	h := start(t, httpserver.Options{MaxBody: 1000, API: answer("api")})
+	for _, chunked := range []bool{false, true} {
+		var body io.Reader = bytes.NewReader(make([]byte, 5000))
+		if chunked {
+			body = io.MultiReader(body) // hides the length
+		}
+		if resp, text := h.do(t, "POST", "/v1/chat/completions", body, nil); resp.StatusCode != http.StatusOK || text != "api 5000" {
+			t.Errorf("chunked %t: %d %q", chunked, resp.StatusCode, text)
 		}
 	}
 }

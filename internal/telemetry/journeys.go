@@ -103,6 +103,9 @@ func (j *Journeys) observe(e core.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	slot := j.slot(e)
+	if slot == nil {
+		return
+	}
 	slot.add(step)
 	if len(j.subs) == 0 {
 		return
@@ -116,7 +119,8 @@ func (j *Journeys) observe(e core.Event) {
 	}
 }
 
-// slot finds the event's journey, or begins one in the place of the oldest.
+// slot finds the event's journey, or begins one in the place of the oldest. What another
+// program asks of a model is no message's journey and begins none: nil.
 func (j *Journeys) slot(e core.Event) *Journey {
 	if i, ok := j.byTrace[e.Trace]; ok {
 		slot := &j.ring[i]
@@ -124,6 +128,9 @@ func (j *Journeys) slot(e core.Event) *Journey {
 			slot.Kind = e.Kind
 		}
 		return slot
+	}
+	if e.Stage == core.StageModel || e.Stage == core.StageAPI {
+		return nil
 	}
 	slot := &j.ring[j.next]
 	if slot.Trace != "" {

@@ -2,24 +2,22 @@ package modeltest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"math"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/models"
 )
 
 // bigLine is the length of the line that BigLine sends.
 const bigLine = 1 << 20
 
 // refuse plays the faults that come instead of an answer.
-func (w *Worker) refuse(rw http.ResponseWriter, r *http.Request, s script) bool {
-	for _, f := range s {
+func (q *request) refuse() bool {
+	rw, r, w := q.rw, q.r, q.worker
+	for _, f := range q.script {
 		switch f.Kind {
 		case Reset:
 			reset(rw)
@@ -33,7 +31,7 @@ func (w *Worker) refuse(rw http.ResponseWriter, r *http.Request, s script) bool 
 			if !w.stillLoading(f) {
 				continue
 			}
-			writeError(rw, http.StatusServiceUnavailable, "unavailable_error", "Loading model")
+			writeLoading(rw)
 		case ServerError:
 			writeError(rw, http.StatusInternalServerError, "server_error", "internal error")
 		case BadGateway:
@@ -77,49 +75,55 @@ func reset(rw http.ResponseWriter) {
 
 // answer is one answer on its way.
 type answer struct {
-	worker *Worker
-	rw     http.ResponseWriter
-	flush  func() error
-	ctx    context.Context
-	script script
-	chat   Chat
+	*request
+	flush func() error
+	ctx   context.Context
+	chat  Chat
+	pace  pace
 
+	prompt prompt
 	tokens []string
 	finish string
 	model  string
-	prompt int
 	eol    string
 	prefix string
 	buf    []byte
 }
 
-func newAnswer(w *Worker, rw http.ResponseWriter, r *http.Request, s script, chat Chat) *answer {
+func newAnswer(q *request, chat Chat) *answer {
 	a := &answer{
-		worker: w, rw: rw, flush: http.NewResponseController(rw).Flush, ctx: r.Context(), script: s, chat: chat,
-		tokens: split(w.o.Answer(chat.Messages), w.o.Chunk), finish: "stop", model: chat.Model, eol: "\n", prefix: "data: ",
+		request: q, flush: http.NewResponseController(q.rw).Flush, ctx: q.r.Context(), chat: chat, prompt: newPrompt(chat),
+		tokens: split(q.worker.say(chat.Messages), q.worker.o.Chunk), finish: "stop", model: chat.Model, eol: "\n", prefix: "data: ",
 	}
 	if a.model == "" {
-		a.model = w.o.Model
+		a.model = q.worker.o.Model
 	}
-	if s.has(WrongModel) {
+	if a.script.has(WrongModel) {
 		a.model = "another-model"
 	}
 	if chat.MaxTokens > 0 && chat.MaxTokens < len(a.tokens) {
 		a.tokens, a.finish = a.tokens[:chat.MaxTokens], "length"
 	}
-	if s.has(ThinkTag) {
+	if a.script.has(ThinkTag) {
 		a.tokens = append([]string{"<thi", "nk>\nhm, ", "let me see</th", "ink>\n\n"}, a.tokens...)
 	}
-	for _, m := range chat.Messages {
-		a.prompt += core.EstimateTokens(m.Text)
-	}
-	if s.has(CRLF) {
+	if a.script.has(CRLF) {
 		a.eol = "\r\n"
 	}
-	if s.has(NoSpace) {
+	if a.script.has(NoSpace) {
 		a.prefix = "data:"
 	}
 	return a
+}
+
+// say makes the answer. Where the assistant has begun it, what is said already is left
+// out.
+func (w *Worker) say(messages []models.Message) string {
+	last := len(messages) - 1
+	if messages[last].Role != models.Assistant {
+		return w.o.Answer(messages)
+	}
+	return strings.TrimPrefix(w.o.Answer(messages[:last]), messages[last].Text)
 }
 
 // split makes tokens of n runes, or of one word each with the space before it.
@@ -141,6 +145,11 @@ func split(text string, n int) []string {
 
 // send gives the answer and tells whether it is complete.
 func (a *answer) send() bool {
+	a.worker.look(&a.prompt)
+	a.worker.count(func(c *Counts) {
+		c.Prompt += a.prompt.tokens
+		c.Cached += a.prompt.cached
+	})
 	if !a.chat.Stream || a.script.has(Plain) {
 		return a.sendPlain()
 	}
@@ -166,23 +175,46 @@ func (a *answer) send() bool {
 	if a.script.has(BigLine) {
 		a.line(a.prefix + `{"object":"chat.completion.chunk","padding":"` + strings.Repeat("x", bigLine) + `","choices":[]}`)
 	}
-	for i, token := range a.tokens {
-		if a.fault(i) {
+	return a.content() && a.end()
+}
+
+// content sends the words: the first token when it is there, the others several at a
+// time if the worker is asked to.
+func (a *answer) content() bool {
+	chunks := 0
+	for done := 0; done < len(a.tokens); chunks++ {
+		if a.fault(chunks) {
 			return false
 		}
-		if !a.work(i) {
+		n := 1
+		if done > 0 {
+			n = min(a.worker.o.PerChunk, len(a.tokens)-done)
+		}
+		if !a.work(done, n) {
 			return false
 		}
-		a.event(`{"content":`+quote(token)+`}`, "", a.runningUsage(i+1))
+		text := strings.Join(a.tokens[done:done+n], "")
+		done += n
+		a.event(`{"content":`+quote(text)+`}`, "", a.runningUsage(done))
+		a.generated(n)
 	}
-	if a.fault(len(a.tokens)) {
-		return false
-	}
-	return a.end()
+	return !a.fault(chunks)
+}
+
+// generated counts n tokens.
+func (a *answer) generated(n int) {
+	late := a.ctx.Err() != nil
+	a.worker.count(func(c *Counts) {
+		c.Tokens += n
+		if late {
+			c.AfterCancel += n
+		}
+	})
 }
 
 // end sends finish, usage and [DONE].
 func (a *answer) end() bool {
+	a.keep()
 	finish := a.finish
 	if a.script.has(Abort) {
 		finish = "abort"
@@ -191,6 +223,7 @@ func (a *answer) end() bool {
 	if a.script.has(UsageOnFinish) || a.script.has(UsageRunning) {
 		onFinish = a.usage(len(a.tokens))
 	}
+	reported := onFinish != ""
 	a.event("{}", finish, onFinish)
 	if a.chat.IncludeUsage && onFinish == "" && !a.script.has(NoUsage) {
 		choices := "[]"
@@ -199,6 +232,10 @@ func (a *answer) end() bool {
 		}
 		a.line(a.prefix + `{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":` + quote(a.model) +
 			`,"choices":` + choices + `,"usage":` + a.usage(len(a.tokens)) + `}`)
+		reported = true
+	}
+	if reported && finish == a.finish {
+		a.report()
 	}
 	if !a.script.has(NoDone) {
 		a.line(a.prefix + "[DONE]")
@@ -225,28 +262,43 @@ func (a *answer) fault(chunks int) (over bool) {
 	return true
 }
 
-// work takes the time of one token; false when the client has left.
-func (a *answer) work(i int) bool {
-	wait := a.worker.o.PerToken
-	if i == 0 {
-		wait = a.worker.o.FirstToken
+// keep makes the next turn of the conversation find the prompt and this answer.
+func (a *answer) keep() {
+	p := a.prompt
+	p.add([]byte(models.Assistant))
+	for _, token := range a.tokens {
+		p.add([]byte(token))
+	}
+	a.worker.remember(&p)
+}
+
+func (a *answer) report() {
+	a.worker.count(func(c *Counts) {
+		c.Reported.Prompt += a.prompt.tokens
+		c.Reported.Cached += a.prompt.cached
+		c.Reported.Completion += len(a.tokens)
+	})
+}
+
+// work takes the time of n tokens behind the first done; false when the client has left.
+func (a *answer) work(done, n int) bool {
+	o := &a.worker.o
+	wait := o.PerToken * time.Duration(n)
+	extra := time.Duration(0)
+	if done == 0 {
+		wait = o.Prefill*time.Duration(a.prompt.tokens-a.prompt.cached) + o.FirstToken + o.PerToken*time.Duration(n-1)
 		if f, ok := a.script.get(SlowFirst); ok {
-			wait += f.Wait
+			extra = f.Wait
 		}
 	}
 	if f, ok := a.script.get(SlowTokens); ok {
-		wait += f.Wait
+		extra += f.Wait * time.Duration(n)
 	}
-	if wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-a.ctx.Done():
-		}
-	}
-	if a.ctx.Err() != nil {
+	if !a.pace.take(a.ctx, a.worker.stretch(wait)+extra) {
 		return false
+	}
+	if done == 0 {
+		a.worker.remember(&a.prompt)
 	}
 	return true
 }
@@ -259,7 +311,11 @@ func (a *answer) runningUsage(tokens int) string {
 }
 
 func (a *answer) usage(tokens int) string {
-	return fmt.Sprintf(`{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}`, a.prompt, tokens, a.prompt+tokens)
+	cached := ""
+	if a.worker.o.Cache > 0 {
+		cached = fmt.Sprintf(`,"prompt_tokens_details":{"cached_tokens":%d}`, a.prompt.cached)
+	}
+	return fmt.Sprintf(`{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d%s}`, a.prompt.tokens, tokens, a.prompt.tokens+tokens, cached)
 }
 
 // event sends one chunk. The usage "" is left out, or null where a chunk of its
@@ -286,15 +342,6 @@ func (a *answer) event(delta, finish, usage string) {
 	b = append(b, '}')
 	a.buf = b
 	a.line(string(b))
-	if finish == "" && strings.HasPrefix(delta, `{"content"`) {
-		late := a.ctx.Err() != nil
-		a.worker.count(func(c *Counts) {
-			c.Tokens++
-			if late {
-				c.AfterCancel++
-			}
-		})
-	}
 }
 
 // line sends a line and the blank one behind it.
@@ -319,39 +366,14 @@ func (a *answer) line(text string) {
 }
 
 func (a *answer) sendPlain() bool {
-	for i := range a.tokens {
-		if !a.work(i) {
-			return false
-		}
+	if !a.work(0, len(a.tokens)) {
+		return false
 	}
-	a.worker.count(func(c *Counts) { c.Tokens += len(a.tokens) })
+	a.generated(len(a.tokens))
+	a.keep()
+	a.report()
 	writeJSON(a.rw, http.StatusOK, `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":`+quote(a.model)+
 		`,"choices":[{"index":0,"message":{"role":"assistant","content":`+quote(strings.Join(a.tokens, ""))+
 		`},"finish_reason":`+quote(a.finish)+`}],"usage":`+a.usage(len(a.tokens))+`}`)
 	return true
-}
-
-func quote(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	return string(b)
-}
-
-func writeJSON(rw http.ResponseWriter, code int, body string) {
-	rw.Header().Set("Content-Type", "application/json")
-	rw.WriteHeader(code)
-	_, _ = rw.Write([]byte(body))
-}
-
-func writeError(rw http.ResponseWriter, code int, kind, words string) {
-	writeJSON(rw, code, fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":%s}}`, quote(words), quote(kind), quote(kind)))
-}
-
-func writeRetry(rw http.ResponseWriter, f Fault, code int, kind, words string) {
-	if f.Wait > 0 {
-		rw.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.Wait.Seconds()))))
-	}
-	writeError(rw, code, kind, words)
 }

@@ -110,13 +110,18 @@ type Fault struct {
 	After int
 	// Wait is its delay or the patience it asks for.
 	Wait time.Duration
+	// Probes makes /health, /metrics and /v1/models meet it too, whatever its numbers
+	// are; only faults that come instead of an answer can.
+	Probes bool
 }
 
-func (f Fault) hits(number int) bool {
+// hits draws by the seed, the fault's place in the script and the number of the
+// request, so that requests that overtake each other change nothing.
+func (f Fault) hits(seed uint64, place, number int) bool {
 	if number < f.From || f.To > 0 && number > f.To {
 		return false
 	}
-	return f.Probability == 0 || rand.Float64() < f.Probability
+	return f.Probability == 0 || rand.New(rand.NewPCG(seed, uint64(place)<<32|uint64(number))).Float64() < f.Probability
 }
 
 // script is what one request meets.
@@ -142,10 +147,10 @@ func (s script) now(k Kind, chunks int) bool {
 	return ok && f.After == chunks
 }
 
-func scriptFor(faults []Fault, number int, h http.Header) script {
+func scriptFor(faults []Fault, seed uint64, number int, h http.Header) script {
 	var s script
-	for _, f := range faults {
-		if f.hits(number) {
+	for i, f := range faults {
+		if f.hits(seed, i, number) {
 			s = append(s, f)
 		}
 	}

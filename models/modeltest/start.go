@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 )
@@ -23,11 +22,14 @@ type listening struct {
 func Start(tb testing.TB, o Options) *Worker {
 	tb.Helper()
 	w := New(o)
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	address := "127.0.0.1:0"
+	w.listen = func() (net.Listener, error) { return new(net.ListenConfig).Listen(tb.Context(), "tcp", address) }
+	l, err := w.listen()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w.base = "http://" + l.Addr().String() + "/v1"
+	address = l.Addr().String()
+	w.base = "http://" + address + "/v1"
 	w.serve(l)
 	tb.Cleanup(w.Refuse)
 	return w
@@ -37,16 +39,8 @@ func Start(tb testing.TB, o Options) *Worker {
 // it returns: for tests inside a synctest bubble.
 func StartPiped(tb testing.TB, o Options) (*Worker, *http.Client) {
 	tb.Helper()
-	w := New(o)
-	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	w.base = "http://worker.test/v1"
-	w.serve(l)
-	transport := &http.Transport{DialContext: l.dial}
-	tb.Cleanup(func() {
-		transport.CloseIdleConnections()
-		w.Refuse()
-	})
-	return w, &http.Client{Transport: transport}
+	n := NewNet(tb)
+	return n.Start(o), n.Client()
 }
 
 // Base is the address to configure, ending in /v1.
@@ -75,13 +69,15 @@ func (w *Worker) Refuse() {
 	}
 }
 
-// Return listens again on the port that Refuse closed.
+// Return starts the worker again at the address that Refuse closed. Its cache is
+// empty, and it loads its model for Options.Loading.
 func (w *Worker) Return(tb testing.TB) {
 	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", w.base[len("http://"):len(w.base)-len("/v1")])
+	l, err := w.listen()
 	if err != nil {
 		tb.Fatal(err)
 	}
+	w.boot()
 	w.serve(l)
 }
 
@@ -103,43 +99,3 @@ func (w *Worker) Await(tb testing.TB, what string, ok func(Counts) bool) Counts 
 		}
 	}
 }
-
-// pipeListener hands out the server's ends of in-memory connections.
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }

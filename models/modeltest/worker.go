@@ -1,13 +1,12 @@
 package modeltest
 
 import (
+	"cmp"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,20 +16,46 @@ import (
 const maxRequest = 16 << 20
 
 // Options is what a Worker is made from. The zero value is a fast worker that
-// echoes and needs no key.
+// echoes, needs no key, works on everything at once and caches nothing.
 type Options struct {
 	// Model is the id it serves; empty means "fake".
 	Model string
+	// Kind is the server whose spelling /health, /metrics, /v1/models and the refusals
+	// have; empty means an unnamed one, which has no /metrics.
+	Kind models.Kind
 	// Key is what a client must send as bearer token; empty for none.
 	Key string
 	// Answer makes the answer; nil means Echo.
 	Answer func(messages []models.Message) string
+	// Slots is how many requests it works on at a time; those that find none wait in
+	// line, first come first served. 0 for no bound.
+	Slots int
+	// Queue is how many may wait; one more is refused with 503 "server busy". 0 for no
+	// bound, as in most real servers.
+	Queue int
+	// Prefill is how long it works on each token of a prompt that it has not cached.
+	Prefill time.Duration
 	// FirstToken and PerToken are how long it works before the first and before each
-	// further token.
+	// further token, beside Prefill.
 	FirstToken, PerToken time.Duration
+	// Speed is how many times faster than these three it is; 0 means 1. See SetSpeed.
+	Speed float64
+	// Cache is how many tokens of prompts and answers its prefix cache holds; 0 for no
+	// cache, and then no word of one in the usage.
+	Cache int
+	// Context is how many tokens a prompt may have; 0 for no bound.
+	Context int
+	// Loading is how long after its start, and after each Return, it answers everything
+	// with 503 "Loading model".
+	Loading time.Duration
 	// Chunk is the length of a token in runes; 0 means a word.
-	Chunk  int
-	Faults []Fault
+	Chunk int
+	// PerChunk is how many tokens come in one event behind the first token, as busy
+	// servers send them; 0 means 1.
+	PerChunk int
+	Faults   []Fault
+	// Seed draws the faults with a Probability: the same seed hits the same requests.
+	Seed uint64
 }
 
 // Echo answers with the last user message behind the number of user messages it
@@ -45,58 +70,77 @@ func Echo(messages []models.Message) string {
 	return fmt.Sprintf("[%d] %s", seen, last)
 }
 
-// Counts is what happened at a worker.
+// Counts is what happened at a worker. All but the gauges only grow; a restart
+// resets nothing.
 type Counts struct {
-	// Started counts the chat requests that were let in. Each of them ends as one of
-	// Finished (answered in full), Cancelled (the client left) or Faulted.
+	// Started counts the requests for an answer, vectors or a transcript that were let
+	// in. Each of them ends as one of Finished (answered in full), Cancelled (the client
+	// left, or the worker was killed) or Faulted.
 	Started, Finished, Cancelled, Faulted int
 	// Tokens were generated in all, AfterCancel of them after the client had left.
-	Tokens, AfterCancel   int
+	Tokens, AfterCancel int
+	// Prompt counts the tokens of the prompts it began to work on, Cached those of them
+	// that its cache had.
+	Prompt, Cached int
+	// Reported sums up the usage that was sent with whole answers.
+	Reported models.Usage
+	// Embeddings counts the calls of /v1/embeddings that were let in, Texts the texts in
+	// them.
+	Embeddings, Texts int
+	// InFlight, Running and Waiting are gauges: let in, in a slot, and in line for one.
 	InFlight, MaxInFlight int
-	// Probes counts GET /v1/models.
-	Probes int
-}
-
-// Chat is a request as it came over the wire.
-type Chat struct {
-	Model         string
-	Messages      []models.Message
-	Stream        bool
-	IncludeUsage  bool
-	MaxTokens     int
-	Temperature   *float64
-	Authorization string
+	Running, Waiting      int
+	MaxWaiting            int
+	// Probes counts GET /v1/models, Health and Metrics their namesakes.
+	Probes, Health, Metrics int
 }
 
 // Worker is a fake model server: an http.Handler with /v1/chat/completions,
-// /v1/models and /health. It is safe for concurrent use.
+// /v1/embeddings, /v1/audio/transcriptions, /v1/models, and what else its kind has. It
+// is safe for concurrent use.
 type Worker struct {
 	o    Options
 	mux  *http.ServeMux
 	base string
 
-	mu      sync.Mutex
-	faults  []Fault
-	counts  Counts
-	last    Chat
-	loading time.Time
-	changed chan struct{}
-	net     *listening
+	mu     sync.Mutex
+	faults []Fault
+	counts Counts
+	last   Chat
+	// loading is when the first request met Fault Loading; ready is when Options.Loading
+	// is over.
+	loading, ready time.Time
+	speed          float64
+	line           []chan struct{}
+	cache          prefixCache
+	changed        chan struct{}
+	net            *listening
+	listen         func() (net.Listener, error)
 }
 
 // New makes a worker that is not listening; see Start and StartPiped.
 func New(o Options) *Worker {
-	if o.Model == "" {
-		o.Model = "fake"
-	}
+	o.Model = cmp.Or(o.Model, "fake")
+	o.PerChunk = max(o.PerChunk, 1)
 	if o.Answer == nil {
 		o.Answer = Echo
 	}
-	w := &Worker{o: o, faults: o.Faults, mux: http.NewServeMux(), changed: make(chan struct{})}
+	w := &Worker{o: o, faults: o.Faults, mux: http.NewServeMux(), changed: make(chan struct{}), speed: cmp.Or(o.Speed, 1)}
+	w.boot()
 	w.mux.HandleFunc("POST /v1/chat/completions", w.chat)
+	w.mux.HandleFunc("POST /v1/embeddings", w.embeddings)
+	w.mux.HandleFunc("POST /v1/audio/transcriptions", w.transcription)
 	w.mux.HandleFunc("GET /v1/models", w.models)
-	w.mux.HandleFunc("GET /health", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, `{"status":"ok"}`) })
+	w.routesOfKind()
 	return w
+}
+
+// boot is what a process does when it starts: it knows no prompt and loads its model.
+func (w *Worker) boot() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cache = newPrefixCache(w.o.Cache)
+	w.ready, w.loading = time.Now().Add(w.o.Loading), time.Time{}
 }
 
 // ServeHTTP serves the protocol.
@@ -148,12 +192,9 @@ func (w *Worker) wait() <-chan struct{} {
 	return w.changed
 }
 
-func (w *Worker) models(rw http.ResponseWriter, r *http.Request) {
-	w.count(func(c *Counts) { c.Probes++ })
-	if !w.allowed(rw, r) {
-		return
-	}
-	writeJSON(rw, http.StatusOK, fmt.Sprintf(`{"object":"list","data":[{"id":%s,"object":"model","created":1,"owned_by":"fake"}]}`, quote(w.o.Model)))
+// admits tells whether a request may begin.
+func (w *Worker) admits(rw http.ResponseWriter, r *http.Request) bool {
+	return !w.loads(rw) && w.allowed(rw, r)
 }
 
 // allowed checks the key. The refusal repeats what was sent, as real servers do.
@@ -169,125 +210,81 @@ func (w *Worker) refuseKey(rw http.ResponseWriter, r *http.Request) {
 	writeError(rw, http.StatusUnauthorized, "invalid_api_key", "Incorrect API key provided: "+r.Header.Get("Authorization"))
 }
 
+// request is one call on its way through the worker.
+type request struct {
+	worker   *Worker
+	rw       http.ResponseWriter
+	r        *http.Request
+	script   script
+	finished bool
+	// inSlot tells whether it holds a slot.
+	inSlot bool
+}
+
 // begin lets a request in and gives it its script.
-func (w *Worker) begin(h http.Header) script {
-	w.count(func(c *Counts) { c.Started++; c.InFlight++ })
+func (w *Worker) begin(rw http.ResponseWriter, r *http.Request, kind func(c *Counts)) *request {
+	number := 0
+	w.count(func(c *Counts) {
+		c.Started++
+		c.InFlight++
+		number = c.Started
+		kind(c)
+	})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return scriptFor(w.faults, w.counts.Started, h)
+	return &request{worker: w, rw: rw, r: r, script: scriptFor(w.faults, w.o.Seed, number, r.Header)}
+}
+
+// read takes the body to its end, which also lets the server notice when the client
+// leaves.
+func read(r *http.Request) ([]byte, error) { return io.ReadAll(io.LimitReader(r.Body, maxRequest)) }
+
+func (q *request) end() {
+	q.leaveSlot()
+	gone := q.r.Context().Err() != nil
+	q.worker.count(func(c *Counts) {
+		c.InFlight--
+		switch {
+		case q.finished:
+			c.Finished++
+		case gone:
+			c.Cancelled++
+		default:
+			c.Faulted++
+		}
+	})
 }
 
 func (w *Worker) chat(rw http.ResponseWriter, r *http.Request) {
-	if !w.allowed(rw, r) {
+	if !w.admits(rw, r) {
 		return
 	}
-	s := w.begin(r.Header)
-	finished := false
-	defer func() {
-		gone := r.Context().Err() != nil
-		w.count(func(c *Counts) {
-			c.InFlight--
-			switch {
-			case finished:
-				c.Finished++
-			case gone:
-				c.Cancelled++
-			default:
-				c.Faulted++
-			}
-		})
-	}()
-	// Reading the body to its end also lets the server notice when the client leaves.
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest))
+	q := w.begin(rw, r, func(*Counts) {})
+	defer q.end()
+	body, err := read(r)
 	if err != nil {
 		return
 	}
 	chat, err := parseChat(body)
 	if err != nil {
-		code := http.StatusBadRequest
-		if s.has(MalformedIs500) {
-			code = http.StatusInternalServerError
-		}
-		writeError(rw, code, "invalid_request_error", err.Error())
+		q.malformed(err)
 		return
 	}
 	chat.Authorization = r.Header.Get("Authorization")
 	w.mu.Lock()
 	w.last = chat
 	w.mu.Unlock()
-	if w.refuse(rw, r, s) {
+	a := newAnswer(q, chat)
+	if q.refuse() || q.overflows(a.prompt.tokens) || !q.enterSlot() {
 		return
 	}
-	a := newAnswer(w, rw, r, s, chat)
-	finished = a.send()
+	q.finished = a.send()
 }
 
-func parseChat(body []byte) (Chat, error) {
-	var wire struct {
-		Model    string `json:"model"`
-		Messages []struct {
-			Role    models.Role     `json:"role"`
-			Content json.RawMessage `json:"content"`
-		} `json:"messages"`
-		Stream        bool `json:"stream"`
-		StreamOptions struct {
-			IncludeUsage bool `json:"include_usage"`
-		} `json:"stream_options"`
-		MaxTokens   int      `json:"max_tokens"`
-		Temperature *float64 `json:"temperature"`
+func (q *request) malformed(err error) {
+	code := http.StatusBadRequest
+	if q.script.has(MalformedIs500) {
+		code = http.StatusInternalServerError
 	}
-	if err := json.Unmarshal(body, &wire); err != nil {
-		return Chat{}, err
-	}
-	if len(wire.Messages) == 0 {
-		return Chat{}, fmt.Errorf("'messages' is required")
-	}
-	chat := Chat{
-		Model: wire.Model, Stream: wire.Stream, IncludeUsage: wire.StreamOptions.IncludeUsage,
-		MaxTokens: wire.MaxTokens, Temperature: wire.Temperature,
-	}
-	for _, m := range wire.Messages {
-		message, err := parseContent(m.Content)
-		if err != nil {
-			return Chat{}, err
-		}
-		message.Role = m.Role
-		chat.Messages = append(chat.Messages, message)
-	}
-	return chat, nil
-}
-
-// parseContent reads a message's words: a string, or a list of texts and of images as
-// data URLs.
-func parseContent(raw json.RawMessage) (m models.Message, err error) {
-	if err := json.Unmarshal(raw, &m.Text); err == nil {
-		return m, nil
-	}
-	var parts []struct {
-		Type     string `json:"type"`
-		Text     string `json:"text"`
-		ImageURL struct {
-			URL string `json:"url"`
-		} `json:"image_url"`
-	}
-	if err := json.Unmarshal(raw, &parts); err != nil {
-		return m, fmt.Errorf("'content' is neither a string nor a list of parts: %w", err)
-	}
-	for _, p := range parts {
-		head, body, ok := strings.Cut(p.ImageURL.URL, ";base64,")
-		mime, isData := strings.CutPrefix(head, "data:")
-		switch {
-		case p.Type == "text":
-			m.Text += p.Text
-		case p.Type == "image_url" && ok && isData:
-			data, err := base64.StdEncoding.DecodeString(body)
-			if err != nil {
-				return m, fmt.Errorf("an image is no base64: %w", err)
-			}
-			m.Images = append(m.Images, models.Image{MIME: mime, Data: data})
-		default:
-			return m, fmt.Errorf("a part of type %q is not read here", p.Type)
-		}
-	}
-	return m, nil
+	writeError(q.rw, code, "invalid_request_error", err.Error())
 }

@@ -1,0 +1,138 @@
+package openaiapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/models"
+)
+
+var (
+	errGone       = errors.New("the caller left")
+	errTakenBack  = errors.New("the answer was to begin again after a part of it had been sent")
+	errUnfinished = errors.New("the answer ended without a finish")
+)
+
+// chat answers POST /chat/completions.
+func (c *call) chat() error {
+	body, err := c.readBody()
+	if err != nil {
+		return err
+	}
+	r, err := readChat(body)
+	if err != nil {
+		return err
+	}
+	client, err := c.pick(r.model)
+	if err != nil {
+		return err
+	}
+	if r.images > 0 && !c.api.o.Registry.Sees(c.model) {
+		return inside("messages", wrong(codeUnsupported, "hold images, which the model %q does not see", c.model))
+	}
+	r.Band, r.For, r.Trace = c.key.Band, c.payer(), c.id
+	r.Shown = func() bool { return c.shown.Load() }
+	if r.stream {
+		return c.stream(client, r)
+	}
+	return c.whole(client, r)
+}
+
+func (c *call) payer() models.Payer { return models.Payer{Account: c.key.Name, Role: c.key.Role} }
+
+// whole collects an answer and sends it at once. Until then it may begin again.
+func (c *call) whole(client models.Client, r *chatRequest) error {
+	var text strings.Builder
+	var last models.Delta
+	var usage *models.Usage
+	for d, err := range client.Chat(c.r.Context(), r.Request) {
+		if err != nil {
+			return err
+		}
+		if d.Reset {
+			text.Reset()
+		}
+		text.WriteString(d.Text)
+		if d.Usage != nil {
+			usage = d.Usage
+		}
+		if d.Finish != "" {
+			last = d
+		}
+	}
+	if last.Finish == "" {
+		return fault.New(fault.Retryable, "chat", errUnfinished)
+	}
+	c.version(last.Model)
+	f := c.frame("chat.completion")
+	b := f.message(nil, text.String(), r.atMost(last.Calls), last.Finish)
+	if usage != nil {
+		b = appendUsage(append(b, `,"usage":`...), *usage)
+	}
+	c.answer(http.StatusOK, append(b, '}'))
+	return nil
+}
+
+// atMost leaves the calls that the caller can take: one, where it wants no parallel ones.
+func (r *chatRequest) atMost(calls []models.ToolCall) []models.ToolCall {
+	if r.single && len(calls) > 1 {
+		return calls[:1]
+	}
+	return calls
+}
+
+// version tells what the worker says it is. When the headers are gone it is a trailer.
+func (c *call) version(model string) {
+	switch {
+	case model == "":
+	case c.shown.Load():
+		c.w.Header().Set(http.TrailerPrefix+"X-Model-Version", model)
+	default:
+		c.w.Header().Set("X-Model-Version", model)
+	}
+}
+
+// stream sends an answer while it comes. Headers wait for its first words, so that what
+// fails before them has its own status.
+func (c *call) stream(client models.Client, r *chatRequest) error {
+	f := c.frame("chat.completion.chunk")
+	f.usage = r.usage
+	var usage *models.Usage
+	var buf []byte
+	for d, err := range client.Chat(c.r.Context(), r.Request) {
+		switch {
+		case err != nil:
+			return err
+		case d.Reset && c.shown.Load():
+			return fault.New(fault.Bug, "chat", errTakenBack)
+		case d.Usage != nil:
+			usage = d.Usage
+		}
+		buf = buf[:0]
+		if d.Text == "" && d.Finish == "" {
+			continue
+		}
+		if !c.shown.Load() {
+			c.w.Header().Set("Content-Type", "text/event-stream")
+			buf = f.role(buf)
+		}
+		if d.Text != "" {
+			buf = f.words(buf, d.Text)
+		}
+		if d.Finish != "" {
+			c.version(d.Model)
+			buf = f.end(buf, r.atMost(d.Calls), d.Finish, usage)
+		}
+		c.shown.Store(true)
+		if err := c.write(buf); err != nil {
+			return fault.New(fault.Retryable, "chat", fmt.Errorf("%w: %w", errGone, err))
+		}
+		if d.Finish != "" {
+			return nil
+		}
+	}
+	return fault.New(fault.Retryable, "chat", errUnfinished)
+}
