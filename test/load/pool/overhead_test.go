@@ -2,7 +2,6 @@ package pool_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-hub/parley/core/secret"
+	"github.com/parley-hub/parley/internal/openaiapi"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/models/openaichat"
@@ -33,8 +34,12 @@ const (
 	sitting, sittings = 300 * time.Millisecond, 3
 )
 
+// key is what the hub's endpoint wants; the others take no notice of it.
+const key = "sk-parley-bench-8d1c07"
+
 // paths are the ways to one of four workers, all over the loopback interface: straight,
-// through the least that could stand between, and through the pool.
+// through the least that could stand between, and through the hub's own endpoint and the
+// pool.
 type paths struct {
 	direct, bare, pool string
 	client             *http.Client
@@ -45,7 +50,7 @@ func newPaths(t *testing.T) paths {
 	transport := &http.Transport{MaxIdleConnsPerHost: 4 * clients}
 	t.Cleanup(transport.CloseIdleConnections)
 	p := paths{client: &http.Client{Transport: transport}}
-	o := pool.Options{Name: "bench", Model: "fake"}
+	o := pool.Options{Name: "fake", Model: "fake"}
 	answer := strings.TrimSpace(strings.Repeat("word ", chunks))
 	for i := range 4 {
 		w := modeltest.Start(t, modeltest.Options{Answer: func([]models.Message) string { return answer }})
@@ -65,7 +70,10 @@ func newPaths(t *testing.T) paths {
 		return s.URL + "/v1"
 	}
 	p.bare = serve(bareProxy(p.direct, transport))
-	p.pool = serve(front(pool.New(o)))
+	p.pool = serve(openaiapi.New(openaiapi.Options{
+		Registry: models.NewRegistry(o.Model, map[string]models.Client{o.Model: pool.New(o)}),
+		Keys:     []openaiapi.Key{{Name: "bench", Secret: secret.New(key)}},
+	}))
 	return p
 }
 
@@ -89,68 +97,6 @@ func bareProxy(worker string, transport http.RoundTripper) http.Handler {
 	})
 }
 
-// front is the least that makes a models.Client a server of the chat protocol.
-func front(c models.Client) http.Handler {
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		var asked struct {
-			Messages []struct {
-				Role    models.Role `json:"role"`
-				Content string      `json:"content"`
-			} `json:"messages"`
-			MaxTokens int  `json:"max_tokens"`
-			Stream    bool `json:"stream"`
-		}
-		if err := json.Unmarshal(body, &asked); err != nil {
-			rw.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		req := models.Request{MaxTokens: asked.MaxTokens}
-		for _, m := range asked.Messages {
-			req.Messages = append(req.Messages, models.Message{Role: m.Role, Text: m.Content})
-		}
-		var text strings.Builder
-		var line []byte
-		flush := http.NewResponseController(rw).Flush
-		for d, err := range c.Chat(r.Context(), req) {
-			if err != nil {
-				panic(http.ErrAbortHandler)
-			}
-			if asked.Stream {
-				line = sse(line[:0], d)
-				_, _ = rw.Write(line)
-				_ = flush()
-			}
-			text.WriteString(d.Text)
-		}
-		if asked.Stream {
-			_, _ = io.WriteString(rw, "data: [DONE]\n\n")
-			return
-		}
-		_ = json.NewEncoder(rw).Encode(map[string]any{"choices": []any{map[string]any{"message": map[string]any{"content": text.String()}}}})
-	})
-}
-
-// sse writes one chunk of a stream.
-func sse(b []byte, d models.Delta) []byte {
-	text, err := json.Marshal(d.Text)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	b = append(b, `data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":`...)
-	b = append(b, text...)
-	b = append(b, `},"finish_reason":`...)
-	if d.Finish == "" {
-		b = append(b, "null"...)
-	} else {
-		b = append(append(append(b, '"'), d.Finish...), '"')
-	}
-	return append(b, "}]}\n\n"...)
-}
-
 // plainBody and streamBody are what is asked: one word at once, and many as they come.
 var (
 	plainBody  = []byte(`{"model":"fake","max_tokens":1,"messages":[{"role":"user","content":"How do I get to the station?"}]}`)
@@ -160,7 +106,12 @@ var (
 // ask makes one call and checks that the answer is whole: a proxy that reads the
 // request while the answer comes cuts some.
 func (p paths) ask(base string, body []byte) error {
-	resp, err := p.client.Post(base+"/chat/completions", "application/json", bytes.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, base+"/chat/completions", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + key}}
+	resp, err := p.client.Do(req)
 	if err != nil {
 		return err
 	}
