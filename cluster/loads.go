@@ -31,9 +31,10 @@ const (
 	// LoadGoneAfter is how long a node may be silent until its counts weigh nothing: it is
 	// dead, and its workers see that its requests are cut.
 	LoadGoneAfter = 3 * time.Second
-	// MaxLoads is how many workers a node tells of, MaxLoadName how many bytes the name of
-	// one has at most.
-	MaxLoads, MaxLoadName = 4096, 256
+	// MaxLoads is how many workers a node tells of at most.
+	MaxLoads = 4096
+	// MaxLoadName is how many bytes the name of one has at most.
+	MaxLoadName = 256
 )
 
 // LoadsWeigh gives the halves that counts weigh which were told that long ago: 2, 1 or 0.

@@ -128,6 +128,8 @@ type Request struct {
 	Prefix string
 	Band   Band
 	For    Payer
+	// Cache says whether an answer that was given before will do.
+	Cache Caching
 	// Affinity is the same for requests that share a long prompt, so that a pool
 	// may send them to the worker that has it cached.
 	Affinity string
@@ -162,7 +164,7 @@ type Usage struct {
 }
 
 // Delta is a piece of an answer. The last one has Finish set; Model, Worker and Calls
-// are set on it too.
+// are set on it too. An empty one only says that the worker has begun.
 type Delta struct {
 	Text string
 	// Calls are the tools that are asked for; Finish is then FinishToolCalls.
@@ -171,6 +173,9 @@ type Delta struct {
 	Reset  bool
 	Finish Finish
 	Usage  *Usage
+	// Saved is what the answer would have cost, had it not been there already; Usage is
+	// then zero. It is nil for one that a worker gave.
+	Saved *Usage
 	// Model is what the worker says it is; Worker names the worker.
 	Model  string
 	Worker string

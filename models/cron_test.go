@@ -3,7 +3,6 @@ package models_test
 import (
 	"testing"
 	"time"
-	_ "time/tzdata"
 
 	"github.com/parley-hub/parley/models"
 )

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	// A container need not have the time zones that a configuration names.
+	_ "time/tzdata"
 )
 
 const (
-	// DefaultPrewarmFor is how long an expected peak lasts, DefaultPrewarmAhead how long
-	// before it workers are to be there: a GPU's machine starts and loads its model in that
-	// time.
-	DefaultPrewarmFor   = time.Hour
+	// DefaultPrewarmFor is how long an expected peak lasts.
+	DefaultPrewarmFor = time.Hour
+	// DefaultPrewarmAhead is how long before it workers are to be there: a GPU's machine
+	// starts and loads its model in that time.
 	DefaultPrewarmAhead = 10 * time.Minute
 	// maxPrewarm bounds both, for overlapping peaks are two entries.
 	maxPrewarm = 7 * 24 * time.Hour

@@ -18,13 +18,12 @@ const (
 	// gather is how long what was spent waits for more to be written with it; as much is
 	// forgotten with the process at most, while the store is there.
 	gather = time.Second
-	// writeWithin bounds one step, so that a store that hangs is seen as one that is away.
-	writeWithin = 10 * time.Second
+	// writeWithin bounds one step, so that a store that hangs is seen as one that is away,
+	// and does not hold up the end for longer.
+	writeWithin = 5 * time.Second
 	// longestWait is between tries while the store is away; the first wait is gather, and
 	// each is twice the one before.
 	longestWait = 30 * time.Second
-	// grace is how long the last step may take when Run is to end.
-	grace = 5 * time.Second
 )
 
 // BudgetsOptions make Budgets.

@@ -19,26 +19,23 @@ func (b *Budgets) wake() {
 // store is away, what was spent here counts all the same. It returns nil.
 func (b *Budgets) Run(ctx context.Context) error {
 	wait := gather
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-b.some:
 			sleep(ctx, wait)
 		}
-		if ctx.Err() != nil {
-			b.end(ctx)
-			return nil
-		}
-		if err := b.write(ctx); err != nil {
+		if err := b.write(ctx); err != nil && ctx.Err() != nil {
+			b.o.Log.Error().Err(err).Stringer("class", fault.ClassOf(err)).Msg("what was spent of budgets could not be written at the end")
+		} else if err != nil {
 			b.wake()
 			wait = min(2*wait, longestWait)
-			if ctx.Err() == nil {
-				b.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Dur("again", wait).Msg("writing what was spent of budgets")
-			}
+			b.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Dur("again", wait).Msg("writing what was spent of budgets")
 			continue
 		}
 		wait = gather
 	}
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -50,14 +47,6 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (b *Budgets) end(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if err := b.write(ctx); err != nil {
-		b.o.Log.Error().Err(err).Stringer("class", fault.ClassOf(err)).Msg("what was spent of budgets could not be written at the end")
-	}
-}
-
 // write adds what was spent to the store, and forgets purses that nobody needs. Only Run
 // calls it.
 func (b *Budgets) write(ctx context.Context) error {
@@ -65,7 +54,8 @@ func (b *Budgets) write(ctx context.Context) error {
 	if len(what) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	// What is cut off may have been added, and would be added again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
 	sums, err := b.o.Store.Add(ctx, what)
 	b.mu.Lock()

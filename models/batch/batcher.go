@@ -101,7 +101,7 @@ func (b *Batcher) Embed(ctx context.Context, r models.EmbedRequest) (models.Embe
 	if err != nil {
 		b.leave(a)
 	} else {
-		b.flush(g)
+		b.flush(g) //nolint:contextcheck // a call has the values of its first asker, and ends with its last
 	}
 	b.mu.Unlock()
 	if err != nil {

@@ -47,7 +47,7 @@ func (b *Batcher) send(g *group) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		g.calls--
-		b.flush(g)
+		b.flush(g) //nolint:contextcheck // the next call is for others
 	}()
 }
 

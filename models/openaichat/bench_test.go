@@ -37,6 +37,23 @@ func BenchmarkRelay(b *testing.B) {
 	}
 }
 
+// TestRelayAllocates holds the bar of three allocations for each piece of a stream, the
+// answer's own share included.
+func TestRelayAllocates(t *testing.T) {
+	c := cannedText(stream67()).client(t)
+	r := modeltest.Ask("hello")
+	perStream := testing.AllocsPerRun(20, func() {
+		for _, err := range c.Chat(t.Context(), r) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if perStream > 3*67 {
+		t.Errorf("%v allocations for 67 pieces", perStream)
+	}
+}
+
 // BenchmarkLoopback measures the way over HTTP to the fake worker and back.
 func BenchmarkLoopback(b *testing.B) {
 	w := modeltest.Start(b, modeltest.Options{})

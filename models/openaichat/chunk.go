@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/parley-hub/parley/models"
 )
@@ -28,6 +26,11 @@ type chunk struct {
 	usage  *models.Usage
 	// calls is the raw value of tool_calls, valid as long as the piece.
 	calls []byte
+
+	frame alike
+	// said is the raw value of the words, texts how many values may have been words.
+	said  []byte
+	texts int
 }
 
 // decode reads one piece, forgetting the one before. The piece must be JSON; what
@@ -36,7 +39,12 @@ type chunk struct {
 // The protocol sends a few hundred bytes around each word, so the members are
 // walked in place: decoding into structs would allocate ten times as much.
 func (c *chunk) decode(data []byte) error {
-	*c = chunk{object: c.object, model: c.model}
+	*c = chunk{object: c.object, model: c.model, frame: c.frame}
+	if words := c.frame.words(data); words != nil {
+		c.words = rawText(words)
+		c.generated = c.words != ""
+		return nil
+	}
 	if !json.Valid(data) {
 		return errNotJSON
 	}
@@ -57,6 +65,11 @@ func (c *chunk) decode(data []byte) error {
 		}
 	}
 	c.failed = c.failed || c.object == "error"
+	if c.texts == 1 && c.said != nil && c.said[0] == '"' && c.finish == "" && c.usage == nil && !c.failed {
+		// Both are slices of the same array, so their capacities tell the place.
+		start := cap(data) - cap(c.said)
+		c.frame.learn(data, start, start+len(c.said))
+	}
 	return nil
 }
 
@@ -83,13 +96,18 @@ func (c *chunk) delta(data []byte) {
 		switch string(w.key) {
 		case "content", "refusal":
 			if text := rawText(w.value); text != "" {
-				c.words, c.generated = text, true
+				c.words, c.generated, c.said = text, true, w.value
+				c.texts++
 			}
 		case "reasoning_content", "reasoning":
-			c.generated = c.generated || !empty(w.value)
+			if !empty(w.value) {
+				c.generated = true
+				c.texts++
+			}
 		case "tool_calls", "function_call":
 			if !empty(w.value) {
 				c.calls, c.generated = w.value, true
+				c.texts++
 			}
 		}
 	}
@@ -122,8 +140,8 @@ func keep(old *string, data []byte) {
 	*old = textOf(data)
 }
 
-// rawText is textOf, but keeps the bytes of a rune that is cut off at either end: the
-// pieces beside this one have the rest of it (runeJoiner).
+// rawText is textOf, but leaves bytes that are no UTF-8: a rune may be cut off at either
+// end, and the pieces beside this one have the rest of it (runeJoiner).
 func rawText(data []byte) string {
 	if data[0] != '"' {
 		return textOf(data)
@@ -132,30 +150,17 @@ func rawText(data []byte) string {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
 	}
-	head, tail := 0, len(inner)-cutRune(inner)
-	for head < 3 && !utf8.RuneStart(inner[head]) {
-		head++
-	}
-	if head == 0 && tail == len(inner) {
-		return textOf(data)
-	}
-	whole := slices.Concat([]byte{'"'}, inner[head:tail], []byte{'"'})
-	return string(inner[:head]) + textOf(whole) + string(inner[tail:])
+	var room [256]byte
+	return string(appendText(room[:0], inner))
 }
 
 // textOf reads content: a string, or (Mistral, for thinking models) a list of
 // parts, of which the text parts count.
 func textOf(data []byte) string {
-	switch {
-	case data[0] == '"' && bytes.IndexByte(data, '\\') < 0:
-		return strings.ToValidUTF8(string(data[1:len(data)-1]), "\uFFFD")
-	case data[0] == '"':
-		var s string
-		if json.Unmarshal(data, &s) != nil {
-			return ""
-		}
-		return s
-	case data[0] == '[':
+	switch data[0] {
+	case '"':
+		return strings.ToValidUTF8(rawText(data), "\uFFFD")
+	case '[':
 		var parts strings.Builder
 		for list := walk(data); list.next(); {
 			parts.WriteString(partText(list.value))

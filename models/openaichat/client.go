@@ -149,8 +149,11 @@ func newTransport() *http.Transport {
 }
 
 // Chat streams one answer; see models.Client. Faults: what the server refuses is
-// Permanent (with public words when the prompt is too long), a refused key is
-// NeedsHuman, 429 is RateLimited, everything else may heal and is Retryable.
+// Permanent (with public words when the prompt is too long); a refused key, a model that
+// is not there and money that is gone are NeedsHuman; 429 is RateLimited; everything else
+// may heal and is Retryable. models.Blame tells whether it counts against the worker.
+// They wrap ErrLoading, ErrNoModel, ErrOverflow, ErrWrongModel, ErrBadCall and
+// ErrNoContinue of package models where it is one of these.
 func (c *Client) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Delta, error] {
 	return func(yield func(models.Delta, error) bool) {
 		inner, cancel := context.WithCancelCause(ctx)
@@ -161,7 +164,7 @@ func (c *Client) Chat(ctx context.Context, r models.Request) iter.Seq2[models.De
 		s.deadline = time.AfterFunc(c.firstContent, s.expire)
 		defer s.deadline.Stop()
 		if err := s.run(inner, r); err != nil {
-			yield(models.Delta{}, c.ended("chat", ctx, inner, err))
+			yield(models.Delta{}, c.ended(ctx, inner, "chat", err))
 		}
 	}
 }
@@ -174,7 +177,7 @@ func (c *Client) GoString() string { return c.String() }
 
 // ended gives the reason for which a call failed: the caller's end before our own
 // deadlines, those before what the transport made of it.
-func (c *Client) ended(op string, outer, inner context.Context, err error) error {
+func (c *Client) ended(outer, inner context.Context, op string, err error) error {
 	var known *fault.Error
 	switch cause := context.Cause(inner); {
 	case outer.Err() != nil:

@@ -34,7 +34,7 @@ const (
 // A model that is not listed is a fault that wraps models.ErrNoModel (several servers
 // answer 200 for every name, with whatever model they have), one that is still being
 // loaded wraps models.ErrLoading; what was found until then is given too. A server
-// without a model list is taken at its word.
+// without a model list is taken at its word. ctx bounds the wait for all of it.
 func (c *Client) Discover(ctx context.Context, model string) (models.Server, error) {
 	t, err := c.list(ctx)
 	switch {
@@ -97,9 +97,9 @@ func assumed(model string) models.Capabilities {
 	}
 }
 
-// ask reads a JSON object below the server's root. A server that has no such endpoint,
-// or answers with something else, tells nothing; only a failure that may heal, or that
-// needs a human, is an error.
+// ask reads a JSON object below the server's root. A server that refuses, or answers with
+// something else, tells nothing: a proxy may pass on only the protocol itself. Only a
+// server that is loading, or cannot be reached, is an error.
 func (c *Client) ask(ctx context.Context, to any, query any, elements ...string) error {
 	method, body := http.MethodGet, []byte(nil)
 	if query != nil {
@@ -115,14 +115,14 @@ func (c *Client) ask(ctx context.Context, to any, query any, elements ...string)
 	}
 	resp, err := c.do(ctx, "discover", req)
 	switch {
-	case missing(err), fault.ClassOf(err) == fault.Permanent:
+	case statusOf(err) != 0 && !errors.Is(err, models.ErrLoading):
 		return nil
 	case err != nil:
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if err := decodeLoose(resp.Body, to); err != nil && ctx.Err() != nil {
-		return c.ended("discover", ctx, ctx, err)
+		return c.ended(ctx, ctx, "discover", err)
 	}
 	return nil
 }
@@ -241,7 +241,7 @@ func (c *Client) hasVectors(ctx context.Context) (bool, error) {
 		return false, resp.Body.Close()
 	}
 	var status *statusError
-	if !errors.As(err, &status) {
+	if !errors.As(err, &status) || errors.Is(err, models.ErrLoading) {
 		return false, err
 	}
 	return status.code == http.StatusBadRequest && strings.Contains(status.text, `"input"`), nil

@@ -65,7 +65,7 @@ func (c *Client) Embed(ctx context.Context, r models.EmbedRequest) (models.Embed
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return models.Embeddings{}, c.ended(op, ctx, inner, err)
+		return models.Embeddings{}, c.ended(ctx, inner, op, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
@@ -73,7 +73,7 @@ func (c *Client) Embed(ctx context.Context, r models.EmbedRequest) (models.Embed
 	}
 	answer, err := c.readVectors(op, resp.Body, r)
 	if err != nil {
-		return models.Embeddings{}, c.ended(op, ctx, inner, err)
+		return models.Embeddings{}, c.ended(ctx, inner, op, err)
 	}
 	return answer, nil
 }

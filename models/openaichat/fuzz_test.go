@@ -167,3 +167,53 @@ func FuzzSeconds(f *testing.F) {
 		}
 	})
 }
+
+// FuzzText reads strings as encoding/json does.
+func FuzzText(f *testing.F) {
+	for _, seed := range []string{`a\n\"\\\/\b\f\r\t`, `\u4e16\ud83d\ude42`, `\ud83d`, `\ud83dx`, `\ud83d\u0041`, `\ude42\ud83d`, `é\u00E9`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, inner string) {
+		var want string
+		if json.Unmarshal([]byte(`"`+inner+`"`), &want) != nil || strings.ContainsRune(strings.ToValidUTF8(inner, "\uFFFD"), '\uFFFD') {
+			return
+		}
+		if got := textOf([]byte(`"` + inner + `"`)); got != want {
+			t.Fatalf("%q: got %q, want %q", inner, got, want)
+		}
+	})
+}
+
+// FuzzAlike: what a piece says does not depend on the piece before it, but for what is
+// kept on purpose.
+func FuzzAlike(f *testing.F) {
+	const frame = `{"object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"%s"},"finish_reason":null}]}`
+	first := fmt.Sprintf(frame, "a")
+	for _, second := range []string{
+		fmt.Sprintf(frame, "b"), fmt.Sprintf(frame, ""), fmt.Sprintf(frame, `\n\u00e9`), fmt.Sprintf(frame, `\x`), fmt.Sprintf(frame, `\`),
+		fmt.Sprintf(frame, `\u12`), fmt.Sprintf(frame, "\n"), fmt.Sprintf(frame, `","finish_reason":"stop","x":"`), strings.Replace(first, "null", `"stop"`, 1),
+		strings.Replace(first, `"a"`, "null", 1), `{}`, "x",
+	} {
+		f.Add(first, second)
+	}
+	f.Add(`{"choices":[{"delta":{"content":"a","reasoning":"b"}}]}`, `{"choices":[{"delta":{"content":"","reasoning":"b"}}]}`)
+	f.Add(`{"choices":[{"delta":{"content":["a"],"refusal":"b"}},{"delta":{"content":"c"}}]}`, `{"choices":[{"delta":{"content":["a"],"refusal":"b"}},{"delta":{"content":"d"}}]}`)
+	f.Fuzz(func(t *testing.T, first, second string) {
+		var c chunk
+		if c.decode([]byte(first)) != nil {
+			return
+		}
+		fresh := chunk{object: c.object, model: c.model}
+		err, want := c.decode([]byte(second)), fresh.decode([]byte(second))
+		if (err == nil) != (want == nil) {
+			t.Fatalf("%v, alone %v", err, want)
+		}
+		if err != nil {
+			return
+		}
+		if c.words != fresh.words || c.finish != fresh.finish || c.generated != fresh.generated || c.failed != fresh.failed ||
+			(c.usage == nil) != (fresh.usage == nil) || string(c.calls) != string(fresh.calls) || c.object != fresh.object || c.model != fresh.model {
+			t.Fatalf("%+v, alone %+v", c, fresh)
+		}
+	})
+}

@@ -9,7 +9,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 )
 
@@ -72,8 +71,8 @@ var (
 
 // Load reads what the server says about its load (GET /metrics). A metric that is
 // missing, negative, no number or too large to be true is unknown, never 0. A server
-// that has none of them (Ollama, llama.cpp without --metrics, an unknown kind) gives a
-// Load in which nothing is known, and no error.
+// that gives none of them (Ollama, llama.cpp without --metrics, an unknown kind) has a
+// Load in which nothing is known, and no error. ctx bounds the wait.
 func (c *Client) Load(ctx context.Context) (models.Load, error) {
 	known := gauges[c.kind()]
 	if known == nil {
@@ -81,7 +80,7 @@ func (c *Client) Load(ctx context.Context) (models.Load, error) {
 	}
 	resp, err := c.get(ctx, "metrics", c.root.JoinPath("metrics").String())
 	switch {
-	case missing(err), fault.ClassOf(err) == fault.Permanent:
+	case closed(err):
 		return models.Load{}, nil
 	case err != nil:
 		return models.Load{}, err
@@ -89,7 +88,7 @@ func (c *Client) Load(ctx context.Context) (models.Load, error) {
 	defer func() { _ = resp.Body.Close() }()
 	load, err := readLoad(resp.Body, known)
 	if err != nil {
-		return models.Load{}, c.ended("metrics", ctx, ctx, err)
+		return models.Load{}, c.ended(ctx, ctx, "metrics", err)
 	}
 	return load, nil
 }
@@ -105,7 +104,8 @@ type reading struct {
 func readLoad(r io.Reader, known map[string]gauge) (models.Load, error) {
 	var load models.Load
 	readings := make(map[*models.Gauge]*reading)
-	lines := bufio.NewReaderSize(io.LimitReader(r, maxMetrics), maxMetricLine)
+	limited := &io.LimitedReader{R: r, N: maxMetrics}
+	lines := bufio.NewReaderSize(limited, maxMetricLine)
 	for {
 		line, long, err := lines.ReadLine()
 		for long && err == nil {
@@ -119,7 +119,11 @@ func readLoad(r io.Reader, known map[string]gauge) (models.Load, error) {
 					*g = models.Gauge{}
 				}
 			}
-			if errors.Is(err, io.EOF) {
+			switch {
+			case limited.N == 0:
+				// The last line may be cut in a number.
+				err = errAnswerTooLong
+			case errors.Is(err, io.EOF):
 				err = nil
 			}
 			return load, err

@@ -60,13 +60,21 @@ sglang:token_usage{tp_rank="0"} 0.33`, models.Load{Running: known(3), Waiting: k
 func TestLoadFails(t *testing.T) {
 	for answer, class := range map[string]fault.Class{
 		"Not Found: x": 0, "Not Implemented: x": 0, "Bad Request: model name is missing": 0,
-		"Unauthorized: x": fault.NeedsHuman, "Internal Server Error: x": fault.Retryable, loading: fault.Retryable,
+		"Unauthorized: x": 0, "Internal Server Error: x": fault.Retryable, loading: fault.Retryable,
 	} {
 		s := &scripted{answers: map[string]string{"GET /metrics": answer}}
 		got, err := s.start(t, openaichat.Options{Kind: models.KindLlamaCPP}).Load(t.Context())
 		if fault.ClassOf(err) != class || got != (models.Load{}) {
 			t.Errorf("%s: %+v, %v", answer, got, err)
 		}
+	}
+}
+
+func TestLoadIsBounded(t *testing.T) {
+	s := &scripted{answers: map[string]string{"GET /metrics": strings.Repeat("vllm:num_requests_running 3\n", 200_000)}}
+	got, err := s.start(t, openaichat.Options{Kind: models.KindVLLM}).Load(t.Context())
+	if fault.ClassOf(err) != fault.Retryable || got != (models.Load{}) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
+	"github.com/parley-hub/parley/models/openaichat"
 )
 
 // TestBlame: what opens a breaker, and what never may.
@@ -87,5 +88,20 @@ func TestTheCallersEndIsNobodysFault(t *testing.T) {
 	err := modeltest.Collect(t, ctx, c, modeltest.Ask("go on")).Err
 	if models.Blame(err) != models.BlameNobody || fault.ClassOf(err) != fault.Retryable {
 		t.Errorf("to blame %v: %v", models.Blame(err), err)
+	}
+}
+
+// TestSilentTruncation: both servers answered 200 to a prompt of 15000 words.
+func TestSilentTruncation(t *testing.T) {
+	for name, kind := range map[string]models.Kind{"llamacpp-2025-02.err_toolong": models.KindLlamaCPP, "ollama-0.17.4.err_toolong": models.KindOllama} {
+		c := capture(t, name)
+		client := newClient(t, openaichat.Options{Base: "http://worker.test", HTTP: c.http(), Kind: kind})
+		err := modeltest.Collect(t, t.Context(), client, modeltest.Ask(strings.Repeat("word ", 15_000))).Err
+		if !errors.Is(err, models.ErrOverflow) || models.Blame(err) != models.BlameRequest || fault.Public(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if res := modeltest.Collect(t, t.Context(), client, modeltest.Ask(strings.Repeat("word ", 1_000))); res.Err != nil {
+			t.Errorf("%s: a prompt that fits: %v", name, res.Err)
+		}
 	}
 }

@@ -139,16 +139,12 @@ func plainName(name string) string {
 // is right: its id, aliases, root, and the other names with the same root (vLLM echoes
 // the first of its served names).
 //
-// vLLM, SGLang, llama.cpp and Ollama echo nothing else, so with them any other name is
-// wrong. Behind other servers there may be a proxy that names the model in its own way,
-// or a dated version of an alias: with them only the name of another listed model is
-// wrong.
+// vLLM, SGLang, llama.cpp and Ollama echo nothing else. Behind any other server names
+// prove nothing: OpenAI answers an alias with a dated version of another name, a proxy
+// with whatever it forwards to.
 func (c *Client) another(asked, said string) bool {
-	if asked == said {
-		return false
-	}
 	t := c.told.Load()
-	if t == nil {
+	if asked == said || t == nil || t.kind == models.KindOpenAI {
 		return false
 	}
 	entry := t.list.find(asked)
@@ -156,20 +152,7 @@ func (c *Client) another(asked, said string) bool {
 		return false
 	}
 	other := t.list.find(said)
-	if other != nil && entry.Root != "" && other.Root == entry.Root {
-		return false
-	}
-	if t.kind != models.KindOpenAI {
-		return true
-	}
-	return other != nil && !dated(asked, said)
-}
-
-// dated tells whether a name is a dated version of an alias: gpt-4o and
-// gpt-4o-2024-08-06.
-func dated(alias, name string) bool {
-	rest, ok := strings.CutPrefix(name, alias)
-	return ok && len(rest) > 1 && strings.IndexByte("-:@", rest[0]) >= 0 && rest[1] >= '0' && rest[1] <= '9'
+	return other == nil || entry.Root == "" || other.Root != entry.Root
 }
 
 // kind is what the server is, as far as anybody knows.
@@ -235,7 +218,7 @@ func (c *Client) get(ctx context.Context, op, address string) (*http.Response, e
 func (c *Client) do(ctx context.Context, op string, req *http.Request) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.ended(op, ctx, ctx, err)
+		return nil, c.ended(ctx, ctx, op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer func() { _ = resp.Body.Close() }()
@@ -246,7 +229,22 @@ func (c *Client) do(ctx context.Context, op string, req *http.Request) (*http.Re
 
 // missing tells whether an error says that the server has no such endpoint.
 func missing(err error) bool {
+	code := statusOf(err)
+	return code == http.StatusNotFound || code == http.StatusMethodNotAllowed || code == http.StatusNotImplemented
+}
+
+// closed tells whether an error says that the server does not let us have an endpoint,
+// or has none: proxies often pass on only what is below /v1.
+func closed(err error) bool {
+	code := statusOf(err)
+	return code > 0 && code < 500 && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout || missing(err)
+}
+
+// statusOf gives the HTTP status that an error is made of; 0 for others.
+func statusOf(err error) int {
 	var status *statusError
-	return errors.As(err, &status) && (status.code == http.StatusNotFound || status.code == http.StatusMethodNotAllowed ||
-		status.code == http.StatusNotImplemented)
+	if errors.As(err, &status) {
+		return status.code
+	}
+	return 0
 }

@@ -229,10 +229,10 @@ func TestProbeByKind(t *testing.T) {
 		then   string
 	}{
 		{"vLLM", vllm(), []string{"GET /v1/models", "GET /health"}, "GET /health"},
-		{"SGLang", sglang(), []string{"GET /v1/models", "GET /v1/models"}, "GET /v1/models"},
+		{"SGLang", sglang(), []string{"GET /v1/models"}, "GET /v1/models"},
 		{"llama.cpp", llamacpp(), []string{"GET /v1/models", "GET /health"}, "GET /health"},
 		{"Ollama", ollama(), []string{"GET /v1/models", "GET /"}, "GET /"},
-		{"no list", &scripted{}, []string{"GET /v1/models", "GET /v1/models"}, ""},
+		{"no list", &scripted{}, []string{"GET /v1/models"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := test.server.start(t, openaichat.Options{})
@@ -261,17 +261,35 @@ func TestProbeByKind(t *testing.T) {
 			}
 		})
 	}
-	other := ollama()
-	other.answers["GET /"] = "<html>router</html>"
-	if err := other.start(t, openaichat.Options{}).Probe(t.Context()); fault.ClassOf(err) != fault.Retryable {
-		t.Errorf("another program: %v", err)
+	behind := func(s *scripted, root, answer string) *scripted {
+		s.answers[root] = answer
+		return s
+	}
+	for name, s := range map[string]*scripted{
+		"Ollama behind another page": behind(ollama(), "GET /", "<html>router</html>"),
+		"Ollama, root closed":        behind(ollama(), "GET /", "Unauthorized: no"),
+		"vLLM without /health":       behind(vllm(), "GET /health", "Not Found: no"),
+	} {
+		c := s.start(t, openaichat.Options{})
+		if err := c.Probe(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.set("GET /v1/models", "Internal Server Error: no")
+		if err := c.Probe(t.Context()); fault.ClassOf(err) != fault.Retryable {
+			t.Errorf("%s, dead: %v", name, err)
+		}
+	}
+	locked := vllm()
+	locked.answers["GET /v1/models"] = "Unauthorized: no"
+	if err := locked.start(t, openaichat.Options{Kind: models.KindVLLM}).Probe(t.Context()); fault.ClassOf(err) != fault.NeedsHuman {
+		t.Errorf("a bad key: %v", err)
 	}
 }
 
 // TestWrongModel: the answer's name is compared once the server has listed its own.
 func TestWrongModel(t *testing.T) {
 	proxy := func() *scripted {
-		return &scripted{answers: map[string]string{"GET /v1/models": `{"object":"list","data":[{"id":"gpt-4o"},{"id":"gpt-4o-mini"},{"id":"gpt-4o-2024-08-06"}]}`}}
+		return &scripted{answers: map[string]string{"GET /v1/models": `{"object":"list","data":[{"id":"gpt-4-turbo-preview"},{"id":"gpt-4-0125-preview"}]}`}}
 	}
 	for _, test := range []struct {
 		name        string
@@ -290,9 +308,8 @@ func TestWrongModel(t *testing.T) {
 		{"file and alias", llamacpp(), "small", "tiny.gguf", false},
 		{"tag left out", ollama(), "tiny:latest", "tiny", false},
 		{"another tag", ollama(), "tiny", "tiny:8b", true},
-		{"a dated version", proxy(), "gpt-4o", "gpt-4o-2024-08-06", false},
-		{"a smaller one", proxy(), "gpt-4o", "gpt-4o-mini", true},
-		{"a proxy's own name", proxy(), "gpt-4o", "azure/deployment-7", false},
+		{"what an alias stands for", proxy(), "gpt-4-turbo-preview", "gpt-4-0125-preview", false},
+		{"a proxy's own name", proxy(), "gpt-4-turbo-preview", "azure/deployment-7", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.server.answers["POST /v1/chat/completions"] = strings.ReplaceAll(stream("stop", `{"content":"hello"}`), `"tiny"`, `"`+test.said+`"`)

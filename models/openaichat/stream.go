@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,12 @@ import (
 	"github.com/parley-hub/parley/models"
 )
 
-const bufferSize = 4 << 10
+const (
+	bufferSize = 4 << 10
+	// minTruncated is the least that is left of a prompt that was truncated. Fewer tokens
+	// are what a server that does not count its cached ones reports.
+	minTruncated = 512
+)
 
 var (
 	errNoFinish = errors.New("the stream ended without a finish_reason")
@@ -51,6 +57,8 @@ type stream struct {
 	calls  []models.ToolCall
 	// asked is the model that was asked; empty once the answer has named one.
 	asked string
+	// least is how many tokens the prompt has at least; 0 where nobody truncates.
+	least int
 	// left is true when the caller broke out of the loop.
 	left bool
 }
@@ -76,6 +84,9 @@ func (s *stream) run(ctx context.Context, r models.Request) error {
 		return fault.New(fault.Permanent, "encode the chat request", err)
 	}
 	s.asked, s.resume = r.Model, resumeFilter{tailOf(r.Prefix)}
+	if kind == models.KindLlamaCPP || kind == models.KindOllama {
+		s.least = words(r.Messages)
+	}
 	req, err := s.client.newRequest(ctx, http.MethodPost, s.client.chatURL, body)
 	if err != nil {
 		return fault.New(fault.Bug, "chat", s.client.redact.err(err))
@@ -106,8 +117,29 @@ func (s *stream) run(ctx context.Context, r models.Request) error {
 	if err := s.endCalls(); err != nil {
 		return fault.New(fault.Retryable, "chat", models.Blamed(models.BlameNobody, err))
 	}
+	if s.truncated() {
+		err := fmt.Errorf("%w: the worker read %d tokens of at least %d and did not say so", models.ErrOverflow, s.usage.Prompt, s.least)
+		return fault.New(fault.Permanent, "chat", err, fault.WithPublic(publicTooLong))
+	}
 	s.conclude(buffered)
 	return nil
+}
+
+// truncated tells whether the worker left out a part of the prompt without a word, as
+// Ollama and older llama.cpp do; what it leaves out first are the instructions. A word
+// is a token at least, so fewer tokens than words prove it.
+func (s *stream) truncated() bool {
+	return s.usage != nil && s.usage.Prompt >= minTruncated && s.usage.Prompt < s.least
+}
+
+// words counts what stands between white space in all messages.
+func words(messages []models.Message) (n int) {
+	for _, m := range messages {
+		for range strings.FieldsSeq(m.Text) {
+			n++
+		}
+	}
+	return n
 }
 
 // endCalls reads the tool calls when the answer is complete. Those of an answer that
@@ -212,10 +244,13 @@ func (s *stream) relay() error {
 		s.finish = finish
 		shown += s.show(s.runes.rest()) + s.resume.add(s.think.rest())
 	}
+	first := s.phase.Load() == waiting
 	s.move()
-	if shown == "" {
+	if shown == "" && !(first && s.phase.Load() == generating) {
 		return nil
 	}
+	// The first token may be a thought or half a tool call: an empty delta says that the
+	// worker has begun.
 	// The caller's time is not the server's.
 	s.deadline.Stop()
 	s.left = !s.yield(models.Delta{Text: shown}, nil)

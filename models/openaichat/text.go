@@ -1,8 +1,10 @@
 package openaichat
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -64,4 +66,60 @@ func (f *resumeFilter) add(piece string) string {
 		piece, f.space = piece[1:], f.space[1:]
 	}
 	return piece
+}
+
+// appendText adds what stands inside the quotes of a JSON string, which is valid. Half a
+// surrogate pair becomes U+FFFD, as in encoding/json.
+func appendText(to, inner []byte) []byte {
+	for len(inner) > 0 {
+		plain := bytes.IndexByte(inner, '\\')
+		if plain < 0 {
+			return append(to, inner...)
+		}
+		to = append(to, inner[:plain]...)
+		escape := inner[plain+1]
+		inner = inner[plain+2:]
+		switch escape {
+		case 'b':
+			to = append(to, '\b')
+		case 'f':
+			to = append(to, '\f')
+		case 'n':
+			to = append(to, '\n')
+		case 'r':
+			to = append(to, '\r')
+		case 't':
+			to = append(to, '\t')
+		case 'u':
+			r := hexRune(inner)
+			inner = inner[4:]
+			if utf16.IsSurrogate(r) {
+				second := rune(0)
+				if len(inner) >= 6 && inner[0] == '\\' && inner[1] == 'u' {
+					second = hexRune(inner[2:])
+				}
+				if r = utf16.DecodeRune(r, second); r != utf8.RuneError {
+					inner = inner[6:]
+				}
+			}
+			to = utf8.AppendRune(to, r)
+		default: // a quote, a slash or a backslash
+			to = append(to, escape)
+		}
+	}
+	return to
+}
+
+// hexRune reads four hexadecimal digits.
+func hexRune(digits []byte) (r rune) {
+	for _, d := range digits[:4] {
+		switch {
+		case d <= '9':
+			d -= '0'
+		default:
+			d = d&^0x20 - 'A' + 10
+		}
+		r = r<<4 | rune(d)
+	}
+	return r
 }

@@ -157,10 +157,8 @@ func appendArguments(to, raw []byte) []byte {
 		return to
 	case raw[0] != '"':
 		return append(to, raw...)
-	case bytes.IndexByte(raw, '\\') < 0:
-		return append(to, raw[1:len(raw)-1]...)
 	default:
-		return append(to, textOf(raw)...)
+		return appendText(to, raw[1:len(raw)-1])
 	}
 }
 

@@ -83,7 +83,7 @@ func (c *Client) transcribed(ctx context.Context, op string, r models.Transcribe
 		if resp != nil {
 			_ = resp.Body.Close()
 		}
-		return models.Transcript{}, c.ended(op, ctx, inner, err)
+		return models.Transcript{}, c.ended(ctx, inner, op, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
@@ -91,7 +91,7 @@ func (c *Client) transcribed(ctx context.Context, op string, r models.Transcribe
 	}
 	t, err := c.readTranscript(op, resp.Body)
 	if err != nil {
-		return models.Transcript{}, c.ended(op, ctx, inner, err)
+		return models.Transcript{}, c.ended(ctx, inner, op, err)
 	}
 	// The protocol's answer names no model.
 	t.Model = r.Model

@@ -100,6 +100,7 @@ func (p *prober) set(result error) (asked int) {
 type rig struct {
 	*pool.Pool
 	workers []*scripted
+	options pool.Options
 	mu      sync.Mutex
 	events  []core.Event
 }
@@ -121,7 +122,7 @@ func newRig(o pool.Options, scripts ...script) *rig {
 		o.Workers[i].Client = w
 	}
 	o.Name, o.Model, o.Observer = "main", "tiny", r
-	r.Pool = pool.New(o)
+	r.Pool, r.options = pool.New(o), o
 	return r
 }
 
@@ -271,10 +272,24 @@ func TestPoolChaos(t *testing.T) {
 				kinds[rand.IntN(len(kinds))](ctx, yield)
 			})
 		}
-		r := newRig(pool.Options{Workers: []pool.Worker{{Name: "w0", Probe: func(context.Context) error { return nil }}}}, scripts...)
+		var accounts, settled atomic.Int32
+		r := newRig(pool.Options{
+			Hedge: true, Workers: []pool.Worker{{Name: "w0", Probe: func(context.Context) error { return nil }}},
+			Account: func(pool.Attempt) { accounts.Add(1) },
+			Admit:   func(models.Request) (func(models.Usage), error) { return func(models.Usage) { settled.Add(1) }, nil },
+		}, scripts...)
 		ctx, stop := context.WithCancel(t.Context())
 		var running, askers sync.WaitGroup
 		running.Go(func() { _ = r.Run(ctx) })
+		running.Go(func() { // workers come and go
+			for n := 0; ctx.Err() == nil; n++ {
+				time.Sleep(700 * time.Millisecond)
+				o := r.options
+				o.Workers = o.Workers[n%3:]
+				r.Reload(o)
+			}
+			r.Reload(r.options)
+		})
 		for range 64 {
 			askers.Go(func() {
 				for range 100 {
@@ -290,8 +305,15 @@ func TestPoolChaos(t *testing.T) {
 				t.Errorf("%s has %d in flight, its client %d", w.Name, w.InFlight, r.workers[i].inner.Load())
 			}
 		}
-		if len(r.events) != 6400 {
-			t.Errorf("%d events for 6400 answers", len(r.events))
+		calls := int32(0)
+		for _, w := range r.workers {
+			calls += w.calls.Load()
+		}
+		if v := r.Versions()[0]; len(r.Loads()) != 0 || v.Queued != 0 || v.QueuedTokens != 0 {
+			t.Errorf("left over: %v, %+v", r.Loads(), v)
+		}
+		if len(r.events) != 6400 || settled.Load() != 6400 || accounts.Load() != calls {
+			t.Errorf("%d events and %d settled for 6400 answers, %d accounts for %d attempts", len(r.events), settled.Load(), accounts.Load(), calls)
 		}
 	})
 }
@@ -304,6 +326,7 @@ func chaosTurn(t *testing.T, p *pool.Pool) {
 	if rand.IntN(2) == 0 {
 		req.Shown = func() bool { return false }
 	}
+	req.Restart = rand.IntN(2) == 0
 	way := rand.IntN(10)
 	text := ""
 	for d, err := range p.Chat(ctx, req) {

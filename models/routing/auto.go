@@ -7,8 +7,8 @@ import (
 
 // The constants are where the simulation came out best (docs/adr/0019-routing.md).
 const (
-	// fairSlack is how far a worker may be above its fair part of all that is in flight.
-	fairSlack = 1.5
+	// fairMargin is how far a worker may be above its fair part of all that is in flight.
+	fairMargin = 1.5
 	// alwaysTakes is the part of its slots, for its speed, up to which a worker is never
 	// called hot: as long as slots are free, what is cached counts and even load does not.
 	alwaysTakes = 1.0
@@ -176,7 +176,7 @@ func (a *auto) choose(key uint64, workers []Worker) int {
 // there are for what all workers can do.
 func (w *Worker) hot(perPower, fastest float64) bool {
 	power := w.power(fastest)
-	return float64(w.InFlight+1) > max(alwaysTakes*power, fairSlack*perPower*power, 1)
+	return float64(w.InFlight+1) > max(alwaysTakes*power, fairMargin*perPower*power, 1)
 }
 
 // power is how many requests a worker should have beside others. By the root of its

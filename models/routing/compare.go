@@ -87,8 +87,9 @@ func (o *powerOfTwo) Pick(_ Prompt, workers []Worker) int {
 		return -1
 	}
 	return o.accept(workers, open, top, func() int {
-		one, other := o.draw(-1), -1
-		if other = o.draw(one); other < 0 || workers[one].load() <= workers[other].load() {
+		one := o.draw(-1)
+		other := o.draw(one)
+		if other < 0 || workers[one].load() <= workers[other].load() {
 			return one
 		}
 		return other

@@ -38,9 +38,6 @@ type scene struct {
 	rate     float64
 	requests int
 	seed     uint64
-	caches   []int
-	restart  bool
-	note     string
 }
 
 // way is how a pool handles them.
@@ -357,9 +354,7 @@ func (s *sim) done(j *job) {
 	m.total--
 	m.keep(j.conv, max(j.tokens+j.output, m.cache[j.conv]))
 	learn(&j.node.service[j.worker], s.now-j.sent)
-	if s.scene.note != "nocorrect" {
-		j.node.index.Correct(j.node.view[j.worker].ID, j.prompt, j.cached)
-	}
+	j.node.index.Correct(j.node.view[j.worker].ID, j.prompt, j.cached)
 
 	s.work(j.worker)
 	for i := range s.hubs {

@@ -3,6 +3,7 @@ package pool_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -112,7 +113,7 @@ func newWorld(t *testing.T, s setup) *world {
 	if s.workers == 0 {
 		s.workers = 4
 	}
-	o := pool.Options{Name: "bench", Model: "fake", Policy: models.Policy(s.policy), Queue: patient(), Account: w.account}
+	o := pool.Options{Name: "bench", Model: "fake", Policy: models.Policy(s.policy), Queue: patient(), Account: w.account, Rand: drawn()}
 	for i := range s.workers {
 		g := gpu(*seed + uint64(i))
 		if s.worker != nil {
@@ -134,6 +135,17 @@ func newWorld(t *testing.T, s setup) *world {
 	}
 	synctest.Wait() // the first probes are over
 	return w
+}
+
+// drawn gives the pool's numbers from the seed.
+func drawn() func(n int) int {
+	var mu sync.Mutex
+	rnd := rand.New(rand.NewPCG(*seed, 1))
+	return func(n int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return rnd.IntN(n)
+	}
 }
 
 // patient is a line in which everybody waits to the end: whoever is turned away has no

@@ -1,0 +1,156 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/models"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// teller answers with who asked what, and how often it was asked; or with script.
+type teller struct {
+	takes  time.Duration
+	script []models.Delta
+	err    error
+
+	mu        sync.Mutex
+	asked     []models.Request
+	cancelled int
+}
+
+func (w *teller) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Delta, error] {
+	return func(yield func(models.Delta, error) bool) {
+		w.mu.Lock()
+		w.asked = append(w.asked, r)
+		n := len(w.asked)
+		script, err := w.script, w.err
+		w.mu.Unlock()
+		if script == nil {
+			said := fmt.Sprintf("%s %s: %s (%d)", r.For.Account, r.For.Person, r.Messages[len(r.Messages)-1].Text, n)
+			for _, word := range strings.SplitAfter(said, " ") {
+				script = append(script, models.Delta{Text: word})
+			}
+			script = append(script, models.Delta{Finish: models.FinishStop, Usage: &models.Usage{Prompt: 10, Completion: 5}, Model: "tiny", Worker: "w"})
+		}
+		for _, d := range script {
+			select {
+			case <-time.After(w.takes):
+			case <-ctx.Done():
+				w.mu.Lock()
+				w.cancelled++
+				w.mu.Unlock()
+				yield(models.Delta{}, fault.New(fault.Retryable, "chat", ctx.Err()))
+				return
+			}
+			if !yield(d, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(models.Delta{}, err)
+		}
+	}
+}
+
+func (w *teller) calls() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.asked)
+}
+
+func (w *teller) set(script []models.Delta, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.script, w.err = script, err
+}
+
+// question is one at temperature 0.
+func question(person, text string) models.Request {
+	zero := 0.0
+	return models.Request{
+		Model:    "tiny",
+		Messages: []models.Message{{Role: models.System, Text: "You are kind."}, {Role: models.User, Text: text}},
+		Sampling: models.Sampling{Temperature: &zero},
+		For:      models.Payer{Account: "bot", Person: person, Skill: "chat"},
+	}
+}
+
+// said is what came of a request.
+type said struct {
+	text   string
+	last   models.Delta
+	pieces int
+	err    error
+}
+
+func hear(ctx context.Context, c models.Client, r models.Request) said {
+	var s said
+	for d, err := range c.Chat(ctx, r) {
+		if err != nil {
+			s.err = err
+			break
+		}
+		if d.Reset {
+			s.text = ""
+		}
+		s.text += d.Text
+		s.pieces++
+		s.last = d
+	}
+	return s
+}
+
+// remote is a Remote in the process, which can be away.
+type remote struct {
+	mu         sync.Mutex
+	kept       map[string]kept
+	err        error
+	gets, puts int
+}
+
+type kept struct {
+	value []byte
+	until time.Time
+}
+
+func newRemote() *remote { return &remote{kept: map[string]kept{}} }
+
+var errGone = fault.New(fault.Retryable, "redis", errors.New("gone"))
+
+func (m *remote) Get(_ context.Context, key string) ([]byte, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gets++
+	k, ok := m.kept[key]
+	if m.err != nil || !ok || time.Now().After(k.until) {
+		return nil, false, m.err
+	}
+	return k.value, true, nil
+}
+
+func (m *remote) Put(_ context.Context, key string, value []byte, keep time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.puts++
+	if m.err == nil {
+		m.kept[key] = kept{value, time.Now().Add(keep)}
+	}
+	return m.err
+}
+
+func (m *remote) set(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err = err
+}
