@@ -124,7 +124,7 @@ func (j *job) over() {
 	}
 	j.p.reap()
 	j.p.unlock()
-	j.s.o.observe(core.Event{
+	j.s.o.Observer.Observe(core.Event{
 		Stage: core.StageModel, Trace: j.trace, At: time.Now(), Took: time.Since(j.began), Model: j.v.model, Worker: j.worker, Err: j.err,
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/routing"
 )
@@ -156,5 +155,3 @@ func (c change) log(p *Pool) {
 func (o Options) float() float64 {
 	return float64(o.Rand(math.MaxInt32)) / math.MaxInt32
 }
-
-func (o Options) observe(e core.Event) { o.Observer.Observe(e) }
