@@ -31,7 +31,7 @@ const (
 	slots    = 8
 	prefill  = 2 * time.Millisecond
 	perToken = 10 * time.Millisecond
-	cache    = 64 << 10
+	cached   = 64 << 10
 )
 
 // vocabulary is what the workers answer with; the question says how much of it.
@@ -66,7 +66,7 @@ func answerTo(messages []models.Message) string {
 
 func gpu(seed uint64) modeltest.Options {
 	return modeltest.Options{
-		Kind: models.KindVLLM, Slots: slots, Prefill: prefill, PerToken: perToken, Cache: cache, PerChunk: 8, Seed: seed,
+		Kind: models.KindVLLM, Slots: slots, Prefill: prefill, PerToken: perToken, Cache: cached, PerChunk: 8, Seed: seed,
 		Answer: answerTo,
 	}
 }
