@@ -59,6 +59,7 @@ type App struct {
 	lanes queue.Lanes
 
 	pools      []*pool.Pool
+	loads      *loads
 	registry   *models.Registry
 	set        *skills.Set
 	adapters   map[core.Account]adapters.Adapter
@@ -294,6 +295,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	for _, p := range a.pools {
 		stages = append(stages, stage{"model pool", p.Run})
+	}
+	if a.loads != nil {
+		stages = append(stages, stage{"model loads", a.loads.run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
 	a.arrive(ctx)

@@ -41,14 +41,17 @@ func (a *App) makeModels(ctx context.Context) error {
 		}
 		cfg = cfg.WithDefaults()
 	}
-	clients := map[string]models.Client{}
+	clients, shared := map[string]models.Client{}, map[string]busy{}
+	if a.cluster != nil {
+		a.loads = newLoads(a.cluster, func() map[string]busy { return shared }, a.room("models"))
+	}
 	for name, p := range cfg.Pools {
 		pool, err := a.newPool(name, p, client)
 		if err != nil {
 			return err
 		}
 		a.pools = append(a.pools, pool)
-		clients[name] = pool
+		clients[name], shared[name] = pool, pool
 	}
 	a.registry = models.NewRegistry(cfg.Default, clients)
 	return nil
@@ -66,6 +69,9 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 	o := pool.Options{
 		Name: name, Policy: p.Policy, Vision: p.Vision, FirstContent: p.FirstContent, Total: p.Total, Hedge: p.Hedge, Queue: p.Queue,
 		Observer: a.observer, Log: a.room("models"),
+	}
+	if a.loads != nil {
+		o.Elsewhere = a.loads.elsewhere(name)
 	}
 	for _, v := range p.All() {
 		if !v.Discover.IsZero() {

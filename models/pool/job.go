@@ -40,7 +40,6 @@ var (
 	errTooLong    = errors.New("the line is too long")
 	errUnfinished = errors.New("the answer ended without a finish")
 	errFirst      = errors.New("no content in time")
-	errPoison     = errors.New("the request broke two workers")
 	errLeft       = fault.New(fault.Retryable, "chat", fmt.Errorf("the caller left: %w", context.Canceled))
 )
 

@@ -84,12 +84,12 @@ type ratio struct {
 	value float64
 }
 
-func (r *ratio) add(real, estimated int) {
-	if real <= 0 || estimated <= 0 {
+func (r *ratio) add(counted, estimated int) {
+	if counted <= 0 || estimated <= 0 {
 		return
 	}
 	r.n++
-	r.value += (float64(real)/float64(estimated) - r.value) / float64(min(r.n, 20))
+	r.value += (float64(counted)/float64(estimated) - r.value) / float64(min(r.n, 20))
 }
 
 // atLeast gives how many tokens an estimate surely stands for. Until it was seen how
