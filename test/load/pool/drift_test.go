@@ -90,7 +90,7 @@ func TestNothingIsLeft(t *testing.T) {
 // TestDeadWorkers holds that nobody who saw nothing yet learns of a death.
 func TestDeadWorkers(t *testing.T) {
 	for name, die := range map[string]func(w *modeltest.Worker){"refuses": refuses, "resets": resets} {
-		r, _ := kill(t, usual(moderate, 300), 1, die)
+		r, _, _ := kill(t, usual(moderate, 300), 1, die)
 		if n := r.failed() - r.broken(); n > 0 || r.invented() > 0 {
 			t.Errorf("%s: %d failed, %d are invented", name, n, r.invented())
 		}

@@ -16,15 +16,15 @@ import (
 // tenants share the workers; the first of them is the greedy one.
 const tenants = 10
 
-// crowdOf makes the requests of tenants that ask so many times a second each, all short
-// and of one kind, so that what is compared is the line alone.
+// crowdOf makes the requests of tenants that ask so many times a second each, with short
+// prompts, so that what is compared is the line more than the caches.
 func crowdOf(seconds int, rates [tenants]float64) (all []arrival) {
 	for tenant, rate := range rates {
 		if rate == 0 {
 			continue
 		}
 		name := fmt.Sprint("tenant", tenant)
-		asked := load{perSecond: rate, n: int(rate * float64(seconds)), people: 20, zipf: 1.1}.draw(*seed + uint64(tenant))
+		asked := load{perSecond: rate, n: int(rate * float64(seconds)), people: 20, zipf: 1.1, longest: 500}.draw(*seed + uint64(tenant))
 		for _, a := range asked {
 			a.tenant = name
 			a.req.For.Person = name
@@ -50,8 +50,10 @@ func everybody(greedy, rate float64) (rates [tenants]float64) {
 func fairness(t *testing.T) []row {
 	const (
 		seconds = 90
-		// share is what a tenant asks for: all ten together half of what the workers do.
-		share = 0.5 * capacity / tenants
+		// brisk is how many of such requests the workers answer a second, about; share is
+		// what a tenant asks for: all ten together half of that.
+		brisk = 24
+		share = 0.5 * brisk / tenants
 	)
 	others := func(s sample) bool { return s.tenant != "tenant0" }
 	play := func(rates [tenants]float64) (r result) {

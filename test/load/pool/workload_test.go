@@ -36,6 +36,8 @@ type load struct {
 	people int
 	// zipf is the law's exponent, above 1.
 	zipf float64
+	// longest is at how many tokens of prompt a conversation begins anew.
+	longest int
 }
 
 // zipfStart is where on the law's curve the most talkative person is: one of 150 asks
@@ -45,14 +47,12 @@ const zipfStart = 5
 // usual is a crowd whose conversations fit into the caches of four workers together,
 // and not into one's.
 func usual(perSecond float64, n int) load {
-	return load{perSecond: perSecond, n: n, people: 150, zipf: 1.1}
+	return load{perSecond: perSecond, n: n, people: 150, zipf: 1.1, longest: 4000}
 }
 
 const (
 	// mostTokens bounds an answer; nobody knows before how long it will be.
 	mostTokens = 500
-	// longest is at how many tokens of prompt a conversation begins anew.
-	longest = 4000
 	// The median of an answer's length in tokens, and the spread of its logarithm.
 	answerMedian, answerSpread = 70, 0.7
 )
@@ -72,7 +72,7 @@ func (l load) draw(seed uint64) []arrival {
 		at += rnd.ExpFloat64() / l.perSecond
 		who := int(speaker.Uint64())
 		t := &talks[who]
-		if t.size > longest || t.size == 0 {
+		if t.size > l.longest || t.size == 0 {
 			t.begin(who, rnd)
 		}
 		tokens := int(min(max(answerMedian*math.Exp(answerSpread*rnd.NormFloat64()), 8), mostTokens))

@@ -3,6 +3,7 @@ package pool_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +31,7 @@ const (
 	slots    = 8
 	prefill  = 2 * time.Millisecond
 	perToken = 10 * time.Millisecond
-	cache    = 64 << 10
+	cached   = 64 << 10
 )
 
 // vocabulary is what the workers answer with; the question says how much of it.
@@ -65,7 +66,7 @@ func answerTo(messages []models.Message) string {
 
 func gpu(seed uint64) modeltest.Options {
 	return modeltest.Options{
-		Kind: models.KindVLLM, Slots: slots, Prefill: prefill, PerToken: perToken, Cache: cache, PerChunk: 8, Seed: seed,
+		Kind: models.KindVLLM, Slots: slots, Prefill: prefill, PerToken: perToken, Cache: cached, PerChunk: 8, Seed: seed,
 		Answer: answerTo,
 	}
 }
@@ -112,7 +113,7 @@ func newWorld(t *testing.T, s setup) *world {
 	if s.workers == 0 {
 		s.workers = 4
 	}
-	o := pool.Options{Name: "bench", Model: "fake", Policy: models.Policy(s.policy), Queue: patient(), Account: w.account}
+	o := pool.Options{Name: "bench", Model: "fake", Policy: models.Policy(s.policy), Queue: patient(), Account: w.account, Rand: drawn()}
 	for i := range s.workers {
 		g := gpu(*seed + uint64(i))
 		if s.worker != nil {
@@ -134,6 +135,17 @@ func newWorld(t *testing.T, s setup) *world {
 	}
 	synctest.Wait() // the first probes are over
 	return w
+}
+
+// drawn gives the pool's numbers from the seed.
+func drawn() func(n int) int {
+	var mu sync.Mutex
+	rnd := rand.New(rand.NewPCG(*seed, 1))
+	return func(n int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return rnd.IntN(n)
+	}
 }
 
 // patient is a line in which everybody waits to the end: whoever is turned away has no
