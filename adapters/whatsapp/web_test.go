@@ -249,7 +249,7 @@ func TestWebAsksOutliveTheirConnection(t *testing.T) {
 	})
 	for range 2 {
 		if err := later.Run(s.ctx(), in); fault.ClassOf(err) != fault.Retryable {
-			t.Errorf("a connection that was lost: %v", err)
+			t.Fatalf("a connection that was lost: %v\n%s", err, s.story())
 		}
 	}
 	_, stop, _ := s.connected(later)

@@ -19,23 +19,27 @@ func (b *Budgets) wake() {
 // store is away, what was spent here counts all the same. It returns nil.
 func (b *Budgets) Run(ctx context.Context) error {
 	wait := gather
-	for ctx.Err() == nil {
+	for {
 		select {
 		case <-ctx.Done():
 		case <-b.some:
 			sleep(ctx, wait)
 		}
-		if err := b.write(ctx); err != nil && ctx.Err() != nil {
+		err, over := b.write(ctx), ctx.Err() != nil
+		switch {
+		case err != nil && over:
 			b.o.Log.Error().Err(err).Stringer("class", fault.ClassOf(err)).Msg("what was spent of budgets could not be written at the end")
-		} else if err != nil {
+		case err != nil:
 			b.wake()
 			wait = min(2*wait, longestWait)
 			b.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Dur("again", wait).Msg("writing what was spent of budgets")
 			continue
 		}
+		if over {
+			return nil
+		}
 		wait = gather
 	}
-	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {
