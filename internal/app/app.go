@@ -60,6 +60,7 @@ type App struct {
 	lanes queue.Lanes
 
 	pools      []*pool.Pool
+	fleets     *fleets
 	loads      *loads
 	registry   *models.Registry
 	set        *skills.Set
@@ -301,6 +302,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
+	}
+	if a.fleets != nil && len(a.fleets.sources) > 0 {
+		stages = append(stages, stage{"model fleet", a.fleets.run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
 	a.arrive(ctx)

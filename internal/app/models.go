@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/fleet"
 	"github.com/parley-hub/parley/models/offline"
 	"github.com/parley-hub/parley/models/openaichat"
 	"github.com/parley-hub/parley/models/pool"
@@ -45,6 +45,7 @@ func (a *App) makeModels(ctx context.Context) error {
 	if a.cluster != nil {
 		a.loads = newLoads(a.cluster, func() map[string]busy { return shared }, a.room("models"))
 	}
+	a.fleets = newFleets(a.room("models"))
 	for name, p := range cfg.Pools {
 		pool, err := a.newPool(name, p, client) //nolint:contextcheck // requests are admitted after this start is over
 		if err != nil {
@@ -73,21 +74,17 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 	if a.loads != nil {
 		o.Elsewhere = a.loads.elsewhere(name)
 	}
-	for _, v := range p.All() {
-		if !v.Discover.IsZero() {
-			return nil, fault.New(fault.NeedsHuman, "model pool "+name, errors.New("workers cannot be discovered by this build; list them"))
-		}
-		version := pool.Version{Name: v.Name, Model: v.Model, Weight: v.Weight}
-		for _, w := range v.Workers {
-			worker, err := a.newWorker(w, v.Model, p, client)
-			if err != nil {
-				return nil, err
-			}
-			version.Workers = append(version.Workers, worker)
-		}
-		o.Versions = append(o.Versions, version)
+	b := &blend{
+		config: p, options: o, found: map[string][]fleet.Address{},
+		worker: func(w models.WorkerConfig, model string) (pool.Worker, error) { return a.newWorker(w, model, p, client) },
 	}
-	return pool.New(o), nil
+	versions, err := b.versions()
+	if err != nil {
+		return nil, err
+	}
+	b.options.Versions = versions
+	b.Pool = pool.New(b.options)
+	return b.Pool, a.fleets.add(name, b)
 }
 
 func (a *App) newWorker(w models.WorkerConfig, model string, p models.PoolConfig, client *http.Client) (pool.Worker, error) {
