@@ -230,27 +230,31 @@ func TestWebAsksOutliveTheirConnection(t *testing.T) {
 	})
 	s.sim.Inject(websim.Fault{Kind: websim.FaultGarble, At: "message"})
 	message := s.send(forgetful, r) // the phone asks while nobody listens, or hardly
-	var asked atomic.Int64
+	var round atomic.Int64
+	var cut [2]sync.Once
 	in := newAwaited()
 	later := s.adapter(zerolog.Nop(), func(st *adapters.Settings) {
 		st.Sent = func(ctx context.Context, at core.ChatID, m core.MessageID) (core.Reply, bool, error) {
-			n := int(asked.Add(1))
-			if n > 2 {
+			n := int(round.Load())
+			if n == len(cut) {
 				return r, at == chat.Chat && m == message.Message, nil
 			}
-			s.Say(chat.Chat, "next") // is taken up when the ask was acknowledged, or not
-			s.await(in, n)
-			if err := s.sim.Disconnect(webBot); err != nil {
-				t.Error(err)
-			}
+			cut[n].Do(func() { // the bot's own phone asks, too
+				s.Say(chat.Chat, "next") // is taken up when the ask was acknowledged, or not
+				s.await(in, n+1)
+				if err := s.sim.Disconnect(webBot); err != nil {
+					t.Error(err)
+				}
+			})
 			<-ctx.Done()
 			return core.Reply{}, false, ctx.Err()
 		}
 	})
-	for range 2 {
+	for range cut {
 		if err := later.Run(s.ctx(), in); fault.ClassOf(err) != fault.Retryable {
 			t.Fatalf("a connection that was lost: %v\n%s", err, s.story())
 		}
+		round.Add(1)
 	}
 	_, stop, _ := s.connected(later)
 	s.until("the message", func() bool { return slices.Equal(s.Shown(chat.Chat), []string{"hello"}) })
