@@ -55,6 +55,8 @@ type Config struct {
 	// Prices are what tokens cost, Budgets how much may be spent.
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
+	// Prewarm are the peaks that somebody knows of.
+	Prewarm []PrewarmConfig `yaml:"prewarm"`
 	// TimeZone is where the days and months of budgets begin at midnight, as in
 	// Europe/Berlin; UTC if it is left out.
 	TimeZone string `yaml:"time_zone"`
@@ -175,6 +177,9 @@ func (p PoolConfig) All() []VersionConfig {
 // sorted by key.
 func (c Config) Validate() []Problem {
 	found := validateBudgets(c.Budgets, c.Prices)
+	for i, p := range c.Prewarm {
+		found = append(found, p.WithDefaults().Validate(fmt.Sprintf("prewarm[%d]", i), slices.Sorted(maps.Keys(c.Pools)))...)
+	}
 	if _, ok := c.Pools[c.Default]; !ok && (c.Default != "" || len(c.Pools) > 0) {
 		found = append(found, Problem{"default", fmt.Sprintf("must name one of the pools (%s)", strings.Join(slices.Sorted(maps.Keys(c.Pools)), ", "))})
 	}

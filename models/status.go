@@ -52,4 +52,6 @@ type VersionStatus struct {
 	RolledBack string
 	// Queued is how many requests wait for a worker, QueuedTokens what they may cost.
 	Queued, QueuedTokens int
+	// Wait is how long one that comes now is likely to wait; 0 while nobody does.
+	Wait time.Duration
 }

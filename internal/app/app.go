@@ -61,6 +61,7 @@ type App struct {
 
 	pools      []*pool.Pool
 	fleets     *fleets
+	signals    *signals
 	loads      *loads
 	registry   *models.Registry
 	set        *skills.Set

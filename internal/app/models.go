@@ -45,7 +45,7 @@ func (a *App) makeModels(ctx context.Context) error {
 	if a.cluster != nil {
 		a.loads = newLoads(a.cluster, func() map[string]busy { return shared }, a.room("models"))
 	}
-	a.fleets = newFleets(a.room("models"))
+	a.fleets, a.signals = newFleets(a.room("models")), newSignals(cfg)
 	for name, p := range cfg.Pools {
 		pool, err := a.newPool(name, p, client) //nolint:contextcheck // requests are admitted after this start is over
 		if err != nil {
@@ -55,7 +55,7 @@ func (a *App) makeModels(ctx context.Context) error {
 		clients[name], shared[name] = pool, pool
 	}
 	a.registry = models.NewRegistry(cfg.Default, clients)
-	return nil
+	return a.telemetry.WatchPools(a.signals.states)
 }
 
 // troubled lets the playground make a model slow, or take it away.
@@ -74,9 +74,12 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 	if a.loads != nil {
 		o.Elsewhere = a.loads.elsewhere(name)
 	}
+	by := follow(&o)
 	b := &blend{
 		config: p, options: o, found: map[string][]fleet.Address{},
-		worker: func(w models.WorkerConfig, model string) (pool.Worker, error) { return a.newWorker(w, model, p, client) },
+		worker: func(w models.WorkerConfig, model string) (pool.Worker, error) {
+			return a.newWorker(w, model, p, client)
+		},
 	}
 	versions, err := b.versions()
 	if err != nil {
@@ -84,6 +87,7 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 	}
 	b.options.Versions = versions
 	b.Pool = pool.New(b.options)
+	a.signals.add(name, b.Pool, by)
 	return b.Pool, a.fleets.add(name, b)
 }
 

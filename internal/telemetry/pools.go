@@ -9,7 +9,8 @@ import (
 // PoolState is how one pool of model workers is, and how many workers it should have.
 type PoolState struct {
 	Pool string
-	// QueueTokens and Waiting are what waits on this node, Wait how long the oldest has.
+	// QueueTokens and Waiting are what waits on this node, Wait how long one that comes now
+	// is likely to.
 	QueueTokens, Waiting int
 	Wait                 time.Duration
 	// Utilization is the part of the slots in use, by all nodes.
@@ -28,7 +29,7 @@ var (
 	poolWaiting = prometheus.NewDesc("parley_pool_queue_requests",
 		"Requests that wait for a worker.", []string{"pool"}, nil)
 	poolWait = prometheus.NewDesc("parley_pool_wait_seconds",
-		"How long the oldest request has waited for a worker; 0 when none waits.", []string{"pool"}, nil)
+		"How long a request that comes now is likely to wait for a worker; 0 when none waits.", []string{"pool"}, nil)
 	poolUtilization = prometheus.NewDesc("parley_pool_utilization",
 		"Part of the workers' slots in use, by all nodes; above 1 when more is under way than there are slots.", []string{"pool"}, nil)
 	poolArrivals = prometheus.NewDesc("parley_pool_arrivals_per_minute",

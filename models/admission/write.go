@@ -25,21 +25,22 @@ func (b *Budgets) Run(ctx context.Context) error {
 		case <-b.some:
 			sleep(ctx, wait)
 		}
-		err, over := b.write(ctx), ctx.Err() != nil
-		switch {
-		case err != nil && over:
-			b.o.Log.Error().Err(err).Stringer("class", fault.ClassOf(err)).Msg("what was spent of budgets could not be written at the end")
-		case err != nil:
-			b.wake()
-			wait = min(2*wait, longestWait)
-			b.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Dur("again", wait).Msg("writing what was spent of budgets")
+		err := b.write(ctx)
+		if ctx.Err() != nil {
+			if err != nil {
+				b.o.Log.Error().Err(err).Stringer("class", fault.ClassOf(err)).Msg("what was spent of budgets could not be written at the end")
+			}
+			break
+		}
+		if err == nil {
+			wait = gather
 			continue
 		}
-		if over {
-			return nil
-		}
-		wait = gather
+		b.wake()
+		wait = min(2*wait, longestWait)
+		b.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Dur("again", wait).Msg("writing what was spent of budgets")
 	}
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {

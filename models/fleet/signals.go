@@ -79,7 +79,7 @@ type Signals struct {
 // Load is how a pool is now.
 type Load struct {
 	// QueueTokens are the estimated tokens of the requests that wait, Waiting their number,
-	// Wait how long the oldest has waited; all on this node.
+	// Wait how long one that comes now is likely to; all on this node.
 	QueueTokens, Waiting int
 	Wait                 time.Duration
 	// InFlight is under way at the workers, from all nodes; Slots and Workers are those that

@@ -246,7 +246,7 @@ func (s *stream) relay() error {
 	}
 	first := s.phase.Load() == waiting
 	s.move()
-	if shown == "" && !(first && s.phase.Load() == generating) {
+	if shown == "" && (!first || s.phase.Load() != generating) {
 		return nil
 	}
 	// The first token may be a thought or half a tool call: an empty delta says that the

@@ -123,8 +123,12 @@ func (p *Pool) Versions() []models.VersionStatus {
 	defer p.mu.Unlock()
 	var all []models.VersionStatus
 	for _, v := range p.now.Load().versions {
+		var wait time.Duration
+		if n := v.lane.line.Len(); n > 0 {
+			wait = v.lane.wait(n + 1)
+		}
 		all = append(all, models.VersionStatus{
-			Pool: p.name, Name: v.name, Model: v.model, Weight: v.share(), RolledBack: v.lane.rolledBack,
+			Wait: wait, Pool: p.name, Name: v.name, Model: v.model, Weight: v.share(), RolledBack: v.lane.rolledBack,
 			Queued: v.lane.line.Len(), QueuedTokens: v.lane.line.Tokens(),
 		})
 	}
