@@ -49,6 +49,7 @@ type lane struct {
 	// jobs counts the requests that were admitted and are not over.
 	jobs    int
 	timing  timing
+	pace    pace
 	results results
 	ratio   ratio
 	// weight is the configured one at which it was rolled back.
@@ -119,7 +120,7 @@ func (p *Pool) employ(key id, w Worker, first bool) *worker {
 }
 
 func newLane(key laneID) *lane {
-	return &lane{laneID: key, index: routing.NewIndex(0), timing: newTiming()}
+	return &lane{laneID: key, index: routing.NewIndex(0)}
 }
 
 // configure gives a lane its policy and its line. Who waits already keeps the old line.

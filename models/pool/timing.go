@@ -16,18 +16,50 @@ const (
 	// timingSamples are kept of each size of prompt, timingLeast are needed to judge.
 	timingSamples = 64
 	timingLeast   = 20
-	// sizes are those of prompts: up to 256, 1 k, 4 k, 16 k tokens, and more.
+	// sizes are those of prompts without what is cached: up to 256, 1 k, 4 k, 16 k tokens,
+	// and more.
 	sizes = 5
+	// paces are finer ones, each twice the one before: up to 64, 128 ... 128 k tokens, and
+	// more.
+	paces = 13
 )
 
-// timing knows how long first contents take, by the size of the prompt.
-type timing struct {
-	bySize [sizes]samples
-	// all is of all sizes, for comparing versions.
-	all samples
+// timing knows how long first contents take, by how much of the prompt must be computed.
+type timing struct{ bySize [sizes]samples }
+
+// pace is how long first contents took of late where a slot was free, by how much had to
+// be computed: what remains is how fast the workers are.
+type pace [paces]mean
+
+func (p *pace) at(tokens int) *mean {
+	return &p[min(max(bits.Len(uint(max(tokens, 1)-1))-6, 0), paces-1)]
 }
 
-func newTiming() timing { return timing{} }
+func (p *pace) add(tokens int, took time.Duration) { p.at(tokens).add(took) }
+
+// of gives what is usual; 0 for what has not been seen.
+func (p *pace) of(tokens int) time.Duration { return p.at(tokens).duration() }
+
+// beside gives the mean first content, and what it would be had each taken as long as
+// the other's of the same size. n is how many of ours that could be told of.
+func (p *pace) beside(other *pace) (own, theirs time.Duration, n int) {
+	var sum, expected float64
+	for i := range p {
+		if p[i].n < paceLeast || other[i].n < paceLeast {
+			continue
+		}
+		n += p[i].n
+		sum += float64(p[i].n) * p[i].value
+		expected += float64(p[i].n) * other[i].value
+	}
+	if n == 0 {
+		return 0, 0, 0
+	}
+	return time.Duration(sum / float64(n)), time.Duration(expected / float64(n)), n
+}
+
+// paceLeast are needed of a size by each of two that are compared.
+const paceLeast = 3
 
 func sizeOf(tokens int) int {
 	return min((max(bits.Len(uint(max(tokens, 1)-1)), 8)-7)/2, sizes-1)
@@ -35,7 +67,6 @@ func sizeOf(tokens int) int {
 
 func (t *timing) add(tokens int, took time.Duration) {
 	t.bySize[sizeOf(tokens)].add(took)
-	t.all.add(took)
 }
 
 // p95 gives the time in which 95 of 100 first contents come; false while too few came.
@@ -105,7 +136,7 @@ func (r *ratio) atLeast(estimated int) int {
 func (l *lease) deadline(longest time.Duration) time.Duration {
 	l.job.p.mu.Lock()
 	defer l.job.p.mu.Unlock()
-	return l.job.v.lane.timing.deadline(l.job.prompt.Tokens, longest)
+	return l.job.v.lane.timing.deadline(l.uncached, longest)
 }
 
 // late takes note of a deadline that was met. Did only answers in time count, the
@@ -113,5 +144,5 @@ func (l *lease) deadline(longest time.Duration) time.Duration {
 func (l *lease) late(waited time.Duration) {
 	l.job.p.mu.Lock()
 	defer l.job.p.mu.Unlock()
-	l.job.v.lane.timing.add(l.job.prompt.Tokens, waited)
+	l.job.v.lane.timing.add(l.uncached, waited)
 }
