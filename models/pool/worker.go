@@ -94,6 +94,11 @@ func (w *worker) usable(now time.Time) bool {
 	}
 }
 
+// soon tells whether the worker may get requests after a little patience.
+func (w *worker) soon(now time.Time) bool {
+	return now.Before(w.waitUntil) && w.waitUntil.Sub(now) <= patience && w.usable(w.waitUntil)
+}
+
 // unproven tells whether a probe has yet to reach the worker. One without probes can
 // prove itself only by requests.
 func (w *worker) unproven() bool { return w.state == models.StateNew && w.conf.Probe != nil }
