@@ -210,13 +210,10 @@ func (l *lease) end(note func(now time.Time)) {
 
 // first takes note of the first content.
 func (l *lease) first() {
-	p, lane := l.job.p, l.job.v.lane
-	p.mu.Lock()
-	defer p.unlock()
-	now := time.Now()
-	took := now.Sub(l.began)
-	lane.timing.add(l.uncached, took)
-	l.took = took
+	l.job.p.mu.Lock()
+	defer l.job.p.mu.Unlock()
+	l.took = time.Since(l.began)
+	l.came(l.took)
 }
 
 // prefillLeast is how many tokens must be computed before the time of it means anything.

@@ -47,11 +47,12 @@ type lane struct {
 	// lastResort is true while one request tries a worker although all are open.
 	lastResort bool
 	// jobs counts the requests that were admitted and are not over.
-	jobs    int
-	timing  timing
-	pace    pace
-	results results
-	ratio   ratio
+	jobs int
+	// whole is by all of a prompt, missing by what must be computed of it.
+	whole, missing timing
+	pace           pace
+	results        results
+	ratio          ratio
 	// weight is the configured one at which it was rolled back.
 	weight     int
 	rolledBack string

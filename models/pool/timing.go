@@ -16,15 +16,14 @@ const (
 	// timingSamples are kept of each size of prompt, timingLeast are needed to judge.
 	timingSamples = 64
 	timingLeast   = 20
-	// sizes are those of prompts without what is cached: up to 256, 1 k, 4 k, 16 k tokens,
-	// and more.
+	// sizes are those of prompts: up to 256, 1 k, 4 k, 16 k tokens, and more.
 	sizes = 5
 	// paces are finer ones, each twice the one before: up to 64, 128 ... 128 k tokens, and
 	// more.
 	paces = 13
 )
 
-// timing knows how long first contents take, by how much of the prompt must be computed.
+// timing knows how long first contents take, by the size of the prompt.
 type timing struct{ bySize [sizes]samples }
 
 // pace is how long first contents took of late where a slot was free, by how much had to
@@ -72,14 +71,6 @@ func (t *timing) add(tokens int, took time.Duration) {
 // p95 gives the time in which 95 of 100 first contents come; false while too few came.
 func (t *timing) p95(tokens int) (time.Duration, bool) { return t.bySize[sizeOf(tokens)].p95() }
 
-// deadline is how long to wait for a first content, at most longest.
-func (t *timing) deadline(tokens int, longest time.Duration) time.Duration {
-	p95, ok := t.p95(tokens)
-	if !ok {
-		return longest
-	}
-	return min(max(deadlineTimes*p95, minDeadline), longest)
-}
 
 // samples are the last of a kind.
 type samples struct {
@@ -132,11 +123,24 @@ func (r *ratio) atLeast(estimated int) int {
 	return int(math.Round(float64(estimated) * r.value * 0.9))
 }
 
-// deadline is how long to wait for the first sign of an answer.
+// deadline is how long to wait for the first sign of an answer, at most longest: by what
+// there is to compute, but no shorter than prompts as long as this one need, for the
+// worker may have forgotten what it is taken to have cached.
 func (l *lease) deadline(longest time.Duration) time.Duration {
 	l.job.p.mu.Lock()
 	defer l.job.p.mu.Unlock()
-	return l.job.v.lane.timing.deadline(l.uncached, longest)
+	missing, _ := l.job.v.lane.missing.p95(l.uncached)
+	whole, ok := l.job.v.lane.whole.p95(l.job.prompt.Tokens)
+	if !ok {
+		return longest
+	}
+	return min(max(deadlineTimes*max(missing, whole), minDeadline), longest)
+}
+
+// came takes note of a first content, or of how long nothing came.
+func (l *lease) came(took time.Duration) {
+	l.job.v.lane.whole.add(l.job.prompt.Tokens, took)
+	l.job.v.lane.missing.add(l.uncached, took)
 }
 
 // late takes note of a deadline that was met. Did only answers in time count, the
@@ -144,5 +148,5 @@ func (l *lease) deadline(longest time.Duration) time.Duration {
 func (l *lease) late(waited time.Duration) {
 	l.job.p.mu.Lock()
 	defer l.job.p.mu.Unlock()
-	l.job.v.lane.timing.add(l.uncached, waited)
+	l.came(waited)
 }
