@@ -13,6 +13,8 @@ const (
 	// take, and minDeadline the least it may: below that a lost packet would count.
 	deadlineTimes = 4
 	minDeadline   = 2 * time.Second
+	// coldTimes is how much longer than usual it may take with nothing of the prompt cached.
+	coldTimes = 2
 	// timingSamples are kept of each size of prompt, timingLeast are needed to judge.
 	timingSamples = 64
 	timingLeast   = 20
@@ -30,14 +32,20 @@ type timing struct{ bySize [sizes]samples }
 // be computed: what remains is how fast the workers are.
 type pace [paces]mean
 
-func (p *pace) at(tokens int) *mean {
-	return &p[min(max(bits.Len(uint(max(tokens, 1)-1))-6, 0), paces-1)]
+func paceOf(tokens int) int { return min(max(bits.Len(uint(max(tokens, 1)-1))-6, 0), paces-1) }
+
+func (p *pace) add(tokens int, took time.Duration) { p[paceOf(tokens)].add(took) }
+
+// of gives what is usual. For a size that has not been seen that is the next smaller
+// one's, in proportion; 0 where there is none.
+func (p *pace) of(tokens int) time.Duration {
+	for i := paceOf(tokens); i >= 0; i-- {
+		if p[i].n > 0 {
+			return p[i].duration() << (paceOf(tokens) - i)
+		}
+	}
+	return 0
 }
-
-func (p *pace) add(tokens int, took time.Duration) { p.at(tokens).add(took) }
-
-// of gives what is usual; 0 for what has not been seen.
-func (p *pace) of(tokens int) time.Duration { return p.at(tokens).duration() }
 
 // beside gives the mean first content, and what it would be had each taken as long as
 // the other's of the same size. n is how many of ours that could be told of.
@@ -124,8 +132,8 @@ func (r *ratio) atLeast(estimated int) int {
 }
 
 // deadline is how long to wait for the first sign of an answer, at most longest: by what
-// there is to compute, but no shorter than prompts as long as this one need, for the
-// worker may have forgotten what it is taken to have cached.
+// prompts as long as this one took, and those with as much to compute. But a worker may
+// have forgotten what it is taken to have cached, and has the time to compute all of it.
 func (l *lease) deadline(longest time.Duration) time.Duration {
 	l.job.p.mu.Lock()
 	defer l.job.p.mu.Unlock()
@@ -134,7 +142,8 @@ func (l *lease) deadline(longest time.Duration) time.Duration {
 	if !ok {
 		return longest
 	}
-	return min(max(deadlineTimes*max(missing, whole), minDeadline), longest)
+	cold := l.job.v.lane.pace.of(l.job.prompt.Tokens)
+	return min(max(deadlineTimes*max(missing, whole), coldTimes*cold, minDeadline), longest)
 }
 
 // came takes note of a first content, or of how long nothing came.
