@@ -79,7 +79,6 @@ func (t *timing) add(tokens int, took time.Duration) {
 // p95 gives the time in which 95 of 100 first contents come; false while too few came.
 func (t *timing) p95(tokens int) (time.Duration, bool) { return t.bySize[sizeOf(tokens)].p95() }
 
-
 // samples are the last of a kind.
 type samples struct {
 	n    int
