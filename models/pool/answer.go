@@ -76,7 +76,7 @@ func (a *answer) run(ctx context.Context) {
 	}
 	var last error
 	for {
-		l, err := a.place(ctx)
+		l, err := a.p.acquire(ctx, &a.job)
 		if err != nil {
 			a.fail(ctx, cmp.Or(last, err))
 			return

@@ -89,7 +89,7 @@ func (p *Pool) call(ctx context.Context, c call, do func(context.Context, *job, 
 	defer j.over()
 	var last error
 	for {
-		l, err := j.place(ctx)
+		l, err := p.acquire(ctx, j)
 		if err != nil {
 			j.err = j.final(ctx, cmp.Or(last, err), false)
 			return j.err

@@ -9,8 +9,8 @@ const (
 	// A version is judged by at least compareLeast results and first contents.
 	compareLeast = 20
 	// It is rolled back when more than rollbackPart of its attempts fail, and twice as
-	// many as the others'; or when its slow first contents take twice as long as theirs,
-	// and noticeably so.
+	// many as the others'; or when its first contents take twice as long as theirs for as
+	// much to compute, and noticeably so. Plain delays would blame it for its cold caches.
 	rollbackPart  = 0.1
 	rollbackTimes = 2
 	rollbackSlow  = 500 * time.Millisecond
@@ -50,10 +50,9 @@ func (l *lane) worse(than *lane) string {
 			return fmt.Sprintf("%.0f %% of its attempts fail, of %s's %.0f %%", 100*rate, than.name, 100*other)
 		}
 	}
-	own, ok := l.timing.all.p95()
-	other, known := than.timing.all.p95()
-	if ok && known && own > rollbackTimes*other && own > other+rollbackSlow {
-		return fmt.Sprintf("its first content takes up to %s, %s's %s", own.Round(time.Millisecond), than.name, other.Round(time.Millisecond))
+	own, other, n := l.pace.beside(&than.pace)
+	if n >= compareLeast && own > rollbackTimes*other && own > other+rollbackSlow {
+		return fmt.Sprintf("its first content takes %s, %s's %s", own.Round(time.Millisecond), than.name, other.Round(time.Millisecond))
 	}
 	return ""
 }

@@ -245,6 +245,40 @@ func TestPoisonedRequest(t *testing.T) {
 	})
 }
 
+// TestPatienceInLine: who comes while the only worker asks for a little patience waits
+// for it, as long as there is time.
+func TestPatienceInLine(t *testing.T) {
+	for name, test := range map[string]struct {
+		total, took time.Duration
+		answered    bool
+	}{
+		"time left":    {time.Minute, 3 * time.Second, true},
+		"no time left": {2 * time.Second, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &changing{now: fails(fault.New(fault.RateLimited, "chat", errors.New("status 429"), fault.WithWait(3*time.Second)))}
+				r := newRig(pool.Options{Total: test.total}, w.chat)
+				leaving, leave := context.WithTimeout(t.Context(), time.Nanosecond)
+				defer leave()
+				modeltest.Collect(t, leaving, r.Pool, modeltest.Ask("hi"))
+				w.set(says("a"))
+				began := time.Now()
+				res := r.ask(t)
+				if took := time.Since(began).Round(time.Millisecond); (res.Text == "a") != test.answered || took != test.took {
+					t.Errorf("%+v after %v", res, took)
+				}
+				if !test.answered && fault.Wait(res.Err).Round(time.Millisecond) != 3*time.Second {
+					t.Errorf("it was told %v", res.Err)
+				}
+				if v := r.Versions()[0]; v.Queued != 0 {
+					t.Errorf("%+v", v)
+				}
+			})
+		})
+	}
+}
+
 func TestPatienceOfAFewSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0

@@ -16,8 +16,8 @@ import (
 const (
 	// maxAttempts bounds the workers one answer is asked of, one after the other.
 	maxAttempts = 3
-	// patience is how long a request waits for a worker that asked for it, before it tries
-	// again there.
+	// patience is how long a request waits in line for a worker that asked for it, when
+	// there is no other.
 	patience = 5 * time.Second
 	// usualAnswer is what an answer is taken to cost where nothing bounds it, in tokens.
 	usualAnswer = 512
@@ -88,8 +88,11 @@ type job struct {
 	cost   int
 	queued bool
 	began  time.Time
-	// tried are the workers that were asked and are not to be asked again.
-	tried    []*worker
+	// tried are the workers that were asked and are not to be asked again, unless they
+	// asked for a little patience and there is no other.
+	tried []*worker
+	// until is the end of its time.
+	until    time.Time
 	attempts int
 	worker   string
 	// broken is the first attempt that ended in an error inside a worker; poison that a
@@ -126,25 +129,6 @@ func (j *job) over() {
 	j.s.o.Observer.Observe(core.Event{
 		Stage: core.StageModel, Trace: j.trace, At: time.Now(), Took: time.Since(j.began), Model: j.v.model, Worker: j.worker, Err: j.err,
 	})
-}
-
-// place gives the next attempt its worker. A worker that asked for a little patience may
-// be asked again after it, when there is no other.
-func (j *job) place(ctx context.Context) (*lease, error) {
-	l, err := j.p.acquire(ctx, j)
-	wait := fault.Wait(err)
-	if err == nil || j.attempts == 0 || wait == 0 || wait > patience {
-		return l, err
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return nil, fault.New(fault.Retryable, "chat", context.Cause(ctx))
-	case <-timer.C:
-	}
-	j.tried = j.tried[:0]
-	return j.p.acquire(ctx, j)
 }
 
 // again tells whether a failed attempt may be followed by another one.

@@ -77,6 +77,20 @@ func (p *Pool) busy(now time.Time, j *job) bool {
 	})
 }
 
+// patient tells whether the request waits for workers that asked for a little patience,
+// and lets it ask those again that it tried.
+func (p *Pool) patient(now time.Time, j *job) bool {
+	any := false
+	for _, w := range j.v.lane.workers {
+		if !w.soon(now) || !j.need.met(w) || !w.waitUntil.Before(j.until) {
+			continue
+		}
+		any = true
+		j.tried = slices.DeleteFunc(j.tried, func(o *worker) bool { return o == w })
+	}
+	return any
+}
+
 // lastResort gives the worker that failed least recently when no worker may be asked:
 // never refuse everything because all are open, but try with one request at a time.
 func (p *Pool) lastResort(now time.Time, j *job) choice {
@@ -132,11 +146,14 @@ type lease struct {
 	job *job
 	// client is the worker's as it was configured then.
 	client models.Client
-	// uncached is how much of the prompt the worker has yet to compute, calm that it has
-	// the time to do so at once.
-	uncached int
-	calm     bool
-	began    time.Time
+	// uncached is how much of the prompt the worker has yet to compute, as far as is known
+	// when it goes out. free is true when the worker has a slot for it, calm when it has
+	// many.
+	uncached   int
+	free, calm bool
+	began      time.Time
+	// took is how long the first content took; 0 when none came.
+	took     time.Duration
 	failedAt time.Time
 	released atomic.Bool
 }
@@ -145,7 +162,8 @@ type lease struct {
 func (p *Pool) take(now time.Time, j *job, c choice) *lease {
 	w, l := c.w, j.v.lane
 	lease := &lease{
-		choice: c, job: j, client: w.conf.Client, began: now, uncached: j.prompt.Tokens - l.index.Cached(w.name, j.prompt), calm: 2*w.inFlight < w.slots(),
+		choice: c, job: j, client: w.conf.Client, began: now, uncached: j.prompt.Tokens - l.index.Cached(w.name, j.prompt),
+		free: w.inFlight+max(j.s.o.Elsewhere(w.name), 0) < w.slots(), calm: 2*w.inFlight < w.slots(),
 	}
 	if len(j.tried) == 0 {
 		p.hedges.request(now, j.prompt.Tokens)
@@ -192,21 +210,34 @@ func (l *lease) end(note func(now time.Time)) {
 
 // first takes note of the first content.
 func (l *lease) first() {
-	p, lane := l.job.p, l.job.v.lane
-	p.mu.Lock()
-	defer p.unlock()
-	now := time.Now()
-	took := now.Sub(l.began)
-	lane.timing.add(l.job.prompt.Tokens, took)
-	l.w.speed.first.add(took)
-	if l.calm && l.uncached >= prefillLeast {
-		l.w.speed.prefill.add(took / time.Duration(l.uncached))
-	}
-	l.w.review(now, lane.slow(l.w))
+	l.job.p.mu.Lock()
+	defer l.job.p.mu.Unlock()
+	l.took = time.Since(l.began)
+	l.came(l.took)
 }
 
 // prefillLeast is how many tokens must be computed before the time of it means anything.
 const prefillLeast = 64
+
+// measure takes note of how long the first content took for what had to be computed. It
+// waits for the end of the answer: only then the worker tells what it had cached, and an
+// estimate that is wrong would make the worker look slower than it is, or faster.
+func (l *lease) measure(u *models.Usage) {
+	if l.took == 0 || !l.free {
+		return
+	}
+	uncached := l.uncached
+	if u != nil && u.Prompt > 0 && l.w.tellsCached {
+		uncached = l.job.prompt.Tokens * max(u.Prompt-u.Cached, 0) / u.Prompt
+	}
+	lane, speed := l.job.v.lane, &l.w.speed
+	lane.pace.add(uncached, l.took)
+	speed.first.add(l.took)
+	speed.usual.add(lane.pace.of(uncached))
+	if l.calm && uncached >= prefillLeast {
+		speed.prefill.add(l.took / time.Duration(uncached))
+	}
+}
 
 // answered takes note of a finished answer and gives the place back.
 func (l *lease) answered(u *models.Usage) {
@@ -214,7 +245,6 @@ func (l *lease) answered(u *models.Usage) {
 		lane := l.job.v.lane
 		l.w.speed.service.add(now.Sub(l.began))
 		l.w.answered(now, l.trial)
-		l.w.review(now, lane.slow(l.w))
 		lane.results.add(true)
 		l.job.p.retries.earn()
 		if u != nil {
@@ -224,6 +254,8 @@ func (l *lease) answered(u *models.Usage) {
 				lane.index.Correct(l.w.name, l.job.prompt, u.Cached)
 			}
 		}
+		l.measure(u)
+		l.w.review(now, lane.slow(l.w))
 		l.job.p.compare(l.job.s)
 	})
 }

@@ -17,7 +17,7 @@ func (a *answer) hedgeable(t *try) (late time.Duration, ok bool) {
 	}
 	a.p.mu.Lock()
 	defer a.p.mu.Unlock()
-	return a.v.lane.timing.p95(a.prompt.Tokens)
+	return a.v.lane.missing.p95(t.l.uncached)
 }
 
 // hedge gives a place at another worker, if that is within what may be wasted.

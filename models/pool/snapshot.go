@@ -47,10 +47,12 @@ type lane struct {
 	// lastResort is true while one request tries a worker although all are open.
 	lastResort bool
 	// jobs counts the requests that were admitted and are not over.
-	jobs    int
-	timing  timing
-	results results
-	ratio   ratio
+	jobs int
+	// whole is by all of a prompt, missing by what must be computed of it.
+	whole, missing timing
+	pace           pace
+	results        results
+	ratio          ratio
 	// weight is the configured one at which it was rolled back.
 	weight     int
 	rolledBack string
@@ -119,7 +121,7 @@ func (p *Pool) employ(key id, w Worker, first bool) *worker {
 }
 
 func newLane(key laneID) *lane {
-	return &lane{laneID: key, index: routing.NewIndex(0), timing: newTiming()}
+	return &lane{laneID: key, index: routing.NewIndex(0)}
 }
 
 // configure gives a lane its policy and its line. Who waits already keeps the old line.

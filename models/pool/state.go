@@ -23,8 +23,9 @@ const (
 	// degradedPart of at least degradedLeast results is too many failures for a full share.
 	degradedPart  = 0.1
 	degradedLeast = 10
-	// slowTimes is how much slower than the others a worker's first content makes it
-	// degraded; slowLeast keeps noise between fast ones out of it, slowSamples chance.
+	// slowTimes is how much slower than the others' a worker's first content must be, for
+	// as much to compute, to make it degraded; slowLeast keeps noise between fast ones out
+	// of it, slowSamples chance.
 	slowTimes   = 3
 	slowLeast   = 200 * time.Millisecond
 	slowSamples = 8
@@ -152,24 +153,26 @@ func (w *worker) review(now time.Time, slow bool) {
 	}
 }
 
-// slow tells whether a worker's first content comes much later than the others'.
+// slow tells whether a worker's first content comes much later than the others'. Each is
+// held against what is usual for as much to compute: plain delays would call that worker
+// slow which had the prompts that nobody has cached.
 func (l *lane) slow(w *worker) bool {
 	if w.speed.first.n < slowSamples {
 		return false
 	}
-	var others []time.Duration
+	var others []float64
 	for _, o := range l.workers {
 		if o != w && o.speed.first.n >= slowSamples {
-			others = append(others, o.speed.first.duration())
+			others = append(others, o.speed.beside())
 		}
 	}
 	if len(others) == 0 {
 		return false
 	}
 	slices.Sort(others)
-	median := others[len(others)/2]
-	own := w.speed.first.duration()
-	return own > slowTimes*median && own > median+slowLeast
+	expected := others[len(others)/2] * w.speed.usual.value
+	own := w.speed.first.value
+	return own > slowTimes*expected && own > expected+float64(slowLeast)
 }
 
 // all lists the lanes, those that are leaving too.

@@ -13,21 +13,60 @@ const (
 	// take, and minDeadline the least it may: below that a lost packet would count.
 	deadlineTimes = 4
 	minDeadline   = 2 * time.Second
+	// coldTimes is how much longer than usual it may take with nothing of the prompt cached.
+	coldTimes = 2
 	// timingSamples are kept of each size of prompt, timingLeast are needed to judge.
 	timingSamples = 64
 	timingLeast   = 20
 	// sizes are those of prompts: up to 256, 1 k, 4 k, 16 k tokens, and more.
 	sizes = 5
+	// paces are finer ones, each twice the one before: up to 64, 128 ... 128 k tokens, and
+	// more.
+	paces = 13
 )
 
 // timing knows how long first contents take, by the size of the prompt.
-type timing struct {
-	bySize [sizes]samples
-	// all is of all sizes, for comparing versions.
-	all samples
+type timing struct{ bySize [sizes]samples }
+
+// pace is how long first contents took of late where a slot was free, by how much had to
+// be computed: what remains is how fast the workers are.
+type pace [paces]mean
+
+func paceOf(tokens int) int { return min(max(bits.Len(uint(max(tokens, 1)-1))-6, 0), paces-1) }
+
+func (p *pace) add(tokens int, took time.Duration) { p[paceOf(tokens)].add(took) }
+
+// of gives what is usual. For a size that has not been seen that is the next smaller
+// one's, in proportion; 0 where there is none.
+func (p *pace) of(tokens int) time.Duration {
+	for i := paceOf(tokens); i >= 0; i-- {
+		if p[i].n > 0 {
+			return p[i].duration() << (paceOf(tokens) - i)
+		}
+	}
+	return 0
 }
 
-func newTiming() timing { return timing{} }
+// beside gives the mean first content, and what it would be had each taken as long as
+// the other's of the same size. n is how many of ours that could be told of.
+func (p *pace) beside(other *pace) (own, theirs time.Duration, n int) {
+	var sum, expected float64
+	for i := range p {
+		if p[i].n < paceLeast || other[i].n < paceLeast {
+			continue
+		}
+		n += p[i].n
+		sum += float64(p[i].n) * p[i].value
+		expected += float64(p[i].n) * other[i].value
+	}
+	if n == 0 {
+		return 0, 0, 0
+	}
+	return time.Duration(sum / float64(n)), time.Duration(expected / float64(n)), n
+}
+
+// paceLeast are needed of a size by each of two that are compared.
+const paceLeast = 3
 
 func sizeOf(tokens int) int {
 	return min((max(bits.Len(uint(max(tokens, 1)-1)), 8)-7)/2, sizes-1)
@@ -35,20 +74,10 @@ func sizeOf(tokens int) int {
 
 func (t *timing) add(tokens int, took time.Duration) {
 	t.bySize[sizeOf(tokens)].add(took)
-	t.all.add(took)
 }
 
 // p95 gives the time in which 95 of 100 first contents come; false while too few came.
 func (t *timing) p95(tokens int) (time.Duration, bool) { return t.bySize[sizeOf(tokens)].p95() }
-
-// deadline is how long to wait for a first content, at most longest.
-func (t *timing) deadline(tokens int, longest time.Duration) time.Duration {
-	p95, ok := t.p95(tokens)
-	if !ok {
-		return longest
-	}
-	return min(max(deadlineTimes*p95, minDeadline), longest)
-}
 
 // samples are the last of a kind.
 type samples struct {
@@ -101,11 +130,25 @@ func (r *ratio) atLeast(estimated int) int {
 	return int(math.Round(float64(estimated) * r.value * 0.9))
 }
 
-// deadline is how long to wait for the first sign of an answer.
+// deadline is how long to wait for the first sign of an answer, at most longest: by what
+// prompts as long as this one took, and those with as much to compute. But a worker may
+// have forgotten what it is taken to have cached, and has the time to compute all of it.
 func (l *lease) deadline(longest time.Duration) time.Duration {
 	l.job.p.mu.Lock()
 	defer l.job.p.mu.Unlock()
-	return l.job.v.lane.timing.deadline(l.job.prompt.Tokens, longest)
+	missing, _ := l.job.v.lane.missing.p95(l.uncached)
+	whole, ok := l.job.v.lane.whole.p95(l.job.prompt.Tokens)
+	if !ok {
+		return longest
+	}
+	cold := l.job.v.lane.pace.of(l.job.prompt.Tokens)
+	return min(max(deadlineTimes*max(missing, whole), coldTimes*cold, minDeadline), longest)
+}
+
+// came takes note of a first content, or of how long nothing came.
+func (l *lease) came(took time.Duration) {
+	l.job.v.lane.whole.add(l.job.prompt.Tokens, took)
+	l.job.v.lane.missing.add(l.uncached, took)
 }
 
 // late takes note of a deadline that was met. Did only answers in time count, the
@@ -113,5 +156,5 @@ func (l *lease) deadline(longest time.Duration) time.Duration {
 func (l *lease) late(waited time.Duration) {
 	l.job.p.mu.Lock()
 	defer l.job.p.mu.Unlock()
-	l.job.v.lane.timing.add(l.job.prompt.Tokens, waited)
+	l.came(waited)
 }

@@ -35,6 +35,7 @@ func (p *Pool) acquire(ctx context.Context, j *job) (*lease, error) {
 	if ctx.Err() != nil {
 		return nil, fault.New(fault.Retryable, "chat", context.Cause(ctx))
 	}
+	j.until, _ = ctx.Deadline()
 	t, l, err := p.enter(j)
 	if t == nil {
 		return l, err
@@ -51,7 +52,7 @@ func (p *Pool) enter(j *job) (*ticket, *lease, error) {
 		if c := p.choose(now, j); c.w != nil {
 			return nil, p.take(now, j, c), nil
 		}
-		if !p.busy(now, j) {
+		if !p.busy(now, j) && !p.patient(now, j) {
 			if c := p.lastResort(now, j); c.w != nil {
 				return nil, p.take(now, j, c), nil
 			}
@@ -196,7 +197,7 @@ func (p *Pool) hope(now time.Time, l *lane) bool {
 		return true
 	}
 	for _, w := range l.workers {
-		if w.usable(now) || w.state == models.StateProbing {
+		if w.usable(now) || w.state == models.StateProbing || w.soon(now) {
 			return true
 		}
 	}

@@ -94,6 +94,11 @@ func (w *worker) usable(now time.Time) bool {
 	}
 }
 
+// soon tells whether the worker may get requests after a little patience.
+func (w *worker) soon(now time.Time) bool {
+	return now.Before(w.waitUntil) && w.waitUntil.Sub(now) <= patience && w.usable(w.waitUntil)
+}
+
 // unproven tells whether a probe has yet to reach the worker. One without probes can
 // prove itself only by requests.
 func (w *worker) unproven() bool { return w.state == models.StateNew && w.conf.Probe != nil }
@@ -142,9 +147,11 @@ func (w *worker) candidate(now time.Time, elsewhere int) routing.Worker {
 // speed is how fast a worker was of late. Times are counted from the dispatch: with the
 // time in the hub's queue an estimate would inflate itself.
 type speed struct {
-	// service is of whole answers, first until their first content, prefill for each
-	// token that was not cached.
-	service, first, prefill mean
+	// service is of whole answers, prefill for each token that was not cached.
+	service, prefill mean
+	// first is until the first content, usual what that took all workers of the version
+	// with as much to compute.
+	first, usual mean
 }
 
 // rate is how many answers a second one of its slots gives; 0 if that is not known.
@@ -154,6 +161,9 @@ func (s *speed) rate() float64 {
 	}
 	return 0
 }
+
+// beside is how many times as long as usual first contents take.
+func (s *speed) beside() float64 { return s.first.value / max(s.usual.value, 1) }
 
 // mean is a moving mean of durations, with the last ten or so counting.
 type mean struct {
