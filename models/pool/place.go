@@ -80,15 +80,15 @@ func (p *Pool) busy(now time.Time, j *job) bool {
 // patient tells whether the request waits for workers that asked for a little patience,
 // and lets it ask those again that it tried.
 func (p *Pool) patient(now time.Time, j *job) bool {
-	any := false
+	waits := false
 	for _, w := range j.v.lane.workers {
 		if !w.soon(now) || !j.need.met(w) || !w.waitUntil.Before(j.until) {
 			continue
 		}
-		any = true
+		waits = true
 		j.tried = slices.DeleteFunc(j.tried, func(o *worker) bool { return o == w })
 	}
-	return any
+	return waits
 }
 
 // lastResort gives the worker that failed least recently when no worker may be asked:
