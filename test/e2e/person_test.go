@@ -322,7 +322,7 @@ func TestOperatorsLinkPeople(t *testing.T) {
 			}
 		}
 	}
-	same(t, "the kinds of lines", []string{"account", "address", "reach", "entry", "audit"}, kinds)
+	same(t, "the kinds of lines", []string{"account", "address", "reach", "entry", "usage", "audit"}, kinds)
 	if !strings.Contains(export.Out, "Mia") || !strings.Contains(export.Out, "Rex") {
 		t.Errorf("the export lacks something:\n%s", export.Out)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parley-hub/parley/models"
@@ -49,6 +50,8 @@ func kill(t *testing.T, l load, n int, die func(w *modeltest.Worker)) (r, late r
 // wantQuiet fails when anything is left of the requests.
 func (w *world) wantQuiet() {
 	w.t.Helper()
+	time.Sleep(time.Minute) // not real: by then a worker has noticed who left
+	synctest.Wait()
 	for _, s := range w.pool.Workers() {
 		if s.InFlight != 0 {
 			w.t.Errorf("%s has %d in flight", s.Name, s.InFlight)
