@@ -91,10 +91,32 @@ func client(next http.RoundTripper) *http.Client {
 }
 
 // socket is a connection that tells when its user has closed it.
+//
+// whatsmeow looks at its connection to write, and forgets it when reading has failed,
+// without a lock (socket/framesocket.go, SendFrame and Close). So whoever is told that
+// reading failed comes behind all who have begun to write.
 type socket struct {
 	net.Conn
 	once   sync.Once
 	closed chan struct{}
+	begun  sync.Mutex
+}
+
+// Write implements net.Conn.
+func (s *socket) Write(p []byte) (int, error) {
+	s.begun.Lock()
+	s.begun.Unlock() //nolint:staticcheck // it is the order that counts
+	return s.Conn.Write(p)
+}
+
+// Read implements net.Conn.
+func (s *socket) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if err != nil {
+		s.begun.Lock()
+		s.begun.Unlock() //nolint:staticcheck // see Write
+	}
+	return n, err
 }
 
 // Close implements net.Conn.
