@@ -217,9 +217,6 @@ func TestWebAsksAreAnsweredAfterARestart(t *testing.T) {
 // Connections end while a phone is being answered that could not read a message: the next
 // one answers it.
 func TestWebAsksOutliveTheirConnection(t *testing.T) {
-	if raced {
-		t.Skip("whatsmeow races with itself when a connection ends while it answers an ask")
-	}
 	s, _ := paired(t)
 	chat := s.Chat(0)
 	r := text("e.0", chat, "hello")

@@ -1,5 +1,0 @@
-//go:build race && !nowhatsmeow
-
-package whatsapp_test
-
-const raced = true
