@@ -185,7 +185,8 @@ type Redis struct {
 	// Prefix stands before every key.
 	Prefix string `yaml:"prefix"`
 	// Replicas is how many replicas must have what was accepted before a platform is
-	// told so, within WaitFor.
+	// told so, within WaitFor, and must know of a send before it begins, if they do so
+	// within WaitFor.
 	Replicas int           `yaml:"replicas"`
 	WaitFor  time.Duration `yaml:"wait_for"`
 }

@@ -53,9 +53,10 @@ type Options struct {
 	// counts as that. Publish fails as Retryable past it.
 	Timeout time.Duration
 	// Replicas is how many replicas must have an item before Publish returns, and before
-	// an item that goes to another shard leaves the first; 0 for none. ReplicasWithin is
+	// an item that goes to another shard leaves the first, and must know that a delivery is
+	// begun that has effects (queue.ConsumeOptions.Effects); 0 for none. ReplicasWithin is
 	// how long they may take; 0 means 1 s. Past it, Publish fails as Retryable, and its
-	// repeat is harmless.
+	// repeat is harmless; a delivery begins all the same.
 	Replicas       int
 	ReplicasWithin time.Duration
 	// Log gets what an operator should know. The zero value is silent.
