@@ -106,7 +106,7 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
       redis.call('HSET', key, all[i], string.format('%.0f', tonumber(all[i + 1]) - ARGV[2]))
     end
   end
-  redis.call('PEXPIRE', key, math.max(math.floor(redis.call("PTTL", key) - ARGV[2] / 1000), 0))
+  redis.call('PEXPIREAT', key, math.ceil(redis.call('PEXPIRETIME', key) - ARGV[2] / 1000))
 end
 return 0`
 
@@ -131,6 +131,28 @@ func (c *clock) elapse(d time.Duration) {
 var slow = cluster.Call{
 	Account: "a", Chat: "1", Method: "send",
 	OfAccount: cluster.Rate{Every: time.Hour, Burst: 2}, OfChat: cluster.Rate{Every: time.Minute, Burst: 1},
+}
+
+// TestLimitsLast: no key goes before what it says is over, not by a millisecond.
+func TestLimitsLast(t *testing.T) {
+	e := openLimits(t, redistest.Start(t).URL(), "p")
+	for i := range 100 {
+		c := slow
+		c.Chat = core.ChatID(fmt.Sprint(i))
+		c.OfAccount = cluster.Rate{}
+		if _, err := e.Reserve(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		key := e.ChatLimitKey(c)
+		full, err := e.Redis().HGet(t.Context(), key, "full").Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := e.Redis().PExpireTime(t.Context(), key).Val()
+		if early := time.Duration(full)*time.Microsecond - gone; early > 0 {
+			t.Errorf("chat %d is forgotten %v early", i, early)
+		}
+	}
 }
 
 // TestLimitsForget: every key has an end, and goes when it says nothing any more.

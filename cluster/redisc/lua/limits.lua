@@ -27,8 +27,9 @@ local function store(key, till, ...)
   end
   if #del > 0 then redis.call('HDEL', key, unpack(del)) end
   if #put > 0 then redis.call('HSET', key, unpack(put)) end
-  local need = math.ceil((till - now) / 1000)
-  if need > redis.call('PTTL', key) then redis.call('PEXPIRE', key, need) end
+  -- To a point in time: what is left of it would be counted from when the script began.
+  till = math.ceil(till / 1000)
+  if till > redis.call('PEXPIRETIME', key) then redis.call('PEXPIREAT', key, till) end
 end
 
 -- take counts one call and gives the time from which it may be made, and the new full.
