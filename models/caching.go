@@ -1,5 +1,9 @@
 package models
 
+// MinSimilarity is how much alike two questions must be at least for one answer, from 0
+// to 1: below it vectors say too little of what was meant.
+const MinSimilarity = 0.9
+
 // CacheMode says whether an answer may be one that was given before.
 type CacheMode uint8
 
@@ -17,6 +21,9 @@ const (
 // Payer are never given to another.
 type Caching struct {
 	Mode CacheMode
+	// User is for whom of its own people the Payer asks; empty for nobody in particular.
+	// Answers for one are never given to another.
+	User string
 	// SkillVersion tells apart what the skill does with the same words.
 	SkillVersion string
 	// Locale is the person's language and formats.

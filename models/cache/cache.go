@@ -28,15 +28,18 @@ type Options struct {
 	// Version gives the model and the digest of the version that would answer; nil for
 	// the model of the request.
 	Version func(models.Request) string
-	// Weight bounds what is kept in the process, in bytes, about; 0 for DefaultWeight.
+	// Weight bounds what is kept in the process, in bytes, about, and as much again of what
+	// it puts in a Remote; 0 for DefaultWeight.
 	Weight uint64
 	// Fresh is how long an answer is given as it is, and Stale how long after that it is
 	// given once more while it is asked for anew; 0 for the defaults, Stale below 0 for
-	// not at all.
+	// not at all. Together they are at most MaxKeep.
 	Fresh, Stale time.Duration
-	// Remote is kept in beside the process; nil for none.
-	Remote Remote
-	Log    zerolog.Logger
+	// Generations are the process's; nil for those of a Cache alone.
+	Generations *Generations
+	// Share has answers kept in the Remote of the Generations too, for other nodes.
+	Share bool
+	Log   zerolog.Logger
 }
 
 // Stats counts what became of requests that an answer could be kept for.
@@ -58,7 +61,8 @@ type Cache struct {
 	o       Options
 	kept    *otter.Cache[key, *answer]
 	remote  *shared
-	present *generations
+	room    allowance
+	present *Generations
 	stats   struct{ hits, stale, remote, joined, misses, kept atomic.Int64 }
 
 	mu      sync.Mutex
@@ -76,7 +80,7 @@ type trip struct {
 
 var _ models.Client = (*Cache)(nil)
 
-// New makes a Cache. It has no goroutines but those of answers on their way.
+// New makes a Cache, which is to be closed.
 func New(o Options) *Cache {
 	o.Weight = cmp.Or(o.Weight, DefaultWeight)
 	o.Fresh = cmp.Or(o.Fresh, DefaultFresh)
@@ -84,14 +88,17 @@ func New(o Options) *Cache {
 	if o.Version == nil {
 		o.Version = func(r models.Request) string { return r.Model }
 	}
-	c := &Cache{o: o, flights: make(map[trip]*flight), present: &generations{keep: 2 * (o.Fresh + o.Stale), all: make(map[Tag]generation)}}
-	if o.Remote != nil {
-		c.remote = &shared{r: o.Remote}
-		c.present.remote = c.remote
+	if o.Generations == nil {
+		o.Generations = NewGenerations(nil, o.Log)
+	}
+	c := &Cache{o: o, flights: make(map[trip]*flight), present: o.Generations, room: allowance{limit: o.Weight}}
+	if o.Share {
+		c.remote = o.Generations.remote
 	}
 	c.kept = otter.Must(&otter.Options[key, *answer]{
-		MaximumWeight: o.Weight,
-		Weigher:       func(_ key, a *answer) uint32 { return a.weight() },
+		MaximumWeight:    o.Weight,
+		Weigher:          func(_ key, a *answer) uint32 { return a.weight() },
+		ExpiryCalculator: otter.ExpiryWriting[key, *answer](o.Fresh + o.Stale),
 		// Its housekeeping is short, and needs no goroutine that outlives a request.
 		Executor: func(fn func()) { fn() },
 	})
@@ -107,6 +114,7 @@ func (c *Cache) Close() {
 	}
 	c.mu.Unlock()
 	c.running.Wait()
+	c.kept.StopAllGoroutines()
 }
 
 // Stats tells what became of requests so far.
@@ -117,11 +125,6 @@ func (c *Cache) Stats() Stats {
 		Joined: s.joined.Load(), Misses: s.misses.Load(), Kept: s.kept.Load(),
 	}
 }
-
-// Invalidate makes all answers that have to do with a tag be asked for anew: from the
-// next request on here, and within a second on all nodes that share the Remote. With an
-// error, a fault of the Remote, only this node knows; it may be tried again.
-func (c *Cache) Invalidate(ctx context.Context, t Tag) error { return c.present.bump(ctx, t) }
 
 // cacheable tells whether an answer that was given before will do.
 func cacheable(r models.Request) bool {

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 )
@@ -210,7 +212,8 @@ func TestStaleWhileRevalidate(t *testing.T) {
 func TestInvalidate(t *testing.T) {
 	w := &teller{}
 	version := "tiny@1"
-	c := New(Options{Client: w, Version: func(models.Request) string { return version }})
+	g := NewGenerations(nil, zerolog.Nop())
+	c := New(Options{Client: w, Version: func(models.Request) string { return version }, Generations: g})
 	defer c.Close()
 	r := question("alice", "?")
 	r.Cache.Knowledge = "handbook"
@@ -220,110 +223,16 @@ func TestInvalidate(t *testing.T) {
 				t.Fatalf("%d calls before %v", w.calls(), tag)
 			}
 		}
-		if err := c.Invalidate(t.Context(), tag); err != nil {
+		if err := g.Invalidate(t.Context(), tag); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Invalidate(t.Context(), Tag{tag.Kind, "other"}); err != nil {
+		if err := g.Invalidate(t.Context(), Tag{tag.Kind, "other"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	version = "tiny@2"
 	if hear(t.Context(), c, r); w.calls() != 6 {
 		t.Error("another version's answer")
-	}
-}
-
-func TestNodesShare(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, w := newRemote(), &teller{}
-		one, two := New(Options{Client: w, Remote: m, Fresh: time.Hour}), New(Options{Client: w, Remote: m, Fresh: time.Hour})
-		defer one.Close()
-		defer two.Close()
-		hear(t.Context(), one, question("alice", "?"))
-		synctest.Wait()
-		s := hear(t.Context(), two, question("alice", "?"))
-		if s.text != "bot alice: ? (1)" || *s.last.Usage != (models.Usage{}) || s.last.Saved.Prompt != 10 || w.calls() != 1 {
-			t.Fatalf("%d calls: %+v", w.calls(), s)
-		}
-		gets := m.gets
-		hear(t.Context(), two, question("alice", "?"))
-		if got := two.Stats(); got != (Stats{Hits: 2, Remote: 1}) || m.gets != gets {
-			t.Errorf("%+v, %d reads", got, m.gets-gets)
-		}
-		if err := one.Invalidate(t.Context(), Tag{Person, "alice"}); err != nil {
-			t.Fatal(err)
-		}
-		if hear(t.Context(), one, question("alice", "?")); w.calls() != 2 {
-			t.Error("the node that was told gives what was forgotten")
-		}
-		time.Sleep(seenWithin)
-		if s := hear(t.Context(), two, question("alice", "?")); s.text != "bot alice: ? (2)" || w.calls() != 2 {
-			t.Errorf("the other node, a second later: %+v", s)
-		}
-		// A new process knows of it too.
-		three := New(Options{Client: w, Remote: m})
-		defer three.Close()
-		if s := hear(t.Context(), three, question("alice", "?")); s.text != "bot alice: ? (2)" {
-			t.Errorf("%+v", s)
-		}
-	})
-}
-
-func TestRemoteAway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, w := newRemote(), &teller{}
-		m.set(errGone)
-		c := New(Options{Client: w, Remote: m})
-		defer c.Close()
-		// Whose generations are unknown could get what was forgotten.
-		for i := range 3 {
-			if s := hear(t.Context(), c, question("alice", "?")); s.err != nil || w.calls() != i+1 {
-				t.Errorf("%d calls: %+v", w.calls(), s)
-			}
-		}
-		if m.gets != 1 {
-			t.Errorf("asked %d times within a second", m.gets)
-		}
-		m.set(nil)
-		time.Sleep(remoteRest)
-		hear(t.Context(), c, question("alice", "?"))
-		m.set(errGone)
-		time.Sleep(time.Minute)
-		if s := hear(t.Context(), c, question("alice", "?")); s.last.Saved == nil {
-			t.Errorf("what is kept here is given without the remote: %+v", s)
-		}
-		if err := c.Invalidate(t.Context(), Tag{Person, "alice"}); fault.ClassOf(err) != fault.Retryable {
-			t.Errorf("%v", err)
-		}
-		time.Sleep(time.Minute)
-		if s := hear(t.Context(), c, question("alice", "?")); s.last.Saved != nil {
-			t.Errorf("forgotten here all the same: %+v", s)
-		}
-		m.set(nil)
-		m.kept = map[string]kept{}
-		time.Sleep(time.Minute)
-		if s := hear(t.Context(), c, question("alice", "?")); s.last.Saved == nil {
-			t.Errorf("forgotten once, not twice: %+v", s)
-		}
-		if err := c.Invalidate(t.Context(), Tag{Person, "alice"}); err != nil {
-			t.Errorf("%v", err)
-		}
-	})
-}
-
-func TestRemoteNonsense(t *testing.T) {
-	m, w := newRemote(), &teller{}
-	c := New(Options{Client: w, Remote: m})
-	defer c.Close()
-	hear(t.Context(), c, question("alice", "?"))
-	c.running.Wait()
-	for k := range m.kept {
-		m.kept[k] = kept{[]byte("<html>"), time.Now().Add(time.Hour)}
-	}
-	two := New(Options{Client: w, Remote: m})
-	defer two.Close()
-	if s := hear(t.Context(), two, question("alice", "?")); s.err != nil || w.calls() != 2 {
-		t.Errorf("%+v", s)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"github.com/parley-hub/parley/core/fault"
@@ -111,8 +112,16 @@ func hear(ctx context.Context, c models.Client, r models.Request) said {
 	return s
 }
 
-// remote is a Remote in the process, which can be away.
+// node is a process that shares a remote with others.
+func node(w models.Client, m *remote) (*Generations, *Cache) {
+	g := NewGenerations(m, zerolog.Nop())
+	return g, New(Options{Client: w, Generations: g, Share: true})
+}
+
+// remote is a Remote in the process, which can be away, and far away.
 type remote struct {
+	takes time.Duration
+
 	mu         sync.Mutex
 	kept       map[string]kept
 	err        error
@@ -128,23 +137,29 @@ func newRemote() *remote { return &remote{kept: map[string]kept{}} }
 
 var errGone = fault.New(fault.Retryable, "redis", errors.New("gone"))
 
-func (m *remote) Get(_ context.Context, key string) ([]byte, bool, error) {
+func (m *remote) Recall(_ context.Context, keys ...string) ([][]byte, error) {
+	time.Sleep(m.takes / 2)
+	defer time.Sleep(m.takes / 2)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.gets++
-	k, ok := m.kept[key]
-	if m.err != nil || !ok || time.Now().After(k.until) {
-		return nil, false, m.err
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		if k, ok := m.kept[key]; ok && !time.Now().After(k.until) {
+			values[i] = k.value
+		}
 	}
-	return k.value, true, nil
+	return values, m.err
 }
 
-func (m *remote) Put(_ context.Context, key string, value []byte, keep time.Duration) error {
+func (m *remote) Keep(_ context.Context, key string, value []byte, ttl time.Duration) error {
+	time.Sleep(m.takes / 2)
+	defer time.Sleep(m.takes / 2)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.puts++
 	if m.err == nil {
-		m.kept[key] = kept{value, time.Now().Add(keep)}
+		m.kept[key] = kept{value, time.Now().Add(ttl)}
 	}
 	return m.err
 }

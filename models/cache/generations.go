@@ -3,9 +3,13 @@ package cache
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 )
 
@@ -33,20 +37,28 @@ func tags(r models.Request, version string) [5]Tag {
 }
 
 const (
-	// seenWithin is how long another node's Invalidate may go unseen.
-	seenWithin = time.Second
+	// MaxKeep is how long an answer may be kept at most, Fresh and Stale together.
+	MaxKeep = 14 * 24 * time.Hour
+	// remembered is how long a Remote knows of an Invalidate: longer than any answer is
+	// kept, whatever was configured when it was.
+	remembered = 2 * MaxKeep
+	// seenWithin is how long a node goes by a generation that it has read. settled is how
+	// long an Invalidate waits, until every node has to read again: a little longer, for
+	// clocks of different pace.
+	seenWithin = 250 * time.Millisecond
+	settled    = 300 * time.Millisecond
 	// maxSeen is how many tags are remembered at most; what is dropped is read again.
 	maxSeen = 16 << 10
 )
 
-// generations are the present ones of tags. They are part of every key: with a new one
-// all answers under the old are out of reach at once, wherever they are kept. A
-// generation is a random word, so that nodes need not count together.
-type generations struct {
+// Generations are the present ones of tags, for all caches of a process. They are part of
+// every key: with a new one all answers under the old are out of reach at once, wherever
+// they are kept. A generation is a random word, so that nodes need not count together. All
+// methods are safe for concurrent use.
+type Generations struct {
 	// remote nil is for a node alone.
 	remote *shared
-	// keep is longer than any answer is kept.
-	keep time.Duration
+	log    zerolog.Logger
 
 	mu  sync.RWMutex
 	all map[Tag]generation
@@ -59,73 +71,106 @@ type generation struct {
 	own  bool
 }
 
-// of gives the generations of tags. Where the remote cannot be asked they are those
-// known last, for nobody could have told of new ones, either; ok is false when none are
-// known.
-func (g *generations) of(ctx context.Context, tags [5]Tag) (words []string, ok bool) {
+// NewGenerations makes those of a process, which it shares with others through r; nil for
+// a process alone.
+func NewGenerations(r Remote, log zerolog.Logger) *Generations {
+	g := &Generations{log: log, all: make(map[Tag]generation)}
+	if r != nil {
+		g.remote = &shared{r: r}
+	}
+	return g
+}
+
+// Invalidate makes all answers that have to do with the tags be asked for anew: here from
+// now on, and on every node that shares the Remote from the first request that begins
+// after it returned, which takes a third of a second. With an error, a fault of the
+// Remote or of ctx, only this node is sure to know; it is to be tried again.
+func (g *Generations) Invalidate(ctx context.Context, tags ...Tag) error {
+	var errs []error
+	for _, t := range tags {
+		errs = append(errs, g.bump(ctx, t))
+	}
+	if err := errors.Join(errs...); err != nil || g.remote == nil || len(tags) == 0 {
+		return err
+	}
+	wait := time.NewTimer(settled)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.Retryable, "invalidate", ctx.Err())
+	}
+}
+
+// of gives the generations of tags: what was read a moment ago, or is read now. ok is
+// false when it cannot be read, for then they may be others.
+func (g *Generations) of(ctx context.Context, tags [5]Tag) (words []string, ok bool) {
 	words = make([]string, len(tags))
+	var keys []string
+	var asked []int
 	now := time.Now()
+	g.mu.RLock()
 	for i, t := range tags {
-		g.mu.RLock()
 		at := g.all[t]
-		g.mu.RUnlock()
-		if g.remote != nil && t.Name != "" && !at.own && now.Sub(at.seen) >= seenWithin {
-			var known bool
-			if at, known = g.read(ctx, t, at, now); !known {
-				return nil, false
-			}
-		}
 		words[i] = at.word
+		if g.remote != nil && t.Name != "" && !at.own && now.Sub(at.seen) >= seenWithin {
+			keys, asked = append(keys, t.key()), append(asked, i)
+		}
+	}
+	g.mu.RUnlock()
+	if len(keys) == 0 {
+		return words, true
+	}
+	values, err := g.remote.recall(ctx, keys...)
+	if err != nil {
+		tell(g.log, "reading generations", err)
+		return nil, false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for n, i := range asked {
+		words[i] = g.take(tags[i], generation{word: string(values[n]), seen: now})
 	}
 	return words, true
 }
 
-// read asks the remote for a tag of which before is known. It gives false when nothing
-// is known and it cannot be asked.
-func (g *generations) read(ctx context.Context, t Tag, before generation, now time.Time) (generation, bool) {
-	word, _, err := g.remote.get(ctx, t.key())
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	at, known := g.all[t]
-	if at != before {
-		// It was bumped here meanwhile, or read for another request.
-		return at, true
+// take notes what was read, unless more is known by now: it was bumped here meanwhile, or
+// read later. It is called with the lock.
+func (g *Generations) take(t Tag, read generation) string {
+	if at := g.all[t]; at.own || at.seen.After(read.seen) {
+		return at.word
 	}
-	if err != nil {
-		return at, known
-	}
-	at = generation{word: string(word), seen: now}
-	g.put(t, at, now)
-	return at, true
+	g.put(t, read)
+	return read.word
 }
 
-// bump gives a tag a new generation, here at once and everywhere when the remote has it.
-func (g *generations) bump(ctx context.Context, t Tag) error {
+// bump gives a tag a new generation, here at once and elsewhere when the remote has it.
+func (g *Generations) bump(ctx context.Context, t Tag) error {
 	word := rand.Text()
-	now := time.Now()
 	g.mu.Lock()
-	g.put(t, generation{word: word, seen: now, own: g.remote != nil}, now)
+	g.put(t, generation{word: word, seen: time.Now(), own: g.remote != nil})
 	g.mu.Unlock()
 	if g.remote == nil {
 		return nil
 	}
-	if err := g.remote.r.Put(ctx, t.key(), []byte(word), g.keep); err != nil {
+	if err := g.remote.r.Keep(ctx, t.key(), []byte(word), remembered); err != nil {
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if at := g.all[t]; at.word == word {
-		at.own = false
-		g.all[t] = at
+		// What was read before this moment may be the word before.
+		g.all[t] = generation{word: word, seen: time.Now()}
 	}
 	return nil
 }
 
 // put is called with the lock.
-func (g *generations) put(t Tag, at generation, now time.Time) {
+func (g *Generations) put(t Tag, at generation) {
 	if len(g.all) >= maxSeen && g.remote != nil {
 		for other, old := range g.all {
-			if !old.own && now.Sub(old.seen) >= seenWithin {
+			if !old.own && at.seen.Sub(old.seen) >= seenWithin {
 				delete(g.all, other)
 			}
 		}

@@ -71,7 +71,7 @@ func keyOf(r models.Request, version string, generations []string) key {
 
 // scope is all but the messages: whose answer it is, and what gives it.
 func (f form) scope(r models.Request, version string, generations []string) {
-	f.text(r.For.Account, r.For.Person, r.For.Role, r.For.Skill)
+	f.text(r.For.Account, r.For.Person, r.For.Role, r.For.Skill, r.Cache.User)
 	f.text(r.Model, version, r.Cache.SkillVersion, r.Cache.Locale, r.Cache.Knowledge)
 	f.text(generations...)
 	f.number(int64(r.MaxTokens))

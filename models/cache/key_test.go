@@ -109,7 +109,7 @@ func drawRequest(t *rapid.T) models.Request {
 	r := models.Request{
 		Model: w.Draw(t, "model"),
 		For:   models.Payer{Account: w.Draw(t, "account"), Person: w.Draw(t, "person"), Role: w.Draw(t, "role"), Skill: w.Draw(t, "skill")},
-		Cache: models.Caching{Mode: models.CacheAlways, SkillVersion: w.Draw(t, "version"), Locale: w.Draw(t, "locale"), Knowledge: w.Draw(t, "knowledge")},
+		Cache: models.Caching{Mode: models.CacheAlways, SkillVersion: w.Draw(t, "version"), Locale: w.Draw(t, "locale"), Knowledge: w.Draw(t, "knowledge"), User: w.Draw(t, "user")},
 	}
 	for range rapid.IntRange(1, 3).Draw(t, "messages") {
 		m := models.Message{Role: models.User, Text: w.Draw(t, "text"), Name: w.Draw(t, "name")}
@@ -149,7 +149,9 @@ func TestNobodyGetsAnothersAnswer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newRemote()
 		w := &teller{}
-		nodes := []*Cache{New(Options{Client: w, Remote: m}), New(Options{Client: w, Remote: m})}
+		_, one := node(w, m)
+		_, two := node(w, m)
+		nodes := []*Cache{one, two}
 		for range 60 {
 			r := drawRequest(t)
 			c := rapid.SampledFrom(nodes).Draw(t, "node")

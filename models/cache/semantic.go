@@ -18,7 +18,7 @@ import (
 
 const (
 	// MinSimilarity is the least that a skill can ask for.
-	MinSimilarity = 0.9
+	MinSimilarity = models.MinSimilarity
 	// DefaultEntries is about 40 MB of vectors with 1024 numbers.
 	DefaultEntries = 10_000
 	// maxQuestion is how long a question may be, in bytes: a vector says little of a
@@ -53,7 +53,9 @@ type SemanticOptions struct {
 	// how long; 0 for DefaultFresh.
 	Entries int
 	Fresh   time.Duration
-	Log     zerolog.Logger
+	// Generations are the process's; nil for those of a Semantic alone.
+	Generations *Generations
+	Log         zerolog.Logger
 }
 
 // SemanticStats counts what became of questions of the skills that want it.
@@ -72,7 +74,7 @@ type SemanticStats struct {
 // concurrent use.
 type Semantic struct {
 	o       SemanticOptions
-	present *generations
+	present *Generations
 	stats   struct{ hits, shadow, misses, rejected, failed atomic.Int64 }
 
 	mu         sync.Mutex
@@ -103,19 +105,17 @@ type entry struct {
 
 var _ models.Client = (*Semantic)(nil)
 
-// NewSemantic makes a Semantic. With a Cache it shares the Cache's generations, so that
-// one Invalidate is for both; without, nil, it has none.
-func NewSemantic(o SemanticOptions, with *Cache) *Semantic {
+// NewSemantic makes a Semantic.
+func NewSemantic(o SemanticOptions) *Semantic {
 	o.Entries = cmp.Or(o.Entries, DefaultEntries)
 	o.Fresh = cmp.Or(o.Fresh, DefaultFresh)
 	if o.Version == nil {
 		o.Version = func(r models.Request) string { return r.Model }
 	}
-	s := &Semantic{o: o, present: &generations{all: make(map[Tag]generation)}, partitions: make(map[key]*partition), used: list.New()}
-	if with != nil {
-		s.present = with.present
+	if o.Generations == nil {
+		o.Generations = NewGenerations(nil, o.Log)
 	}
-	return s
+	return &Semantic{o: o, present: o.Generations, partitions: make(map[key]*partition), used: list.New()}
 }
 
 // Stats tells what became of questions so far.
@@ -159,10 +159,11 @@ func (s *Semantic) Chat(ctx context.Context, r models.Request) iter.Seq2[models.
 }
 
 // standalone tells whether a request is a single question that nothing was said before,
-// and whose answer may be one that was given before.
+// and whose answer may be one that was given before. That the skill is configured says so
+// at any temperature.
 func standalone(r models.Request) bool {
 	last := len(r.Messages) - 1
-	if !r.Cache.First || !cacheable(r) || last < 0 || r.Prefix != "" {
+	if !r.Cache.First || r.Cache.Mode == models.CacheNever || last < 0 || r.Prefix != "" {
 		return false
 	}
 	q := r.Messages[last]
@@ -185,7 +186,7 @@ func (s *Semantic) entry(ctx context.Context, r models.Request) (*entry, bool) {
 	defer cancel()
 	got, err := s.o.Embedder.Embed(within, models.EmbedRequest{Model: s.o.Model, Texts: []string{question}, Band: r.Band, For: r.For, Trace: r.Trace})
 	if err != nil || len(got.Vectors) != 1 {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && fault.ClassOf(err) != fault.RateLimited { // of a budget its person is told
 			s.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Msg("making the vector of a question")
 		}
 		return nil, false
@@ -196,6 +197,8 @@ func (s *Semantic) entry(ctx context.Context, r models.Request) (*entry, bool) {
 	}
 	r.Messages = slices.Clone(r.Messages)
 	r.Messages[last].Text = ""
+	// Vectors of two models cannot be compared.
+	words = append(words, got.Model)
 	return &entry{partition: keyOf(r, version, words), question: question, meaning: read(question), vector: v}, true
 }
 

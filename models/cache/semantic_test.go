@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"pgregory.net/rapid"
 
 	"github.com/parley-hub/parley/core/fault"
@@ -46,7 +47,7 @@ func semantic(w models.Client, e models.Embedder, change ...func(*SemanticOption
 	for _, f := range change {
 		f(&o)
 	}
-	return NewSemantic(o, nil)
+	return NewSemantic(o)
 }
 
 // first is a question that stands alone.
@@ -154,11 +155,9 @@ func TestHardPartitions(t *testing.T) {
 }
 
 func TestOnlyStandaloneQuestions(t *testing.T) {
-	one := 1.0
 	for name, change := range map[string]func(*models.Request){
 		"not a first one": func(r *models.Request) { r.Cache.First = false },
 		"another skill":   func(r *models.Request) { r.For.Skill = "other" },
-		"temperature":     func(r *models.Request) { r.Temperature = &one },
 		"never":           func(r *models.Request) { r.Cache.Mode = models.CacheNever },
 		"said before": func(r *models.Request) {
 			r.Messages = append([]models.Message{{Role: models.User, Text: "x"}}, r.Messages...)
@@ -286,10 +285,10 @@ func TestForgetting(t *testing.T) {
 
 func TestBelowACache(t *testing.T) {
 	w := &teller{}
-	s := semantic(w, &alike{})
-	c := New(Options{Client: s})
+	g := NewGenerations(nil, zerolog.Nop())
+	s := semantic(w, &alike{}, func(o *SemanticOptions) { o.Generations = g })
+	c := New(Options{Client: s, Generations: g})
 	defer c.Close()
-	*s = *NewSemantic(s.o, c)
 	hear(t.Context(), c, first("alice", "Where is it?"))
 	if got := hear(t.Context(), c, first("alice", "where's it")); w.calls() != 1 || got.last.Saved == nil {
 		t.Errorf("%+v", got)
@@ -297,7 +296,7 @@ func TestBelowACache(t *testing.T) {
 	if n := c.Stats(); n.Kept != 1 {
 		t.Errorf("a similar question's answer is kept as this one's: %+v", n)
 	}
-	if err := c.Invalidate(t.Context(), Tag{Person, "alice"}); err != nil {
+	if err := g.Invalidate(t.Context(), Tag{Person, "alice"}); err != nil {
 		t.Fatal(err)
 	}
 	if hear(t.Context(), c, first("alice", "where's it")); w.calls() != 2 {
