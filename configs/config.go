@@ -253,15 +253,16 @@ func (c *Config) Memories() session.Policy {
 // Default gives the configuration of an empty file.
 func Default() *Config {
 	return &Config{
-		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * MiB},
+		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * core.MiB},
 		DataDir:  "./data",
 		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
-		API:      API{MaxBody: 32 * MiB},
+		Models:   models.Config{Cache: models.DefaultCache()},
+		API:      API{MaxBody: 32 * core.MiB},
 		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
 		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Redis:    Redis{Prefix: "parley", WaitFor: time.Second},
-		Media:    Media{MaxSize: 20 * MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},
+		Media:    Media{MaxSize: 20 * core.MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},
 		Delivery: Delivery{Parallel: 32},
 		Log:      Log{Level: "info", Format: "json"},
 		Shutdown: 25 * time.Second,

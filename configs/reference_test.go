@@ -33,6 +33,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	got := mustLoad(t, read(t, "parley.yaml"))
 	// The reference spells out lists that are empty.
 	got.Access.Allow, got.Access.Admins, got.Routes, got.API.Keys = nil, nil, nil, nil
+	got.Models.Cache.Skills, got.Models.Cache.Semantic.Skills = nil, nil
 	got.Models.Prices.Table, got.Models.Budgets, got.Models.Prewarm = nil, nil, nil
 	if diff := cmp.Diff(defaults(t), got, secrets); diff != "" {
 		t.Errorf("the values in parley.yaml differ from the defaults (-default +reference):\n%s", diff)
@@ -42,7 +43,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 var (
 	switchedOff = regexp.MustCompile(`(?m)^(\s*)#(\S)`)
 	// emptied are keys that stand there twice, empty and with their example.
-	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|currency|table|budgets|prewarm): (?:\[\]|\{\}|"")\n`)
+	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|pool|skills|currency|table|budgets|prewarm): (?:\[\]|\{\}|"")\n`)
 	files   = regexp.MustCompile(`file:/run/secrets/\S+`)
 )
 
@@ -59,7 +60,7 @@ func TestReferenceHasEveryKey(t *testing.T) {
 	if c.Models.Prices.Currency != "EUR" || len(c.Models.Prices.Table) != 2 || len(c.Models.Budgets) != 3 {
 		t.Errorf("prices %+v, budgets %+v", c.Models.Prices, c.Models.Budgets)
 	}
-	if len(c.Routes) != 3 || len(c.Channels) != 2 || len(c.Models.Pools) != 2 {
+	if len(c.Routes) != 3 || len(c.Channels) != 2 || len(c.Models.Pools) != 3 {
 		t.Errorf("there are %d routes, %d channels, %d pools", len(c.Routes), len(c.Channels), len(c.Models.Pools))
 	}
 	var root yaml.Node
@@ -78,7 +79,7 @@ func TestReferenceHasEveryKey(t *testing.T) {
 // pathsOfNode collects the paths of a tree, with * for names and elements.
 func pathsOfNode(path string, n *yaml.Node, into map[string]bool) {
 	into[path] = true
-	free := slices.Contains([]string{".channels", ".models.pools"}, path)
+	free := slices.Contains([]string{".channels", ".models.pools", ".models.cache.semantic.skills"}, path)
 	switch n.Kind { //nolint:exhaustive // the others have nothing inside
 	case yaml.MappingNode:
 		for i := 0; i < len(n.Content); i += 2 {

@@ -80,6 +80,8 @@ func (l *loader) validateStores(c *Config) {
 		l.require("redis.url", slices.Contains(redisSchemes, scheme) && rest != "",
 			"must begin with redis://, redis+sentinel:// or redis+cluster://, or with rediss in the place of redis for TLS")
 	}
+	shared := c.Models.Cache.Redis
+	l.require("models.cache.redis", shared == nil || !*shared || !r.URL.IsZero(), "needs redis.url; left out, answers are shared where there is one")
 	l.require("redis.prefix", keyPrefix.MatchString(r.Prefix), "must be 1 to 64 of a-z, A-Z, 0-9, _ . : and -")
 	l.require("redis.replicas", r.Replicas >= 0, "must be a number of replicas, 0 for none")
 	l.positive("redis.wait_for", r.WaitFor)

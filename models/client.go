@@ -206,6 +206,8 @@ type EmbedRequest struct {
 type Embeddings struct {
 	Vectors [][]float32
 	Usage   Usage
+	// Estimated is true where the worker did not say what they cost.
+	Estimated bool
 	// Model and Worker are who made them.
 	Model, Worker string
 }

@@ -55,6 +55,8 @@ type Config struct {
 	// Prices are what tokens cost, Budgets how much may be spent.
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
+	// Cache says which answers are given again.
+	Cache CacheConfig `yaml:"cache"`
 	// Prewarm are the peaks that somebody knows of.
 	Prewarm []PrewarmConfig `yaml:"prewarm"`
 	// TimeZone is where the days and months of budgets begin at midnight, as in
@@ -84,6 +86,8 @@ type PoolConfig struct {
 	// Hedge asks a second worker when the first one is unusually late and others idle.
 	Hedge bool        `yaml:"hedge"`
 	Queue QueueConfig `yaml:"queue"`
+	// Batch bounds calls for vectors.
+	Batch BatchConfig `yaml:"batch"`
 }
 
 // QueueConfig bounds the line of requests that no worker has room for, for each version.
@@ -155,6 +159,7 @@ func (p PoolConfig) withDefaults() PoolConfig {
 	p.Queue.Items = cmp.Or(p.Queue.Items, DefaultQueueItems)
 	p.Queue.Tokens = cmp.Or(p.Queue.Tokens, DefaultQueueTokens)
 	p.Queue.Wait = cmp.Or(p.Queue.Wait, DefaultQueueWait)
+	p.Batch = p.Batch.WithDefaults()
 	p.Versions = slices.Clone(p.Versions)
 	weighed := slices.ContainsFunc(p.Versions, func(v VersionConfig) bool { return v.Weight != 0 })
 	for i := range p.Versions {
@@ -190,6 +195,7 @@ func (c Config) Validate() []Problem {
 		}
 		found = append(found, c.Pools[name].validate(key)...)
 	}
+	found = append(found, c.Cache.validate(slices.Sorted(maps.Keys(c.Pools)))...)
 	return append(append(found, c.Prices.validate()...), c.zoneProblems()...)
 }
 

@@ -64,7 +64,7 @@ func (p PoolConfig) validateLimits(key string) []Problem {
 			found = append(found, Problem{key + "." + n.key, "must be at least 1"})
 		}
 	}
-	return found
+	return append(found, p.Batch.validate(key+".batch")...)
 }
 
 // server is what two workers of a pool must not both be.

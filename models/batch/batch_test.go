@@ -91,13 +91,10 @@ func TestAloneDoesNotWait(t *testing.T) {
 		if d := time.Since(began); d != time.Second {
 			t.Errorf("took %v", d)
 		}
-		if r := w.calls[0]; r.For != ask("a").For {
-			t.Errorf("one asker's call is for %+v", r.For)
-		}
 		if got, err := b.Embed(t.Context(), ask("a")); err != nil || got.Vectors != nil || len(w.calls) != 1 {
 			t.Errorf("nothing: %+v, %v", got, err)
 		}
-		time.Sleep(2 * pace)
+		time.Sleep(2 * models.DefaultBatchWait)
 		synctest.Wait()
 		if len(b.groups) != 0 {
 			t.Errorf("%d groups are kept", len(b.groups))
@@ -108,7 +105,7 @@ func TestAloneDoesNotWait(t *testing.T) {
 func TestTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &worker{}
-		b := New(Options{Embedder: w})
+		b := New(Options{Embedder: w, Payer: models.Payer{Account: "all"}})
 		var asking sync.WaitGroup
 		total := make(chan int, 9)
 		for i := range 9 {
@@ -117,7 +114,7 @@ func TestTogether(t *testing.T) {
 				began := time.Now()
 				// Two by two they ask the same.
 				got, err := b.Embed(t.Context(), ask(fmt.Sprint(i), strings.Repeat("x", i/2+1)))
-				if err != nil || got.Vectors[0][0] != float32(i/2+1) || time.Since(began) > pace {
+				if err != nil || got.Vectors[0][0] != float32(i/2+1) || time.Since(began) > models.DefaultBatchWait {
 					t.Errorf("%d after %v: %+v, %v", i, time.Since(began), got, err)
 				}
 				total <- got.Usage.Prompt
@@ -127,8 +124,13 @@ func TestTogether(t *testing.T) {
 		if got := w.sizes(); !slices.Equal(got, []int{1, 5}) {
 			t.Errorf("calls of %v", got)
 		}
-		if r := w.calls[1]; r.For != (models.Payer{Account: "bot", Skill: "s"}) {
-			t.Errorf("a call for many is for %+v", r.For)
+		for _, r := range w.calls {
+			if r.For != (models.Payer{Account: "all"}) {
+				t.Errorf("a call for many is for %+v", r.For)
+			}
+		}
+		if got := b.Stats(); got != (Stats{Texts: 9, Calls: 2}) {
+			t.Errorf("%+v", got)
 		}
 		sum := 0
 		for range 9 {
@@ -170,7 +172,7 @@ func TestThousandASecond(t *testing.T) {
 func TestBacklogFillsBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &worker{takes: 200 * time.Millisecond}
-		b := New(Options{Embedder: w, Calls: 2})
+		b := New(Options{Embedder: w, Calls: func() int { return 2 }})
 		var asking sync.WaitGroup
 		for i := range 1000 {
 			asking.Go(func() {
@@ -181,7 +183,7 @@ func TestBacklogFillsBatches(t *testing.T) {
 			})
 		}
 		asking.Wait()
-		if sizes := w.sizes(); len(sizes) > 1000/16 || slices.Max(sizes) > maxTexts {
+		if sizes := w.sizes(); len(sizes) > 1000/16 || slices.Max(sizes) > models.DefaultBatchItems {
 			t.Errorf("%d calls of at most %d", len(sizes), slices.Max(sizes))
 		}
 	})
@@ -199,7 +201,7 @@ func TestLargeRequests(t *testing.T) {
 			t.Errorf("calls of %v", got)
 		}
 		w.calls = nil
-		long := strings.Repeat("x", 4*maxTokens)
+		long := strings.Repeat("x", 4*models.DefaultBatchTokens)
 		if _, err := b.Embed(t.Context(), ask("a", long+"1", long+"2", "short")); err != nil {
 			t.Error(err)
 		}
@@ -232,7 +234,7 @@ func TestTargetsDoNotMix(t *testing.T) {
 func TestOneBadFailsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &worker{}
-		b := New(Options{Embedder: w, Calls: 1})
+		b := New(Options{Embedder: w, Calls: func() int { return 1 }})
 		if _, err := b.Embed(t.Context(), ask("first", "first")); err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +261,7 @@ func TestOneBadFailsAlone(t *testing.T) {
 func TestBadTextFailsItsRequestAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &worker{takes: time.Second}
-		b := New(Options{Embedder: w, Calls: 1})
+		b := New(Options{Embedder: w, Calls: func() int { return 1 }})
 		_, err := b.Embed(t.Context(), ask("a", append([]string{"bad"}, numbered(200)...)...))
 		if fault.ClassOf(err) != fault.Permanent {
 			t.Errorf("%v", err)
@@ -304,7 +306,7 @@ func (h half) Embed(ctx context.Context, r models.EmbedRequest) (models.Embeddin
 func TestLeaving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &worker{takes: time.Second}
-		b := New(Options{Embedder: w, Calls: 1})
+		b := New(Options{Embedder: w, Calls: func() int { return 1 }})
 		ctx, leave := context.WithCancel(t.Context())
 		var asking sync.WaitGroup
 		asking.Go(func() {
@@ -352,7 +354,7 @@ func TestLeaving(t *testing.T) {
 func TestFairBetweenTenants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &worker{takes: 100 * time.Millisecond}
-		b := New(Options{Embedder: w, Calls: 1})
+		b := New(Options{Embedder: w, Calls: func() int { return 1 }})
 		var asking sync.WaitGroup
 		asking.Go(func() {
 			if _, err := b.Embed(t.Context(), ask("greedy", numbered(2000)...)); err != nil {

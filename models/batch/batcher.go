@@ -1,9 +1,9 @@
 package batch
 
 import (
-	"cmp"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-hub/parley/core"
@@ -12,33 +12,34 @@ import (
 	"github.com/parley-hub/parley/models/admission"
 )
 
-const (
-	// maxTexts and maxTokens bound a batch: more of them make a call slower, and the
-	// worker no faster.
-	maxTexts  = 32
-	maxTokens = 8192
-	// pace is between two batches that are not full: as long as a person never notices,
-	// and five texts of a thousand a second. Who comes later than that waits for nobody.
-	pace = 5 * time.Millisecond
-	// DefaultCalls keep a worker or two busy, and let batches fill when they are behind.
-	DefaultCalls = 4
-)
+// DefaultCalls keep a worker or two busy, and let batches fill when they are behind.
+const DefaultCalls = 4
 
 // Options make a Batcher.
 type Options struct {
 	Embedder models.Embedder
-	// Calls bounds how many run at a time for one model; 0 for DefaultCalls.
-	Calls int
+	// Batch bounds a batch; zeros mean the defaults.
+	Batch models.BatchConfig
+	// Calls tells how many may run at a time for one model; nil for DefaultCalls.
+	Calls func() int
+	// Line bounds the texts that wait; zeros mean no bound.
+	Line admission.LineOptions
+	// Payer bears all calls: what is for several is for none of them. Whoever asked is
+	// told what it cost.
+	Payer models.Payer
 }
 
-// Batcher is an Embedder over another. Texts that come within 5 ms are one call, of at
-// most 32 texts and 8192 tokens, estimated; one that comes alone does not wait. Texts
-// of an earlier band go first, then tenants share fairly. Each request bears the tokens
-// of its texts; one that somebody else asked for at the same time costs the later one
-// nothing. A text that the model does not take fails its own request only. It is safe
-// for concurrent use.
+// Stats counts the texts that were asked for, and the calls that they took.
+type Stats struct{ Texts, Calls int64 }
+
+// Batcher is an Embedder over another. Texts that come together are one call, as far as
+// BatchConfig says; one that comes alone does not wait. Texts of an earlier band go first,
+// then tenants share fairly. Each request bears the tokens of its texts; one that somebody
+// else asked for at the same time costs the later one nothing. A text that the model does
+// not take fails its own request only. It is safe for concurrent use.
 type Batcher struct {
-	o Options
+	o     Options
+	stats struct{ texts, calls atomic.Int64 }
 
 	mu     sync.Mutex
 	groups map[target]*group
@@ -57,7 +58,7 @@ type group struct {
 	target
 	line  *admission.Line
 	calls int
-	// paced is true until pace is over after the last batch.
+	// paced is true until Wait is over after the last batch.
 	paced bool
 }
 
@@ -83,8 +84,16 @@ type text struct {
 
 // New makes a Batcher. It leaves no goroutine behind when nobody waits.
 func New(o Options) *Batcher {
-	o.Calls = cmp.Or(o.Calls, DefaultCalls)
+	o.Batch = o.Batch.WithDefaults()
+	if o.Calls == nil {
+		o.Calls = func() int { return DefaultCalls }
+	}
 	return &Batcher{o: o, groups: make(map[target]*group)}
+}
+
+// Stats tells what was asked for so far.
+func (b *Batcher) Stats() Stats {
+	return Stats{Texts: b.stats.texts.Load(), Calls: b.stats.calls.Load()}
 }
 
 // Embed gives the vectors of the texts, made together with those of others. A caller who
@@ -95,6 +104,7 @@ func (b *Batcher) Embed(ctx context.Context, r models.EmbedRequest) (models.Embe
 	}
 	a := &asker{r: r, ctx: ctx, left: len(r.Texts), done: make(chan struct{})}
 	a.got.Vectors = make([][]float32, len(r.Texts))
+	b.stats.texts.Add(int64(len(r.Texts)))
 	b.mu.Lock()
 	g := b.group(target{r.Model, r.Dimensions})
 	err := a.wait(g)
@@ -125,7 +135,7 @@ func (b *Batcher) Embed(ctx context.Context, r models.EmbedRequest) (models.Embe
 func (b *Batcher) group(t target) *group {
 	g, ok := b.groups[t]
 	if !ok {
-		g = &group{target: t, line: admission.NewLine(admission.LineOptions{})}
+		g = &group{target: t, line: admission.NewLine(b.o.Line)}
 		b.groups[t] = g
 	}
 	return g
@@ -162,14 +172,14 @@ func (b *Batcher) leave(a *asker) {
 
 // flush sends what waits, as far as it may go now.
 func (b *Batcher) flush(g *group) {
-	for g.calls < b.o.Calls && g.line.Len() > 0 {
-		if full := g.line.Len() >= maxTexts || g.line.Tokens() >= maxTokens; g.paced && !full {
+	for g.line.Len() > 0 && g.calls < b.o.Calls() {
+		if full := g.line.Len() >= b.o.Batch.Items || g.line.Tokens() >= b.o.Batch.Tokens; g.paced && !full {
 			return
 		}
 		b.send(g)
 		if !g.paced {
 			g.paced = true
-			time.AfterFunc(pace, func() { b.tick(g) })
+			time.AfterFunc(b.o.Batch.Wait, func() { b.tick(g) })
 		}
 	}
 	if g.calls == 0 && g.line.Len() == 0 && !g.paced {

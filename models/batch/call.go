@@ -25,10 +25,10 @@ type call struct {
 
 // send takes a batch from the line and starts its call.
 func (b *Batcher) send(g *group) {
-	c := &call{r: models.EmbedRequest{Model: g.model, Dimensions: g.dimensions}}
+	c := &call{r: models.EmbedRequest{Model: g.model, Dimensions: g.dimensions, For: b.o.Payer}}
 	tokens := 0
-	fits := func(it *admission.Item) (float64, bool) { return 0, tokens == 0 || tokens+it.Cost <= maxTokens }
-	for len(c.words) < maxTexts {
+	fits := func(it *admission.Item) (float64, bool) { return 0, tokens == 0 || tokens+it.Cost <= b.o.Batch.Tokens }
+	for len(c.words) < b.o.Batch.Items {
 		it := g.line.Pull(fits)
 		if it == nil {
 			break
@@ -57,10 +57,9 @@ func (c *call) add(t *text) bool {
 	t.call = c
 	c.live++
 	if len(c.texts) == 0 {
-		c.r.Band, c.r.For, c.r.Trace = asked.Band, asked.For, asked.Trace
+		c.r.Band, c.r.Trace = asked.Band, asked.Trace
 	}
 	c.r.Band = min(c.r.Band, asked.Band)
-	c.r.For = common(c.r.For, asked.For)
 	words := asked.Texts[t.at]
 	if i := slices.Index(c.words, words); i >= 0 {
 		c.texts[i] = append(c.texts[i], t)
@@ -70,20 +69,6 @@ func (c *call) add(t *text) bool {
 	c.texts = append(c.texts, []*text{t})
 	c.costs = append(c.costs, max(t.item.Cost, 1))
 	return true
-}
-
-// common is what two payers have in common.
-func common(a, b models.Payer) models.Payer {
-	keep := func(x *string, y string) {
-		if *x != y {
-			*x = ""
-		}
-	}
-	keep(&a.Account, b.Account)
-	keep(&a.Person, b.Person)
-	keep(&a.Role, b.Role)
-	keep(&a.Skill, b.Skill)
-	return a
 }
 
 // drop takes a text out for which nobody waits.
@@ -102,6 +87,7 @@ func (b *Batcher) make(ctx context.Context, c *call, from, until int) {
 	}
 	r := c.r
 	r.Texts = c.words[from:until]
+	b.stats.calls.Add(1)
 	got, err := b.o.Embedder.Embed(ctx, r)
 	if err == nil && len(got.Vectors) != len(r.Texts) {
 		err = fault.New(fault.Retryable, "embed", fmt.Errorf("%w: %d for %d texts", errCount, len(got.Vectors), len(r.Texts)))
@@ -111,6 +97,9 @@ func (b *Batcher) make(ctx context.Context, c *call, from, until int) {
 		b.make(ctx, c, from, half)
 		b.make(ctx, c, half, until)
 		return
+	}
+	if got.Usage == (models.Usage{}) {
+		got.Usage, got.Estimated = models.Usage{Prompt: sum(c.costs[from:until])}, true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -165,6 +154,7 @@ func (a *asker) take(at int, got models.Embeddings, i int, u models.Usage, paid 
 		a.got.Usage.Prompt += u.Prompt
 		a.got.Usage.Completion += u.Completion
 		a.got.Usage.Cached += u.Cached
+		a.got.Estimated = a.got.Estimated || got.Estimated
 	}
 	if a.left--; a.left == 0 {
 		close(a.done)
@@ -173,10 +163,7 @@ func (a *asker) take(at int, got models.Embeddings, i int, u models.Usage, paid 
 
 // share divides usage by cost, so that the parts sum up to it.
 func share(u models.Usage, costs []int) []models.Usage {
-	total := 0
-	for _, cost := range costs {
-		total += cost
-	}
+	total := sum(costs)
 	parts := make([]models.Usage, len(costs))
 	before, so := models.Usage{}, 0
 	for i, cost := range costs {
@@ -186,4 +173,12 @@ func share(u models.Usage, costs []int) []models.Usage {
 		before = upto
 	}
 	return parts
+}
+
+func sum(costs []int) int {
+	total := 0
+	for _, cost := range costs {
+		total += cost
+	}
+	return total
 }
