@@ -317,6 +317,12 @@ func TestLeastRightsOfNodes(t *testing.T) {
 	if err := a.Claim(t.Context(), "x"); err != nil {
 		t.Error(err)
 	}
+	if err := a.Keep(t.Context(), "x", []byte("y"), time.Hour); err != nil {
+		t.Error(err)
+	}
+	if _, err := a.Recall(t.Context(), "x", "z"); err != nil {
+		t.Error(err)
+	}
 	if refused, _ := s.Do("ACL", "LOG").([]any); len(refused) > 0 {
 		t.Errorf("refused: %v", refused)
 	}

@@ -1,0 +1,4 @@
+package redisc
+
+// CacheKey is where a value of the cache is kept.
+func (e *Engine) CacheKey(key string) string { return cacheKey(e.o.Prefix, key) }
