@@ -22,6 +22,7 @@ import (
 	"github.com/parley-hub/parley/internal/playground"
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/cache"
 	"github.com/parley-hub/parley/models/pool"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/router"
@@ -54,12 +55,15 @@ type App struct {
 	*stores
 	people *persons
 	usage  *usages
+	// generations make answers that are kept unknown, on all nodes.
+	generations *cache.Generations
 	// topic is how nodes tell each other of drafts, nil for a node alone; lanes tell where
 	// replies wait. Both are known before anything runs.
 	topic adapters.Topic
 	lanes queue.Lanes
 
 	pools      []*pool.Pool
+	fronts     fronts
 	fleets     *fleets
 	signals    *signals
 	loads      *loads
@@ -86,7 +90,7 @@ type App struct {
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{
 		o: o, cfg: o.Config, started: time.Now(),
-		adapters: map[core.Account]adapters.Adapter{}, supervised: map[core.Account]*adapters.Supervisor{},
+		adapters: map[core.Account]adapters.Adapter{}, supervised: map[core.Account]*adapters.Supervisor{}, fronts: fronts{},
 	}
 	var err error
 	a.log, err = telemetry.NewLogger(telemetry.LogOptions{Level: o.Config.Log.Level, Format: o.Config.Log.Format, Writer: o.Log})
@@ -135,6 +139,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.joinCluster()
+	a.keepAnswers()
 	a.usage = newUsages(a.cfg.Models, a.records, a.cfg.Shutdown/10, a.room("usage"))
 	return a.telemetry.WatchUsage(a.usage.state)
 }
@@ -332,6 +337,7 @@ func (a *App) receive(ctx context.Context) error {
 
 // close ends what New opened; safe on a half-built hub.
 func (a *App) close() {
+	a.fronts.close()
 	if a.stores != nil {
 		if err := a.stores.close(); err != nil {
 			a.log.Error().Err(err).Msg("closing the stores")

@@ -52,9 +52,16 @@ func (a *App) makeModels(ctx context.Context) error {
 			return err
 		}
 		a.pools = append(a.pools, pool)
-		clients[name], shared[name] = pool, pool
+		a.fronts[name] = newFront(name, p, pool, a.usage)
+		clients[name], shared[name] = a.fronts[name], pool
+	}
+	for _, f := range a.fronts {
+		f.keep(cfg.Cache, a.fronts.vectors(cfg.Cache.Semantic.Pool), a.generations, a.room("cache"))
 	}
 	a.registry = models.NewRegistry(cfg.Default, clients)
+	if err := a.telemetry.WatchCaches(a.fronts.states); err != nil {
+		return err
+	}
 	return a.telemetry.WatchPools(a.signals.states)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/models/cache"
 	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
@@ -58,6 +59,7 @@ func (s *stores) share(ctx context.Context, cfg *configs.Config, p *persons) err
 	}
 	s.closers = append(s.closers, e.Close)
 	p.share(e, zerolog.Nop())
+	p.answers = cache.NewGenerations(e, zerolog.Nop())
 	return nil
 }
 

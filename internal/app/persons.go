@@ -10,6 +10,7 @@ import (
 	"github.com/parley-hub/parley/blobs"
 	"github.com/parley-hub/parley/cluster"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/models/cache"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
@@ -29,6 +30,8 @@ type persons struct {
 	boxes []queue.Box
 	blobs blobs.Store
 	table *deliveryTable
+	// answers are those that are kept; nil where no process keeps any.
+	answers *cache.Generations
 }
 
 // links is the records as the directory reads them.
@@ -241,8 +244,8 @@ func (p *persons) Forget(ctx context.Context, t *skills.Turn, links bool) (sessi
 }
 
 // forget erases a person: first every mailbox that may remember something of them is
-// told, durably, then the letters go and the records. A crash between leaves nothing
-// that the next run would not find.
+// told, durably, then the letters go, the answers that are kept, and the records. A crash
+// between leaves nothing that the next run would not find.
 func (p *persons) forget(ctx context.Context, why records.Cause, person core.PersonID, list []place, links bool) (session.Forgetting, error) {
 	if err := p.forgetMemories(ctx, why, person, list); err != nil {
 		return session.Forgetting{}, err
@@ -253,6 +256,9 @@ func (p *persons) forget(ctx context.Context, why records.Cause, person core.Per
 	}
 	letters, err := dropLetters(ctx, p.queue.DeadLetters(), p.boxes, bases)
 	if err != nil {
+		return session.Forgetting{}, err
+	}
+	if err := p.forgetAnswers(ctx, bases); err != nil {
 		return session.Forgetting{}, err
 	}
 	if err := p.dropFiles(ctx, person); err != nil {
@@ -268,6 +274,18 @@ func (p *persons) forget(ctx context.Context, why records.Cause, person core.Per
 		err = p.table.drop(ctx, bases...)
 	}
 	return session.Forgetting{Messages: f.Entries, Accounts: f.Accounts, Letters: letters}, err
+}
+
+// forgetAnswers puts the answers that people were given out of reach, on all nodes.
+func (p *persons) forgetAnswers(ctx context.Context, bases []core.PersonID) error {
+	if p.answers == nil {
+		return nil
+	}
+	var tags []cache.Tag
+	for _, base := range slices.Compact(slices.Sorted(slices.Values(bases))) {
+		tags = append(tags, cache.Tag{Kind: cache.Person, Name: string(base)})
+	}
+	return p.answers.Invalidate(ctx, tags...)
 }
 
 // dropFiles drops what the hub has of the files that a person sent, and of those that they

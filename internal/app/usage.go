@@ -46,10 +46,21 @@ func (u *usages) state() telemetry.UsageState {
 	return telemetry.UsageState{Waiting: int64(s.Waiting), Written: s.Written, Dropped: s.Dropped}
 }
 
-// account has an attempt written into the ledger. It does not block. A turn may ask several
+// cached is an attempt that no worker made: the answer was there already.
+const cached = pool.Outcome(usage.Cache)
+
+// account has an attempt of a pool written into the ledger, unless what it served is
+// written for each of several payers above (front.Embed).
+func (u *usages) account(a pool.Attempt) {
+	if a.For.Account != sharedAccount || a.Outcome != pool.Served {
+		u.note(a)
+	}
+}
+
+// note has an attempt written into the ledger. It does not block. A turn may ask several
 // times, so the trace does not tell requests apart: each attempt gets a name of its own,
 // under which it is written once.
-func (u *usages) account(a pool.Attempt) {
+func (u *usages) note(a pool.Attempt) {
 	u.ledger.Record(u.prices.Price(usage.Entry{
 		Request: string(core.NewTraceID()), Attempt: a.Number, Outcome: usage.Outcome(a.Outcome), Trace: a.Trace, At: time.Now(),
 		Account: a.For.Account, Person: a.For.Person, Role: a.For.Role, Skill: a.For.Skill,

@@ -21,9 +21,13 @@ const (
 // admit gives what sets aside the needs of requests to a pool of these models, and settles
 // with what was served. Which of them answers is not known before: the dearest one's prices
 // hold, which is exact where all cost the same. Budgets bound the tokens of people, roles
-// and accounts; without any, everybody is admitted.
+// and accounts; without any, everybody is admitted, and calls that are for several are
+// admitted above (front.Embed).
 func (u *usages) admit(pool []string) func(models.Request) (settle func(models.Usage), err error) {
 	return func(r models.Request) (func(models.Usage), error) {
+		if r.For.Account == sharedAccount {
+			return func(models.Usage) {}, nil
+		}
 		want := models.Usage{Prompt: promptTokens(r.Messages), Completion: cmp.Or(r.MaxTokens, expectedAnswer)}
 		// The store that is asked has bounds of its own.
 		reserved, err := u.budgets.Reserve(context.Background(), time.Now(), r.For, u.worth(pool, want))

@@ -27,6 +27,9 @@ type Options struct {
 	// Payer bears all calls: what is for several is for none of them. Whoever asked is
 	// told what it cost.
 	Payer models.Payer
+	// Unborne is told of tokens for texts whose requests failed or were given up meanwhile.
+	// It must not block; nil for nobody.
+	Unborne func(models.Usage)
 }
 
 // Stats counts the texts that were asked for, and the calls that they took.
@@ -87,6 +90,9 @@ func New(o Options) *Batcher {
 	o.Batch = o.Batch.WithDefaults()
 	if o.Calls == nil {
 		o.Calls = func() int { return DefaultCalls }
+	}
+	if o.Unborne == nil {
+		o.Unborne = func(models.Usage) {}
 	}
 	return &Batcher{o: o, groups: make(map[target]*group)}
 }
@@ -159,6 +165,9 @@ func (a *asker) wait(g *group) error {
 
 // leave takes back what nobody waits for any more.
 func (b *Batcher) leave(a *asker) {
+	if a.got.Usage != (models.Usage{}) {
+		b.o.Unborne(a.got.Usage)
+	}
 	g := b.groups[target{a.r.Model, a.r.Dimensions}]
 	for _, t := range a.texts {
 		switch {

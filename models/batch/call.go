@@ -98,7 +98,7 @@ func (b *Batcher) make(ctx context.Context, c *call, from, until int) {
 		b.make(ctx, c, half, until)
 		return
 	}
-	if got.Usage == (models.Usage{}) {
+	if err == nil && got.Usage == (models.Usage{}) {
 		got.Usage, got.Estimated = models.Usage{Prompt: sum(c.costs[from:until])}, true
 	}
 	b.mu.Lock()
@@ -119,6 +119,9 @@ func (b *Batcher) make(ctx context.Context, c *call, from, until int) {
 			}
 			t.asker.take(t.at, got, i, shares[i], paid)
 			paid = true
+		}
+		if err == nil && !paid {
+			b.o.Unborne(shares[i])
 		}
 	}
 }

@@ -170,7 +170,16 @@ func (p *Pool) slots() int {
 func (p *Pool) admit(s *snapshot, affinity string, heaviest bool) (version, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	v, ok := s.choose(time.Now(), affinity, heaviest)
+	if !ok {
+		return version{}, fault.New(fault.Retryable, "pick a version", errNoWorker)
+	}
+	v.lane.jobs++
+	return v, nil
+}
+
+// choose is what admit goes by, which takes nothing. It is called with mu.
+func (s *snapshot) choose(now time.Time, affinity string, heaviest bool) (v version, ok bool) {
 	able := slices.ContainsFunc(s.versions, func(v version) bool { return v.share() > 0 && v.lane.hopeful(now) })
 	best, score := -1, -1.0
 	for i, v := range s.versions {
@@ -187,10 +196,39 @@ func (p *Pool) admit(s *snapshot, affinity string, heaviest bool) (version, erro
 		}
 	}
 	if best < 0 {
-		return version{}, fault.New(fault.Retryable, "pick a version", errNoWorker)
+		return version{}, false
 	}
-	s.versions[best].lane.jobs++
-	return s.versions[best], nil
+	return s.versions[best], true
+}
+
+// Goes tells which version a request of that affinity would go to now, by name and model;
+// without affinity any that has a share, in the order of the configuration. It is what an
+// answer depends on that is kept.
+func (p *Pool) Goes(affinity string) []Version {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.now.Load()
+	if affinity != "" {
+		if v, ok := s.choose(time.Now(), affinity, false); ok {
+			return []Version{{Name: v.name, Model: v.model}}
+		}
+		return nil
+	}
+	var all []Version
+	for _, v := range s.versions {
+		if v.share() > 0 {
+			all = append(all, Version{Name: v.name, Model: v.model})
+		}
+	}
+	return all
+}
+
+// Heaviest tells which version makes vectors and writes down recordings.
+func (p *Pool) Heaviest() (v Version, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	is, ok := p.now.Load().choose(time.Now(), "", true)
+	return Version{Name: is.name, Model: is.model}, ok
 }
 
 // draw gives a number in (0, 1) that is the same for the same affinity on every node.

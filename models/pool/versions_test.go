@@ -215,3 +215,28 @@ func TestReloadKeepsWhatIsKnown(t *testing.T) {
 		}
 	})
 }
+
+func TestGoes(t *testing.T) {
+	chats := map[string]script{"blue": says("blue"), "green": says("green")}
+	o, _ := versioned(map[string]int{"blue": 60, "green": 40}, chats)
+	p := pool.New(o)
+	for i := range 100 {
+		who := fmt.Sprint("conversation ", i)
+		if got := p.Goes(who); len(got) != 1 || got[0].Name != askAs(t, p, who).Text || got[0].Model != "m-"+got[0].Name {
+			t.Fatalf("%s goes to %+v", who, got)
+		}
+	}
+	if got := p.Goes(""); len(got) != 2 || got[0].Name != "blue" || got[1].Name != "green" {
+		t.Errorf("without affinity: %+v", got)
+	}
+	if v, ok := p.Heaviest(); !ok || v.Name != "blue" {
+		t.Errorf("heaviest: %+v", v)
+	}
+	o, _ = versioned(map[string]int{"blue": 0, "green": 40}, chats)
+	p.Reload(o)
+	for _, affinity := range []string{"", "conversation 1"} {
+		if got := p.Goes(affinity); len(got) != 1 || got[0].Name != "green" {
+			t.Errorf("%q, when blue has no weight: %+v", affinity, got)
+		}
+	}
+}
