@@ -33,6 +33,9 @@ func (c *call) chat() error {
 	if r.images > 0 && !c.api.o.Registry.Sees(c.model) {
 		return inside("messages", wrong(codeUnsupported, "hold images, which the model %q does not see", c.model))
 	}
+	if r.Cache.Mode, err = c.cacheMode(); err != nil {
+		return err
+	}
 	r.Band, r.For, r.Trace = c.key.Band, c.payer(), c.id
 	r.Shown = func() bool { return c.shown.Load() }
 	if r.stream {
@@ -66,7 +69,7 @@ func (c *call) whole(client models.Client, r *chatRequest) error {
 	if last.Finish == "" {
 		return fault.New(fault.Retryable, "chat", errUnfinished)
 	}
-	c.version(last.Model)
+	c.told(last)
 	f := c.frame("chat.completion")
 	b := f.message(nil, text.String(), r.atMost(last.Calls), last.Finish)
 	if usage != nil {
@@ -84,15 +87,44 @@ func (r *chatRequest) atMost(calls []models.ToolCall) []models.ToolCall {
 	return calls
 }
 
-// version tells what the worker says it is. When the headers are gone it is a trailer.
-func (c *call) version(model string) {
-	switch {
-	case model == "":
-	case c.shown.Load():
-		c.w.Header().Set(http.TrailerPrefix+"X-Model-Version", model)
+// cacheMode reads whether an answer that was given before will do: as the temperature
+// says, unless the caller does.
+func (c *call) cacheMode() (models.CacheMode, error) {
+	switch c.r.Header.Get(headerCache) {
+	case "":
+		return models.CacheAuto, nil
+	case "always":
+		return models.CacheAlways, nil
+	case "never":
+		return models.CacheNever, nil
 	default:
-		c.w.Header().Set("X-Model-Version", model)
+		return 0, inside(headerCache, wrong(codeValue, "must be always or never"))
 	}
+}
+
+// headerCache asks for an answer that was there, and says that it was.
+const headerCache = "X-Cache"
+
+// told tells whose answer it is: what the worker says it is, and whether it was there.
+func (c *call) told(last models.Delta) {
+	c.version(last.Model)
+	if last.Saved != nil {
+		c.trail(headerCache, "hit")
+	}
+}
+
+func (c *call) version(model string) {
+	if model != "" {
+		c.trail("X-Model-Version", model)
+	}
+}
+
+// trail sets a header. When the headers are gone it is a trailer.
+func (c *call) trail(name, value string) {
+	if c.shown.Load() {
+		name = http.TrailerPrefix + name
+	}
+	c.w.Header().Set(name, value)
 }
 
 // stream sends an answer while it comes. Headers wait for its first words, so that what
@@ -123,7 +155,7 @@ func (c *call) stream(client models.Client, r *chatRequest) error {
 			buf = f.words(buf, d.Text)
 		}
 		if d.Finish != "" {
-			c.version(d.Model)
+			c.told(d)
 			buf = f.end(buf, r.atMost(d.Calls), d.Finish, usage)
 		}
 		c.shown.Store(true)

@@ -3,6 +3,7 @@ package openaiapi
 import (
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/parley-hub/parley/models"
 )
@@ -71,6 +72,11 @@ func (r *chatRequest) member(name string, v value) (err error) {
 		return err
 	case "prompt_cache_key":
 		r.Affinity, err = v.text()
+	case "user", "safety_identifier":
+		var who string
+		if who, err = v.text(); err == nil && who != "" {
+			r.Cache.User += name + "=" + strconv.Quote(who) + " "
+		}
 	case "tools":
 		err = r.readTools(v)
 	case "tool_choice":

@@ -100,12 +100,21 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	}
 	a, err := stream(ctx, client, models.Request{
 		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace, Shown: w.Drafted,
-		For: models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
+		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
+		Cache: models.Caching{Locale: t.Envelope.From.Language, First: standsAlone(t, lines, messages)},
 	}, w)
 	if err != nil {
 		return err
 	}
 	return s.finish(t, w, lines, a)
+}
+
+// standsAlone tells whether what was said can be understood without anything that was
+// said before.
+func standsAlone(t *skills.Turn, lines []session.Line, messages []models.Message) bool {
+	return len(lines) == 1 && t.Envelope.ReplyTo == nil && !slices.ContainsFunc(messages[:len(messages)-1], func(m models.Message) bool {
+		return m.Role != models.System
+	})
 }
 
 // client is that of the pool which the route names, else of the one which the
