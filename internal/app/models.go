@@ -65,6 +65,9 @@ func (a *App) makeModels(ctx context.Context) error {
 	return a.telemetry.WatchPools(a.signals.states)
 }
 
+// Models are the pools as skills and the endpoint see them.
+func (a *App) Models() *models.Registry { return a.registry }
+
 // troubled lets the playground make a model slow, or take it away.
 func (a *App) troubled(c models.Client) models.Client {
 	if a.o.playground == nil {

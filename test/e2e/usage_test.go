@@ -18,6 +18,9 @@ type used struct {
 		Completion int64 `json:"completion_tokens"`
 		Micros     int64 `json:"micros"`
 	} `json:"served"`
+	Cached struct {
+		Requests int64 `json:"requests"`
+	} `json:"from_cache"`
 }
 
 func (w *world) usage(args ...string) (out []used) {
