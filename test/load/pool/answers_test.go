@@ -8,41 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/batch"
-	"github.com/parley-hub/parley/models/cache"
 	"github.com/parley-hub/parley/models/modeltest"
-	"github.com/parley-hub/parley/models/openaichat"
 	"github.com/parley-hub/parley/models/pool"
 )
-
-// answerCache is point 11, as far as one process goes.
-func answerCache(t *testing.T) []row {
-	cold := 0.0
-	w := modeltest.Start(t, modeltest.Options{FirstToken: 50 * time.Millisecond, Answer: func([]models.Message) string { return vocabulary }})
-	client, err := openaichat.New(openaichat.Options{Base: w.Base()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := cache.New(cache.Options{Client: client})
-	defer kept.Close()
-	req := models.Request{
-		Model: "fake", Sampling: models.Sampling{Temperature: &cold}, For: models.Payer{Account: "bot", Person: "p"},
-		Messages: []models.Message{{Role: models.System, Text: strings.Repeat("Be kind. ", 100)}, {Role: models.User, Text: "And then?"}},
-	}
-	var asking sync.WaitGroup
-	for range 100 {
-		asking.Go(func() { ask(t.Context(), kept, arrival{req: req}) })
-	}
-	asking.Wait()
-	calls := w.Counts().Started
-	hit, _ := cost(t, kept, req)
-	return []row{
-		{11, "100 who ask the same at once: calls of a worker", fmt.Sprint(calls), "1", judge(calls == 1)},
-		{11, "an answer that was kept, of 600 words: processor time", fmt.Sprintf("%.1f us", us(hit)), "<= 30.0 us", judge(hit <= 30*time.Microsecond)},
-		{11, "hits from Redis, by meaning, across tenants", "", "", absent},
-	}
-}
 
 // vectors is what a thousand single texts a second meet.
 type vectors struct {
@@ -95,9 +66,40 @@ func batching(t *testing.T) []row {
 	single, many, spoiled := play(false, -1), play(true, -1), play(true, texts/2)
 	share := float64(many.calls) / texts
 	added := many.p50 - single.p50
-	return []row{
+	return append([]row{
 		{12, "1000 single texts a second: calls of a worker for each", fmt.Sprintf("%.2f", share), "<= 0.25", judge(share <= 0.25 && many.failed == 0)},
 		{12, "1000 single texts a second: p50 over that without batches", ms(added), "<= 6.00 ms", judge(added <= 6*time.Millisecond)},
 		{12, "one text that no worker takes: others that failed with it", fmt.Sprint(spoiled.failed), "0", judge(spoiled.failed == 0)},
+	}, hubBatching(t)...)
+}
+
+// hubBatching is the same through a whole hub, where time is real.
+func hubBatching(t *testing.T) []row {
+	const texts, every = 2000, time.Millisecond
+	play := func(items int) (share float64, took []time.Duration) {
+		w := modeltest.Start(t, modeltest.Options{Model: "embed-small", FirstToken: 5 * time.Millisecond})
+		hub := runHub(t, func(c *configs.Config) {
+			p := poolAt("embed-small", w.Base())
+			p.Batch.Items = items
+			c.Models.Pools = map[string]models.PoolConfig{"vectors": p}
+		})
+		c, _ := hub.Client("vectors")
+		began := time.Now()
+		took = crowd(texts, 256, func(i int) time.Duration {
+			time.Sleep(time.Until(began.Add(time.Duration(i) * every)))
+			asked := time.Now()
+			if _, err := c.(models.Embedder).Embed(t.Context(), models.EmbedRequest{Texts: []string{fmt.Sprint("text number ", i)}}); err != nil {
+				t.Error(err)
+			}
+			return time.Since(asked)
+		})
+		return float64(w.Counts().Embeddings) / texts, took
+	}
+	_, single := play(1)
+	share, many := play(models.DefaultBatchItems)
+	added := quantile(many, 0.5) - quantile(single, 0.5)
+	return []row{
+		{12, "the same through a hub, in real time: calls of a worker for each", fmt.Sprintf("%.2f", share), "<= 0.25", judge(share <= 0.25)},
+		{12, "the same through a hub, in real time: p50 over that without batches, " + ms(quantile(single, 0.5)), ms(added), "<= 6.00 ms", judge(added <= 6*time.Millisecond)},
 	}
 }
