@@ -250,11 +250,16 @@ func (s *Semantic) ask(ctx context.Context, r models.Request, e *entry, yield fu
 	}
 }
 
-// remember keeps an entry, in place of the same question's before, and of the one that
-// was not used for the longest time.
+// remember keeps an entry, in place of the same question's before, of those whose time is
+// over, and of the one that was not used for the longest time.
 func (s *Semantic) remember(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// Behind one that nobody used since its time was over lie only older ones.
+	now := time.Now()
+	for last := s.used.Back(); last != nil && last.Value.(*entry).answer.state(now) != fresh; last = s.used.Back() {
+		s.forget(last.Value.(*entry))
+	}
 	if p := s.partitions[e.partition]; p != nil && p.words[e.question] != nil {
 		s.forget(p.words[e.question])
 	}
