@@ -90,6 +90,7 @@ func (b *Batcher) make(ctx context.Context, c *call, from, until int) {
 	b.stats.calls.Add(1)
 	got, err := b.o.Embedder.Embed(ctx, r)
 	if err == nil && len(got.Vectors) != len(r.Texts) {
+		b.o.Unborne(got.Usage)
 		err = fault.New(fault.Retryable, "embed", fmt.Errorf("%w: %d for %d texts", errCount, len(got.Vectors), len(r.Texts)))
 	}
 	if fault.ClassOf(err) == fault.Permanent && until-from > 1 && ctx.Err() == nil {

@@ -170,7 +170,8 @@ func onNodes(t *testing.T) []row {
 		return d
 	})
 	near := crowd(questions, 1, func(i int) time.Duration { _, d := ask(1, i); return d })
-	same := crowd(questions, 1, func(int) time.Duration { _, d := ask(1, 0); return d })
+	time.Sleep(300 * time.Millisecond) // until a node asks again what was forgotten
+	asks := crowd(50, 1, func(i int) time.Duration { _, d := ask(1, i); return d })
 	p99 := quantile(far, 0.99)
 	return []row{
 		{
@@ -178,8 +179,8 @@ func onNodes(t *testing.T) []row {
 			judge(p99 <= 2*time.Millisecond && missed == 0),
 		},
 		{
-			11, "a hit in the process of one of several nodes: p50 of who asked in the last quarter of a second, of others",
-			fmt.Sprintf("%.1f us, %.1f us", us(quantile(same, 0.5)), us(quantile(near, 0.5))), "", info,
+			11, "a hit in the process of one of several nodes: p50, and where it first asks Redis what was forgotten",
+			fmt.Sprintf("%.1f us, %.1f us", us(quantile(near, 0.5)), us(quantile(asks, 0.5))), "", info,
 		},
 		crossed(t, nodes), forgotten(t, nodes, cfg),
 	}
