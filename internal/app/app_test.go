@@ -102,6 +102,11 @@ func TestNewRefuses(t *testing.T) {
 			},
 			`route "odd": there is no skill "nosuch" (there are: chat, start, help, new, recap, link, unlink, accounts, reach, forget, whoami, status)`,
 		},
+		{
+			"kept answers of nobody", nil,
+			func(c *configs.Config) { c.Models.Cache.Skills = []string{"chat", "caht"} },
+			`models.cache: there is no skill "caht" (there are: chat, start, `,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := load(t, "../../configs/examples/minimal.yaml", append(here(t), c.env...)...)

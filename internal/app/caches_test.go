@@ -224,7 +224,7 @@ func TestSimilarQuestions(t *testing.T) {
 	hub := runHub(t, func(c *configs.Config) {
 		c.Models.Pools = map[string]models.PoolConfig{"chat": poolAt("fake", w.Base()), "vectors": poolAt("embed-alike", vectors)}
 		c.Models.Default = "chat"
-		c.Models.Cache.Semantic = models.SemanticConfig{Pool: "vectors", Skills: map[string]models.SemanticSkill{"chat": {}, "shy": {Shadow: true}}}
+		c.Models.Cache.Semantic = models.SemanticConfig{Pool: "vectors", Skills: map[string]models.SemanticSkill{"chat": {}, "recap": {Shadow: true}}}
 	})
 	first := func(skill, person, text string) models.Request {
 		r := cold(person, text)
@@ -239,9 +239,9 @@ func TestSimilarQuestions(t *testing.T) {
 		{first("chat", "ann", "How can I sign in"), true},
 		{first("chat", "ann", "How do I log out?"), false},
 		{first("chat", "ben", "How can I sign in"), false},
-		{first("shy", "ann", "How do I log in?"), false},
-		{first("shy", "ann", "How can I sign in"), false},
-		{first("shy", "ann", "How can I sign in"), false},
+		{first("recap", "ann", "How do I log in?"), false},
+		{first("recap", "ann", "How can I sign in"), false},
+		{first("recap", "ann", "How can I sign in"), false},
 		{first("other", "ann", "How do I log in?"), false},
 	} {
 		if text, saved, err := hub.ask(t, "", test.r); saved != test.saved || err != nil {

@@ -87,6 +87,8 @@ func newSet(p parts) (*skills.Set, error) {
 	var set *skills.Set
 	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return set.For(role, place) }
 	var err error
-	set, err = skills.NewSet(builtin(p)...)
-	return set, err
+	if set, err = skills.NewSet(builtin(p)...); err != nil {
+		return nil, err
+	}
+	return set, cachedSkills(p.config.Models.Cache, set)
 }

@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/parley-hub/parley/models/batch"
 	"github.com/parley-hub/parley/models/cache"
 	"github.com/parley-hub/parley/models/pool"
+	"github.com/parley-hub/parley/skills"
 )
 
 // sharedAccount bears the calls that make vectors for several payers at once. Each of them
@@ -98,6 +102,20 @@ func (f *front) keep(cfg models.CacheConfig, vectors models.Embedder, g *cache.G
 	f.chat = f.exact
 }
 
+// cachedSkills tells of skills that are to have answers kept and that nobody knows.
+func cachedSkills(cfg models.CacheConfig, set *skills.Set) error {
+	var known []string
+	for _, s := range set.All() {
+		known = append(known, s.Manifest().Name)
+	}
+	for _, name := range slices.Concat(cfg.Skills, slices.Sorted(maps.Keys(cfg.Semantic.Skills))) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("models.cache: there is no skill %q (there are: %s)", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
 // close ends answers on their way that are to be kept.
 func (f *front) close() {
 	if f.exact != nil {
@@ -153,7 +171,7 @@ func (f *front) save(r models.Request, u models.Usage) {
 // Embed makes vectors, together with those of others. Each payer is admitted and charged
 // for its own texts.
 func (f *front) Embed(ctx context.Context, r models.EmbedRequest) (models.Embeddings, error) {
-	if f.together == nil {
+	if f.together == nil || len(r.Texts) == 0 {
 		return f.Pool.Embed(ctx, r)
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.total)

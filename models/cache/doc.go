@@ -6,5 +6,6 @@
 // Remote that nodes share. A Semantic is such a client too, for questions that say the
 // same in other words; skills have to ask for it.
 //
-// Budgets belong above, so that what was saved is not reserved.
+// Budgets belong below: what is kept costs nothing. What belongs together of a process,
+// and of the nodes of a hub, goes by the same Generations.
 package cache

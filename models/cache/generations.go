@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"sync"
 	"time"
@@ -178,4 +180,8 @@ func (g *Generations) put(t Tag, at generation) {
 	g.all[t] = at
 }
 
-func (t Tag) key() string { return "generation/" + string(t.Kind) + "/" + t.Name }
+// key is what the remote knows a tag by: names may be of any length.
+func (t Tag) key() string {
+	name := sha256.Sum256([]byte(t.Name))
+	return "generation/" + string(t.Kind) + "/" + hex.EncodeToString(name[:])
+}
