@@ -18,9 +18,10 @@ const (
 	// MaxValue is the longest value that a Remote is given, in bytes; a longer answer stays
 	// in the process.
 	MaxValue = 64 << 10
-	// remoteWithin bounds a call of the remote: an answer that is not there by then is
-	// better asked of a worker.
-	remoteWithin = 250 * time.Millisecond
+	// readWithin bounds a read of the remote: an answer that is not there by then is
+	// better asked of a worker. Nobody waits for a write.
+	readWithin  = 500 * time.Millisecond
+	writeWithin = 2 * time.Second
 	// remoteRest is how long a remote that failed is left alone.
 	remoteRest = time.Second
 	// overhead is about what a value takes beside its bytes.
@@ -53,7 +54,7 @@ func (s *shared) recall(ctx context.Context, keys ...string) ([][]byte, error) {
 	if time.Now().UnixNano() < s.away.Load() {
 		return nil, fault.New(fault.Retryable, op, errAway)
 	}
-	within, cancel := context.WithTimeout(ctx, remoteWithin)
+	within, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	values, err := s.r.Recall(within, keys...)
 	if err == nil && len(values) != len(keys) {
@@ -67,7 +68,7 @@ func (s *shared) keep(ctx context.Context, key string, value []byte, ttl time.Du
 	if time.Now().UnixNano() < s.away.Load() {
 		return fault.New(fault.Retryable, "write cache", errAway)
 	}
-	within, cancel := context.WithTimeout(ctx, remoteWithin)
+	within, cancel := context.WithTimeout(ctx, writeWithin)
 	defer cancel()
 	err := s.r.Keep(within, key, value, ttl)
 	s.judge(ctx, err)
