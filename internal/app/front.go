@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -123,12 +124,13 @@ func (f *front) close() {
 	}
 }
 
-// version is what would answer a request: names of pools and versions have no slash.
+// version is what would answer a request. Names of pools and versions have no slash; those
+// of models may have anything.
 func (f *front) version(r models.Request) string {
 	var b strings.Builder
 	b.WriteString(f.name)
 	for _, v := range f.Goes(r.Affinity) {
-		b.WriteString("/" + v.Name + "/" + v.Model)
+		b.WriteString("/" + v.Name + "/" + strconv.Quote(v.Model))
 	}
 	return b.String()
 }
