@@ -37,8 +37,10 @@ type worker struct {
 	// nothing about requests that fail.
 	fails, probeFails int
 	results           window
-	// badAt is when it last deserved to be degraded.
+	// badAt is when it last deserved to be degraded by failures or for patience, slowAt
+	// by nothing but slowness.
 	badAt   time.Time
+	slowAt  time.Time
 	readyAt time.Time
 	backoff time.Duration
 	// openUntil is the end of the back-off, failedAt its beginning.
@@ -130,7 +132,9 @@ func (w *worker) weight(now time.Time) float64 {
 	if since := now.Sub(w.readyAt); since < rampTime {
 		weight = rampStart + (1-rampStart)*float64(since)/float64(rampTime)
 	}
-	if w.state == models.StateDegraded {
+	// Slowness alone takes nothing: the policy goes by the speed already, and both
+	// together would leave the worker next to nothing.
+	if w.state == models.StateDegraded && now.Sub(w.badAt) < healedAfter {
 		weight *= degradedWeight
 	}
 	return weight
