@@ -115,8 +115,8 @@ type WorkerConfig struct {
 	URL string `yaml:"url"`
 	// Kind is the server's program; empty for any.
 	Kind Kind `yaml:"kind"`
-	// Slots is how many answers it works on at a time; 0 means what the server says, and
-	// DefaultSlots when it does not.
+	// Slots is how many answers it works on at a time; 0 means what the server says; when
+	// it does not, DefaultSlots until its first contents teach more.
 	Slots  int           `yaml:"slots"`
 	APIKey secret.String `yaml:"api_key"`
 	// Overrides are what the server says wrongly about itself.

@@ -98,6 +98,7 @@ func (w *worker) failed(now time.Time, err error, trial bool) {
 		w.to(models.StateConfigError, err)
 	case class == fault.RateLimited, class == fault.Retryable && wait > 0:
 		w.err, w.waitUntil, w.badAt = err, now.Add(cmp.Or(wait, defaultWait)), now
+		w.limit.shrink(now)
 		if w.state == models.StateReady || w.state == models.StateNew {
 			w.to(models.StateDegraded, err)
 		}

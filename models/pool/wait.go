@@ -163,7 +163,7 @@ func (p *Pool) dispatch(now time.Time, l *lane) {
 // are.
 func (p *Pool) room(now time.Time, l *lane) bool {
 	return slices.ContainsFunc(l.workers, func(w *worker) bool {
-		return w.tryable(now) || w.usable(now) && 4*w.inFlight < 5*w.slots()
+		return w.tryable(now) || w.usable(now) && 4*(w.inFlight+w.foreign(now)) < 5*w.slots()
 	})
 }
 

@@ -56,6 +56,13 @@ type worker struct {
 	tellsCached bool
 	err         error
 	speed       speed
+	// limit is for a worker of which nobody says how many slots it has.
+	limit limit
+	// others are the requests of others. scraping is true while its gauges are read; until
+	// muteUntil they are not.
+	others    others
+	scraping  bool
+	muteUntil time.Time
 }
 
 // is tells whether a status is this worker's.
@@ -64,7 +71,7 @@ func (w *worker) is(s models.WorkerStatus) bool { return s.Name == w.name && s.M
 func (w *worker) status(now time.Time, pool, version string) models.WorkerStatus {
 	s := models.WorkerStatus{
 		Pool: pool, Version: version, Name: w.name, Model: w.model, State: w.state, Due: w.due(now), InFlight: w.inFlight, Slots: w.slots(),
-		Alive: w.aliveAt(), Err: w.err,
+		Others: w.foreign(now), Alive: w.aliveAt(), Err: w.err,
 	}
 	if w.draining {
 		s.State = models.StateDraining
@@ -76,8 +83,11 @@ func (w *worker) status(now time.Time, pool, version string) models.WorkerStatus
 }
 
 func (w *worker) slots() int {
-	return cmp.Or(max(w.conf.Slots, 0), max(w.server.Slots, 0), models.DefaultSlots)
+	return cmp.Or(max(w.conf.Slots, 0), max(w.server.Slots, 0), int(w.limit.slots))
 }
+
+// learned tells whether its slots are not known but learned.
+func (w *worker) learned() bool { return w.conf.Slots <= 0 && w.server.Slots <= 0 }
 
 func (w *worker) aliveAt() time.Time {
 	if n := w.alive.Load(); n != 0 {
@@ -143,7 +153,7 @@ func (w *worker) weight(now time.Time) float64 {
 // candidate is the worker for a policy.
 func (w *worker) candidate(now time.Time, elsewhere int) routing.Worker {
 	return routing.Worker{
-		ID: w.name, InFlight: w.inFlight + max(elsewhere, 0), Slots: w.slots(), Weight: w.weight(now),
+		ID: w.name, InFlight: w.inFlight + max(elsewhere, 0) + w.foreign(now), Slots: w.slots(), Weight: w.weight(now),
 		Speed: w.speed.rate(), Service: w.speed.service.duration(), PrefillPerToken: w.speed.prefill.duration(),
 	}
 }
