@@ -25,6 +25,10 @@ const (
 	DefaultQueueTokens = 2_000_000
 	// DefaultQueueWait is how long a person looks at "typing" before being told.
 	DefaultQueueWait = 30 * time.Second
+	// DefaultAtOnceUser is more than a person has conversations to wait in,
+	// DefaultAtOnceAdmin leaves somebody who tries things out alone.
+	DefaultAtOnceUser  = 4
+	DefaultAtOnceAdmin = 16
 )
 
 // OnlyVersion is the name of the version of a pool that has no others.
@@ -55,6 +59,7 @@ type Config struct {
 	// Prices are what tokens cost, Budgets how much may be spent.
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
+	AtOnce AtOnce `yaml:"at_once"`
 	// Prewarm are the peaks that somebody knows of.
 	Prewarm []PrewarmConfig `yaml:"prewarm"`
 	// TimeZone is where the days and months of budgets begin at midnight, as in
@@ -139,6 +144,7 @@ func (c Config) WithDefaults() Config {
 			c.Default = name
 		}
 	}
+	c.AtOnce = AtOnce{cmp.Or(c.AtOnce.User, DefaultAtOnceUser), cmp.Or(c.AtOnce.Admin, DefaultAtOnceAdmin)}
 	pools := make(map[string]PoolConfig, len(c.Pools))
 	for name, pool := range c.Pools {
 		pools[name] = pool.withDefaults()
@@ -180,6 +186,7 @@ func (c Config) Validate() []Problem {
 	for i, p := range c.Prewarm {
 		found = append(found, p.WithDefaults().Validate(fmt.Sprintf("prewarm[%d]", i), slices.Sorted(maps.Keys(c.Pools)))...)
 	}
+	found = append(found, c.AtOnce.validate()...)
 	if _, ok := c.Pools[c.Default]; !ok && (c.Default != "" || len(c.Pools) > 0) {
 		found = append(found, Problem{"default", fmt.Sprintf("must name one of the pools (%s)", strings.Join(slices.Sorted(maps.Keys(c.Pools)), ", "))})
 	}

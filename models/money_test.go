@@ -85,3 +85,14 @@ func TestPricesAndBudgetsProblems(t *testing.T) {
 		t.Errorf("a cost without prices: %q", got)
 	}
 }
+
+func TestAtOnce(t *testing.T) {
+	c := models.Config{}.WithDefaults()
+	if user, admin, other := c.AtOnce.For("user"), c.AtOnce.For("admin"), c.AtOnce.For("tester"); user != 4 || admin != 16 || other != 4 {
+		t.Errorf("%d, %d, %d", user, admin, other)
+	}
+	c.AtOnce = models.AtOnce{User: -1, Admin: -2}
+	if got := c.Validate(); len(got) != 2 || got[0].Key != "at_once.user" || got[1].Key != "at_once.admin" {
+		t.Errorf("problems: %v", got)
+	}
+}

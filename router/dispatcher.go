@@ -187,7 +187,7 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 	return handler.Handle(ctx, &skills.Turn{
 		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Key: memoryOf(del.Key), Role: route.Role, Session: s,
 		Model: route.Model, Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
-		Last: del.Attempt >= turnAttempts, Drafts: d.o.Drafts.Seen(e.In), Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
+		Last: del.Last, Drafts: d.o.Drafts.Seen(e.In), Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
 	}, w)
 }
 

@@ -173,7 +173,7 @@ func (a *App) makeBrain(context.Context) error {
 			m := s.Manifest()
 			return skills.Chain(s,
 				skills.Recover(), skills.Access(m), limiter.Middleware, skills.Observe(m, a.observer, time.Now),
-				skills.Timeout(m, a.cfg.Skills.Timeout), tellBudget)
+				skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal)
 		},
 	})
 	return nil

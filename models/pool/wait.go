@@ -117,6 +117,7 @@ func (p *Pool) stand(ctx context.Context, t *ticket) (*lease, error) {
 func full(place int, wait time.Duration, because error) error {
 	wait = min(max(wait.Round(time.Second), time.Second), time.Minute)
 	public := fmt.Sprintf("The model is busy, and you would be number %d in line. Please try again in %d seconds.", place, int(wait.Seconds()))
+	because = &admission.Full{Place: place, Wait: wait, Because: because}
 	return fault.New(fault.RateLimited, "wait in line", because, fault.WithWait(wait), fault.WithPublic(public))
 }
 
