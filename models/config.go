@@ -25,6 +25,9 @@ const (
 	DefaultQueueTokens = 2_000_000
 	// DefaultQueueWait is how long a person looks at "typing" before being told.
 	DefaultQueueWait = 30 * time.Second
+	// LeastUsage is the shortest time for which lines of usage can be kept: what was used
+	// today must be there tomorrow.
+	LeastUsage = 48 * time.Hour
 	// DefaultAtOnceUser is more than a person has conversations to wait in,
 	// DefaultAtOnceAdmin leaves somebody who tries things out alone.
 	DefaultAtOnceUser  = 4
@@ -59,7 +62,9 @@ type Config struct {
 	// Prices are what tokens cost, Budgets how much may be spent.
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
-	AtOnce AtOnce `yaml:"at_once"`
+	AtOnce  AtOnce   `yaml:"at_once"`
+	// KeepUsage is how long lines of the ledger of usage are kept; 0 for ever.
+	KeepUsage time.Duration `yaml:"keep_usage"`
 	// Prewarm are the peaks that somebody knows of.
 	Prewarm []PrewarmConfig `yaml:"prewarm"`
 	// TimeZone is where the days and months of budgets begin at midnight, as in
@@ -187,6 +192,9 @@ func (c Config) Validate() []Problem {
 		found = append(found, p.WithDefaults().Validate(fmt.Sprintf("prewarm[%d]", i), slices.Sorted(maps.Keys(c.Pools)))...)
 	}
 	found = append(found, c.AtOnce.validate()...)
+	if c.KeepUsage != 0 && c.KeepUsage < LeastUsage {
+		found = append(found, Problem{"keep_usage", fmt.Sprintf("must be at least %s, or 0s for ever", LeastUsage)})
+	}
 	if _, ok := c.Pools[c.Default]; !ok && (c.Default != "" || len(c.Pools) > 0) {
 		found = append(found, Problem{"default", fmt.Sprintf("must name one of the pools (%s)", strings.Join(slices.Sorted(maps.Keys(c.Pools)), ", "))})
 	}

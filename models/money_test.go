@@ -3,6 +3,7 @@ package models_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/models"
 )
@@ -91,8 +92,8 @@ func TestAtOnce(t *testing.T) {
 	if user, admin, other := c.AtOnce.For("user"), c.AtOnce.For("admin"), c.AtOnce.For("tester"); user != 4 || admin != 16 || other != 4 {
 		t.Errorf("%d, %d, %d", user, admin, other)
 	}
-	c.AtOnce = models.AtOnce{User: -1, Admin: -2}
-	if got := c.Validate(); len(got) != 2 || got[0].Key != "at_once.user" || got[1].Key != "at_once.admin" {
+	c.AtOnce, c.KeepUsage = models.AtOnce{User: -1, Admin: -2}, time.Hour
+	if got := c.Validate(); len(got) != 3 || got[0].Key != "at_once.user" || got[1].Key != "at_once.admin" || got[2].Key != "keep_usage" {
 		t.Errorf("problems: %v", got)
 	}
 }

@@ -301,6 +301,9 @@ func (a *App) Run(ctx context.Context) error {
 	for _, p := range a.pools {
 		stages = append(stages, stage{"model pool", p.Run})
 	}
+	if len(a.pools) > 0 {
+		stages = append(stages, stage{"seasons", newSeasons(a.cfg.DataDir, a.signals.byName, a.room("models")).run})
+	}
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
 	}

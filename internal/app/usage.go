@@ -23,6 +23,8 @@ type usages struct {
 	// crowd counts each person's requests, atOnce is how many there may be, by role.
 	crowd  *admission.Crowd
 	atOnce func(role string) int
+	// drop takes old lines out of the ledger.
+	drop func(context.Context) error
 }
 
 // newUsages makes the ledger and the budgets of a valid configuration. Nothing is written
@@ -33,6 +35,7 @@ func newUsages(cfg models.Config, r records.Usage, grace time.Duration, log zero
 		ledger:  usage.NewRecorder(usage.RecorderOptions{Store: usageLines{r}, Grace: grace, Log: log}),
 		budgets: admission.NewBudgets(admission.BudgetsOptions{Budgets: cfg.Budgets, Zone: cfg.Location(), Store: purses{r}, Log: log}),
 		crowd:   admission.NewCrowd(), atOnce: cfg.AtOnce.For,
+		drop: func(ctx context.Context) error { return dropOld(ctx, r, cfg.KeepUsage, log) },
 	}
 }
 
@@ -41,6 +44,7 @@ func (u *usages) run(ctx context.Context) error {
 	group := newGroup(ctx)
 	group.run(u.ledger.Run)
 	group.run(u.budgets.Run)
+	group.run(u.drop)
 	return group.wait()
 }
 
