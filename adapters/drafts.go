@@ -40,6 +40,14 @@ const (
 // been lost: another node may have begun the turn anew.
 func (d *Deliverer) Draft(r core.Reply, turn queue.Lease) { d.drafts.show(r, turn, false) }
 
+// Seen tells whether people see the words of drafts in a conversation: by drafts of the
+// platform's own, or in a message that is edited. Either way a later one takes the place
+// of those before, and so does the final.
+func (d *Deliverer) Seen(in core.Conversation) bool {
+	a, ok := d.accounts[in.Account]
+	return ok && wayOf(a, in.Place) != byNone
+}
+
 // SettleDraft is called before the final of a reply is committed, so that no draft
 // lands behind it. Where several nodes deliver it ends the drafts, and waits for the one
 // that is being shown. One node alone has nothing to do here: what delivers the final

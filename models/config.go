@@ -25,6 +25,13 @@ const (
 	DefaultQueueTokens = 2_000_000
 	// DefaultQueueWait is how long a person looks at "typing" before being told.
 	DefaultQueueWait = 30 * time.Second
+	// LeastUsage is the shortest time for which lines of usage can be kept: what was used
+	// today must be there tomorrow.
+	LeastUsage = 48 * time.Hour
+	// DefaultAtOnceUser is more than a person has conversations to wait in,
+	// DefaultAtOnceAdmin leaves somebody who tries things out alone.
+	DefaultAtOnceUser  = 4
+	DefaultAtOnceAdmin = 16
 )
 
 // OnlyVersion is the name of the version of a pool that has no others.
@@ -56,7 +63,10 @@ type Config struct {
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
 	// Cache says which answers are given again.
-	Cache CacheConfig `yaml:"cache"`
+	Cache  CacheConfig `yaml:"cache"`
+	AtOnce AtOnce      `yaml:"at_once"`
+	// KeepUsage is how long lines of the ledger of usage are kept; 0 for ever.
+	KeepUsage time.Duration `yaml:"keep_usage"`
 	// Prewarm are the peaks that somebody knows of.
 	Prewarm []PrewarmConfig `yaml:"prewarm"`
 	// TimeZone is where the days and months of budgets begin at midnight, as in
@@ -119,8 +129,8 @@ type WorkerConfig struct {
 	URL string `yaml:"url"`
 	// Kind is the server's program; empty for any.
 	Kind Kind `yaml:"kind"`
-	// Slots is how many answers it works on at a time; 0 means what the server says, and
-	// DefaultSlots when it does not.
+	// Slots is how many answers it works on at a time; 0 means what the server says; when
+	// it does not, DefaultSlots until its first contents teach more.
 	Slots  int           `yaml:"slots"`
 	APIKey secret.String `yaml:"api_key"`
 	// Overrides are what the server says wrongly about itself.
@@ -143,6 +153,7 @@ func (c Config) WithDefaults() Config {
 			c.Default = name
 		}
 	}
+	c.AtOnce = AtOnce{cmp.Or(c.AtOnce.User, DefaultAtOnceUser), cmp.Or(c.AtOnce.Admin, DefaultAtOnceAdmin)}
 	pools := make(map[string]PoolConfig, len(c.Pools))
 	for name, pool := range c.Pools {
 		pools[name] = pool.withDefaults()
@@ -184,6 +195,10 @@ func (c Config) Validate() []Problem {
 	found := validateBudgets(c.Budgets, c.Prices)
 	for i, p := range c.Prewarm {
 		found = append(found, p.WithDefaults().Validate(fmt.Sprintf("prewarm[%d]", i), slices.Sorted(maps.Keys(c.Pools)))...)
+	}
+	found = append(found, c.AtOnce.validate()...)
+	if c.KeepUsage != 0 && c.KeepUsage < LeastUsage {
+		found = append(found, Problem{"keep_usage", fmt.Sprintf("must be at least %s, or 0s for ever", LeastUsage)})
 	}
 	if _, ok := c.Pools[c.Default]; !ok && (c.Default != "" || len(c.Pools) > 0) {
 		found = append(found, Problem{"default", fmt.Sprintf("must name one of the pools (%s)", strings.Join(slices.Sorted(maps.Keys(c.Pools)), ", "))})

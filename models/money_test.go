@@ -3,6 +3,7 @@ package models_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/models"
 )
@@ -83,5 +84,16 @@ func TestPricesAndBudgetsProblems(t *testing.T) {
 	}
 	if got := keys(models.Config{Budgets: c.Budgets[3:]}); !slices.Equal(got, []string{"budgets[0].month.cost"}) {
 		t.Errorf("a cost without prices: %q", got)
+	}
+}
+
+func TestAtOnce(t *testing.T) {
+	c := models.Config{}.WithDefaults()
+	if user, admin, other := c.AtOnce.For("user"), c.AtOnce.For("admin"), c.AtOnce.For("tester"); user != 4 || admin != 16 || other != 4 {
+		t.Errorf("%d, %d, %d", user, admin, other)
+	}
+	c.AtOnce, c.KeepUsage = models.AtOnce{User: -1, Admin: -2}, time.Hour
+	if got := c.Validate(); len(got) != 3 || got[0].Key != "at_once.user" || got[1].Key != "at_once.admin" || got[2].Key != "keep_usage" {
+		t.Errorf("problems: %v", got)
 	}
 }

@@ -62,4 +62,7 @@ type Load struct {
 	// CacheQueries and CacheHits count prompt tokens since the server's start: those
 	// looked up in the prefix cache, and those found.
 	CacheQueries, CacheHits Gauge
+	// Nonsense is true when the server told a value that cannot be: negative, no number,
+	// or more than any server holds. That gauge is not Known.
+	Nonsense bool
 }

@@ -35,6 +35,8 @@ type WorkerStatus struct {
 	// Due tells that an open worker answers probes again: its next request is its trial.
 	Due             bool
 	InFlight, Slots int
+	// Others are the requests of others, by what its server says about its load.
+	Others int
 	// WaitUntil is when it may be asked again after it asked for patience; zero for none.
 	WaitUntil time.Time
 	// Alive is when it last sent a token or answered a probe; zero for never.

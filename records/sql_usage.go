@@ -25,6 +25,8 @@ const (
 	wastedLines = `outcome NOT IN ('` + UsageServed + `', '` + UsageCache + `')`
 	usageFrom   = ` FROM usage WHERE at >= ? AND at < ? GROUP BY `
 
+	oldUsage = `DELETE FROM usage WHERE at < ? AND request IN (SELECT request FROM usage WHERE at < ? ORDER BY at LIMIT ?)`
+
 	forgottenUntil = `SELECT person, until FROM usage_forgotten WHERE person IN (?` + moreValues + `)`
 	forgetUsage    = `UPDATE usage SET person = ? WHERE person = ?`
 	rememberUsage  = `INSERT INTO usage_forgotten (person, until) VALUES (?, ?)
@@ -32,6 +34,21 @@ const (
 )
 
 var _ Usage = (*SQL)(nil)
+
+// DropUsage implements Usage. The attempts of one request go together.
+func (s *SQL) DropUsage(ctx context.Context, before time.Time, most int) (n int, err error) {
+	const op = "drop usage"
+	err = s.change(ctx, op, func(tx runner) error {
+		done, err := tx.ExecContext(ctx, oldUsage, before.UnixMilli(), before.UnixMilli(), most)
+		if err != nil {
+			return err
+		}
+		rows, err := done.RowsAffected()
+		n = int(rows)
+		return err
+	})
+	return n, err
+}
 
 // WriteUsage implements Usage.
 func (s *SQL) WriteUsage(ctx context.Context, lines []Used) error {

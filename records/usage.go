@@ -23,6 +23,9 @@ type Usage interface {
 	// UsageOf hands the lines of one person to fn, in the order of time, one after the
 	// other as they are read. An error of fn ends it and is returned as it is.
 	UsageOf(ctx context.Context, person core.PersonID, fn func(Used) error) error
+	// DropUsage takes lines of before a time out of the ledger, at most so many, and gives
+	// how many it were. What was spent is not changed by it.
+	DropUsage(ctx context.Context, before time.Time, most int) (int, error)
 	// Spent is what was spent from a purse; zero for one never heard of.
 	Spent(ctx context.Context, p Purse) (Spending, error)
 	// Spend adds to purses, all or none, and gives what is spent from each now, in that

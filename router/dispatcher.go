@@ -34,6 +34,8 @@ type Drafts interface {
 	// SettleDraft is called before the final of a reply is committed. Once it returned, no
 	// draft can overtake the final, whoever delivers it. Its time is bounded.
 	SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token)
+	// Seen tells whether people see the words of drafts in a conversation.
+	Seen(in core.Conversation) bool
 	// StopDraft ends the showing of a reply that will not come, or comes from another
 	// turn: drafts of a later turn are left alone. Once it returned, nothing of it is under
 	// way. Its time is bounded.
@@ -185,7 +187,7 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 	return handler.Handle(ctx, &skills.Turn{
 		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Key: memoryOf(del.Key), Role: route.Role, Session: s,
 		Model: route.Model, Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
-		Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
+		Last: del.Last, Drafts: d.o.Drafts.Seen(e.In), Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
 	}, w)
 }
 

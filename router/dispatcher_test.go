@@ -107,6 +107,9 @@ func (r *rig) SettleDraft(_ context.Context, id core.ReplyID, _ queue.Token) {
 	}
 }
 
+// Seen is true of groups.
+func (r *rig) Seen(in core.Conversation) bool { return in.Place == core.Group }
+
 func (r *rig) StopDraft(_ context.Context, id core.ReplyID, _ queue.Token) {
 	r.mu.Lock()
 	r.stopped = append(r.stopped, id)

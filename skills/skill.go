@@ -41,8 +41,13 @@ type Turn struct {
 	Rule string
 	// Now is the time of the turn.
 	Now time.Time
-	// Attempt counts the runs of this turn, from 1.
+	// Attempt counts the runs of this turn, from 1. Last is true when none follows: what
+	// this one does not say remains unsaid.
 	Attempt int
+	Last    bool
+	// Drafts is true where people see the words of drafts. A later draft and the reply
+	// take the place of those before.
+	Drafts bool
 	// Log carries the turn's ids already.
 	Log zerolog.Logger
 	// Files are the bytes of the media that the turn hears of and answers with.

@@ -178,7 +178,7 @@ func (a *App) makeBrain(context.Context) error {
 			m := s.Manifest()
 			return skills.Chain(s,
 				skills.Recover(), skills.Access(m), limiter.Middleware, skills.Observe(m, a.observer, time.Now),
-				skills.Timeout(m, a.cfg.Skills.Timeout), tellBudget)
+				skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal)
 		},
 	})
 	return nil
@@ -306,6 +306,9 @@ func (a *App) Run(ctx context.Context) error {
 	for _, p := range a.pools {
 		stages = append(stages, stage{"model pool", p.Run})
 	}
+	if len(a.pools) > 0 {
+		stages = append(stages, stage{"seasons", newSeasons(a.cfg.DataDir, a.signals.byName, a.room("models")).run})
+	}
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
 	}
@@ -354,6 +357,7 @@ func (d drafts) Draft(r core.Reply, turn queue.Lease) { d.a.deliverer.Draft(r, t
 func (d drafts) SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.a.deliverer.SettleDraft(ctx, id, turn)
 }
+func (d drafts) Seen(in core.Conversation) bool { return d.a.deliverer.Seen(in) }
 func (d drafts) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.a.deliverer.StopDraft(ctx, id, turn)
 }

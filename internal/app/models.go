@@ -109,7 +109,7 @@ func (a *App) newWorker(w models.WorkerConfig, model string, p models.PoolConfig
 	if err != nil {
 		return pool.Worker{}, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
 	}
-	return pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe, Tell: func(ctx context.Context) (models.Server, error) {
+	return pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe, Load: c.Load, Tell: func(ctx context.Context) (models.Server, error) {
 		return c.Discover(ctx, model)
 	}}, nil
 }

@@ -48,6 +48,15 @@ func (s *signals) add(name string, p *pool.Pool, by *fleet.Signals) {
 	s.pools = append(s.pools, signalled{name, p, by})
 }
 
+// byName are the signals of all pools.
+func (s *signals) byName() map[string]*fleet.Signals {
+	all := make(map[string]*fleet.Signals, len(s.pools))
+	for _, p := range s.pools {
+		all[p.name] = p.Signals
+	}
+	return all
+}
+
 // states are what a scrape shows.
 func (s *signals) states() []telemetry.PoolState {
 	all := make([]telemetry.PoolState, 0, len(s.pools))

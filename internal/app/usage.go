@@ -20,6 +20,11 @@ type usages struct {
 	prices  *usage.Table
 	ledger  *usage.Recorder
 	budgets *admission.Budgets
+	// crowd counts each person's requests, atOnce is how many there may be, by role.
+	crowd  *admission.Crowd
+	atOnce func(role string) int
+	// drop takes old lines out of the ledger.
+	drop func(context.Context) error
 }
 
 // newUsages makes the ledger and the budgets of a valid configuration. Nothing is written
@@ -29,6 +34,8 @@ func newUsages(cfg models.Config, r records.Usage, grace time.Duration, log zero
 		prices:  usage.NewTable(cfg.Prices),
 		ledger:  usage.NewRecorder(usage.RecorderOptions{Store: usageLines{r}, Grace: grace, Log: log}),
 		budgets: admission.NewBudgets(admission.BudgetsOptions{Budgets: cfg.Budgets, Zone: cfg.Location(), Store: purses{r}, Log: log}),
+		crowd:   admission.NewCrowd(), atOnce: cfg.AtOnce.For,
+		drop: func(ctx context.Context) error { return dropOld(ctx, r, cfg.KeepUsage, log) },
 	}
 }
 
@@ -37,6 +44,7 @@ func (u *usages) run(ctx context.Context) error {
 	group := newGroup(ctx)
 	group.run(u.ledger.Run)
 	group.run(u.budgets.Run)
+	group.run(u.drop)
 	return group.wait()
 }
 

@@ -21,20 +21,28 @@ const (
 // admit gives what sets aside the needs of requests to a pool of these models, and settles
 // with what was served. Which of them answers is not known before: the dearest one's prices
 // hold, which is exact where all cost the same. Budgets bound the tokens of people, roles
-// and accounts; without any, everybody is admitted, and calls that are for several are
-// admitted above (front.Embed).
+// and accounts; without any, everybody is admitted who has not too many requests under way.
+// Calls that are for several are admitted above (front.Embed).
 func (u *usages) admit(pool []string) func(models.Request) (settle func(models.Usage), err error) {
 	return func(r models.Request) (func(models.Usage), error) {
 		if r.For.Account == sharedAccount {
 			return func(models.Usage) {}, nil
 		}
+		leave, err := u.crowd.Enter(r.For, u.atOnce(r.For.Role))
+		if err != nil {
+			return nil, err
+		}
 		want := models.Usage{Prompt: promptTokens(r.Messages), Completion: cmp.Or(r.MaxTokens, expectedAnswer)}
 		// The store that is asked has bounds of its own.
 		reserved, err := u.budgets.Reserve(context.Background(), time.Now(), r.For, u.worth(pool, want))
 		if err != nil {
+			leave()
 			return nil, err
 		}
-		return func(used models.Usage) { reserved.Settle(u.worth(pool, used)) }, nil
+		return func(used models.Usage) {
+			leave()
+			reserved.Settle(u.worth(pool, used))
+		}, nil
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-hub/parley/skills/skilltest"
 )
 
-func TestTellBudget(t *testing.T) {
+func TestTellRefusal(t *testing.T) {
 	resets := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		over     admission.Exceeded
@@ -38,7 +38,7 @@ func TestTellBudget(t *testing.T) {
 		turn := skilltest.NewTurn(skilltest.TurnOptions{})
 		turn.Envelope.From.Language = test.language
 		w := &skilltest.RecordingWriter{}
-		err := tellBudget(skills.HandlerFunc(func(context.Context, *skills.Turn, skills.Writer) error {
+		err := tellRefusal(skills.HandlerFunc(func(context.Context, *skills.Turn, skills.Writer) error {
 			return fault.New(fault.RateLimited, "reserve", &test.over)
 		})).Handle(t.Context(), turn, w)
 		replies := w.Replies()
@@ -48,10 +48,27 @@ func TestTellBudget(t *testing.T) {
 	}
 	for _, want := range []error{nil, errors.New("other"), fault.New(fault.RateLimited, "reserve", admission.ErrSetAside)} {
 		w := &skilltest.RecordingWriter{}
-		err := tellBudget(skills.HandlerFunc(func(context.Context, *skills.Turn, skills.Writer) error { return want })).
+		err := tellRefusal(skills.HandlerFunc(func(context.Context, *skills.Turn, skills.Writer) error { return want })).
 			Handle(t.Context(), skilltest.NewTurn(skilltest.TurnOptions{}), w)
 		if !errors.Is(err, want) || len(w.Replies()) > 0 {
 			t.Errorf("%v became %v", want, err)
+		}
+	}
+}
+
+func TestTellPlaceAndCrowd(t *testing.T) {
+	full := &admission.Full{Place: 7, Wait: 12 * time.Second, Because: admission.ErrFull}
+	for name, test := range map[string]struct {
+		err      error
+		language string
+		want     string
+	}{
+		"line":         {full, "fr", "The model is busy, and you would be number 7 in line. Please try again in 12 seconds."},
+		"line, German": {full, "de", "Das Modell ist beschäftigt, und du wärst Nummer 7 in der Schlange. Versuche es bitte in 12 Sekunden noch einmal."},
+		"crowd":        {&admission.TooMany{Most: 4}, "de", "Ich bin noch mit 4 Fragen von dir beschäftigt. Warte bitte, bis eine davon beantwortet ist."},
+	} {
+		if got := refusalIn(test.language, fault.New(fault.RateLimited, "pool", test.err)); got != test.want {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

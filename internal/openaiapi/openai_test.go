@@ -58,7 +58,7 @@ func TestOfficialClientPlain(t *testing.T) {
 }
 
 func TestOfficialClientStream(t *testing.T) {
-	h, _ := overWorker(t, modeltest.Options{Answer: func([]models.Message) string { return "one two \"three\"\nfour ünf" }})
+	h, _ := overWorker(t, modeltest.Options{PerToken: 30 * time.Millisecond, Answer: func([]models.Message) string { return "one two \"three\"\nfour ünf" }})
 	for _, usage := range []bool{false, true} {
 		q := question("count")
 		q.StreamOptions.IncludeUsage = openai.Bool(usage)
@@ -74,7 +74,7 @@ func TestOfficialClientStream(t *testing.T) {
 		if err := stream.Err(); err != nil {
 			t.Fatal(err)
 		}
-		if all.Choices[0].Message.Content != "one two \"three\"\nfour ünf" || all.Choices[0].FinishReason != "stop" || pieces < 5 {
+		if all.Choices[0].Message.Content != "one two \"three\"\nfour ünf" || all.Choices[0].FinishReason != "stop" || pieces < 3 {
 			t.Errorf("%d pieces: %+v", pieces, all.Choices)
 		}
 		if (all.Usage.TotalTokens > 0) != usage {

@@ -19,8 +19,9 @@ const (
 	// lookAhead bounds how many waiting items are compared. Without it the workers'
 	// cached prompts are of no use when the line is long; more than 48 brought no more.
 	lookAhead = 48
-	// maxSkips bounds how often an item sees a better one go first.
-	maxSkips = 8
+	// maxSkips bounds how often an item sees a better one go first. With 8 a long line
+	// is soon sent in order (docs/adr/0019-routing.md).
+	maxSkips = 32
 	// batchGone is how full a line is when it takes no batch item at all. Below it
 	// they are refused ever more steeply: one in ten at half, one in three at 0.64.
 	batchGone = 0.8

@@ -51,19 +51,23 @@ func TestBandsStrictly(t *testing.T) {
 
 func TestLookAhead(t *testing.T) {
 	l := NewLine(LineOptions{})
-	items := make([]*Item, 60)
+	items := make([]*Item, 100)
 	for i := range items {
 		items[i] = &Item{Tenant: "a", Value: i}
 	}
 	push(t, l, items...)
 	last := func(it *Item) (float64, bool) { return float64(-it.Value.(int)), true }
 	var got []int
-	for range 10 {
+	for range maxSkips + 2 {
 		got = append(got, l.Pull(last).Value.(int))
 	}
-	// The 48th is the best in sight each time, until the first was passed over 8
-	// times, and with it the second.
-	if want := []int{47, 48, 49, 50, 51, 52, 53, 54, 0, 1}; !slices.Equal(got, want) {
+	// The 48th is the best in sight each time, until the first was passed over 32 times,
+	// and with it the second.
+	var want []int
+	for i := range 32 {
+		want = append(want, 47+i)
+	}
+	if want = append(want, 0, 1); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -142,10 +142,11 @@ func wantFault(t *testing.T, res Result, class fault.Class) {
 }
 
 func (h Harness) streams(t *testing.T) {
-	w, c := h.start(t, Options{})
+	// What comes together may go on together.
+	w, c := h.start(t, Options{PerToken: 30 * time.Millisecond})
 	res := Collect(t, t.Context(), c, Ask("good morning to you"))
 	wantAnswer(t, res, "[1] good morning to you", models.FinishStop)
-	if res.Deltas < 4 {
+	if res.Deltas < 3 {
 		t.Errorf("%d deltas: it does not stream", res.Deltas)
 	}
 	if res.Last.Model != w.Model() || res.Last.Worker == "" {

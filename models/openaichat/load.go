@@ -118,6 +118,7 @@ func readLoad(r io.Reader, known map[string]gauge) (models.Load, error) {
 				if !g.Known {
 					*g = models.Gauge{}
 				}
+				load.Nonsense = load.Nonsense || r.broken
 			}
 			switch {
 			case limited.N == 0:

@@ -37,9 +37,9 @@ vllm:kv_cache_usage_perc{engine="1"} 0.1`, models.Load{Running: known(7), Cache:
 sglang:num_running_reqs{tp_rank="1",pp_rank="0"} 3
 sglang:num_queue_reqs{tp_rank="0"} 1
 sglang:token_usage{tp_rank="0"} 0.33`, models.Load{Running: known(3), Waiting: known(1), Cache: known(0.33)}},
-		{"nonsense", models.KindVLLM, "vllm:num_requests_running -1\nvllm:num_requests_waiting NaN\nvllm:kv_cache_usage_perc 57\nvllm:prefix_cache_hits_total +Inf\nvllm:prefix_cache_queries_total ten\n", models.Load{}},
-		{"huge", models.KindVLLM, "vllm:num_requests_running 1e300\nvllm:num_requests_waiting 1e999\nvllm:kv_cache_usage_perc 1e-999\n", models.Load{Cache: known(0)}},
-		{"one engine lies", models.KindVLLM, "vllm:num_requests_running{engine=\"0\"} 3\nvllm:num_requests_running{engine=\"1\"} -1\n", models.Load{}},
+		{"nonsense", models.KindVLLM, "vllm:num_requests_running -1\nvllm:num_requests_waiting NaN\nvllm:kv_cache_usage_perc 57\nvllm:prefix_cache_hits_total +Inf\nvllm:prefix_cache_queries_total ten\n", models.Load{Nonsense: true}},
+		{"huge", models.KindVLLM, "vllm:num_requests_running 1e300\nvllm:num_requests_waiting 1e999\nvllm:kv_cache_usage_perc 1e-999\n", models.Load{Cache: known(0), Nonsense: true}},
+		{"one engine lies", models.KindVLLM, "vllm:num_requests_running{engine=\"0\"} 3\nvllm:num_requests_running{engine=\"1\"} -1\n", models.Load{Nonsense: true}},
 		{"rounded up", models.KindVLLM, "vllm:kv_cache_usage_perc 1.0000001\n", models.Load{Cache: known(1)}},
 		{"no values", models.KindVLLM, "vllm:num_requests_running\nvllm:num_requests_waiting{\nvllm:kv_cache_usage_perc{a=\"}\n{} 7\n", models.Load{}},
 		{"of another server", models.KindVLLM, "sglang:num_running_reqs 3\n", models.Load{}},

@@ -82,6 +82,16 @@ func (s *sseReader) next() (event, error) {
 	}
 }
 
+// ready tells whether the next event is there already, so that next will not wait. It may
+// say false of one that is.
+func (s *sseReader) ready() bool {
+	if len(s.held) > 0 || s.r.Buffered() == 0 {
+		return false
+	}
+	data, _ := s.r.Peek(s.r.Buffered())
+	return bytes.HasPrefix(data, []byte("data:")) && bytes.Contains(data, []byte("\n\n"))
+}
+
 // isDone recognises the protocol's last event, which is no JSON.
 func isDone(data []byte) bool { return string(bytes.TrimSpace(data)) == "[DONE]" }
 

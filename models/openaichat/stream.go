@@ -19,6 +19,8 @@ import (
 
 const (
 	bufferSize = 4 << 10
+	// maxHeld bounds how many bytes of words go on together.
+	maxHeld = 4 << 10
 	// minTruncated is the least that is left of a prompt that was truncated. Fewer tokens
 	// are what a server that does not count its cached ones reports.
 	minTruncated = 512
@@ -59,6 +61,10 @@ type stream struct {
 	asked string
 	// least is how many tokens the prompt has at least; 0 where nobody truncates.
 	least int
+	// held are words that wait for those of the next event, which is there already; begun
+	// is true when they are to be told of even without any.
+	held  string
+	begun bool
 	// left is true when the caller broke out of the loop.
 	left bool
 }
@@ -170,6 +176,8 @@ func (s *stream) read(r *bufio.Reader) error {
 		return s.readJSON(r)
 	}
 	events := newSSEReader(r, s.client.maxLine)
+	// What was said before a stream broke was said.
+	defer s.tell()
 	for {
 		e, err := events.next()
 		switch {
@@ -180,8 +188,14 @@ func (s *stream) read(r *bufio.Reader) error {
 		case isDone(e.data):
 			return nil
 		}
-		if err := s.take(e); err != nil || s.left {
+		if err := s.take(e); err != nil {
 			return err
+		}
+		if !events.ready() || len(s.held) >= maxHeld {
+			s.tell()
+		}
+		if s.left {
+			return nil
 		}
 	}
 }
@@ -202,7 +216,8 @@ func (s *stream) readJSON(r io.Reader) error {
 		case err != nil:
 			return err
 		}
-		if err := s.take(event{data: object}); err != nil || s.left {
+		err = s.take(event{data: object})
+		if s.tell(); err != nil || s.left {
 			return err
 		}
 	}
@@ -251,11 +266,21 @@ func (s *stream) relay() error {
 	}
 	// The first token may be a thought or half a tool call: an empty delta says that the
 	// worker has begun.
+	s.held, s.begun = s.held+shown, true
+	return nil
+}
+
+// tell yields what was held. Pieces that came together go on together, as a proxy passes
+// on what it has read: each by itself would cost a call to the network at every hop.
+func (s *stream) tell() {
+	if !s.begun || s.left {
+		return
+	}
 	// The caller's time is not the server's.
 	s.deadline.Stop()
-	s.left = !s.yield(models.Delta{Text: shown}, nil)
+	s.left = !s.yield(models.Delta{Text: s.held}, nil)
+	s.held, s.begun = "", false
 	s.restart()
-	return nil
 }
 
 // show takes out of the words what nobody is to see.

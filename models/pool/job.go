@@ -40,6 +40,7 @@ var (
 	errTooLong    = errors.New("the line is too long")
 	errUnfinished = errors.New("the answer ended without a finish")
 	errFirst      = errors.New("no content in time")
+	errSlow       = errors.New("its first content takes three times as long as the others', for as much to compute")
 	errLeft       = fault.New(fault.Retryable, "chat", fmt.Errorf("the caller left: %w", context.Canceled))
 )
 

@@ -66,7 +66,7 @@ type Worker struct {
 	Name   string
 	Client models.Client
 	// Slots is how many answers it works on at a time; 0 means what the server says, else
-	// models.DefaultSlots.
+	// what its first contents teach, from models.DefaultSlots on.
 	Slots int
 	// Probe asks it cheaply whether it lives. Nil: only requests tell.
 	Probe func(ctx context.Context) error
@@ -75,6 +75,9 @@ type Worker struct {
 	Warm func(ctx context.Context) error
 	// Tell asks the server what it can do. Nil, and what it does not say: everything.
 	Tell func(ctx context.Context) (models.Server, error)
+	// Load asks the server how busy it is, for workers that others use too. Nil, and what
+	// it does not say: nobody else does.
+	Load func(ctx context.Context) (models.Load, error)
 }
 
 func (o Options) withDefaults() Options {

@@ -151,7 +151,9 @@ type lease struct {
 	// many.
 	uncached   int
 	free, calm bool
-	began      time.Time
+	// before is how many requests the worker had.
+	before int
+	began  time.Time
 	// took is how long the first content took; 0 when none came.
 	took     time.Duration
 	failedAt time.Time
@@ -161,9 +163,10 @@ type lease struct {
 // take counts the request at its worker.
 func (p *Pool) take(now time.Time, j *job, c choice) *lease {
 	w, l := c.w, j.v.lane
+	before := w.inFlight + max(j.s.o.Elsewhere(w.name), 0) + w.foreign(now)
 	lease := &lease{
 		choice: c, job: j, client: w.conf.Client, began: now, uncached: j.prompt.Tokens - l.index.Cached(w.name, j.prompt),
-		free: w.inFlight+max(j.s.o.Elsewhere(w.name), 0) < w.slots(), calm: 2*w.inFlight < w.slots(),
+		free: before < w.slots(), calm: 2*before < w.slots(), before: before,
 	}
 	if len(j.tried) == 0 {
 		p.hedges.request(now, j.prompt.Tokens)
@@ -223,12 +226,18 @@ const prefillLeast = 64
 // waits for the end of the answer: only then the worker tells what it had cached, and an
 // estimate that is wrong would make the worker look slower than it is, or faster.
 func (l *lease) measure(u *models.Usage) {
-	if l.took == 0 || !l.free {
+	if l.took == 0 {
 		return
 	}
 	uncached := l.uncached
 	if u != nil && u.Prompt > 0 && l.w.tellsCached {
 		uncached = l.job.prompt.Tokens * max(u.Prompt-u.Cached, 0) / u.Prompt
+	}
+	if l.w.learned() {
+		l.w.limit.learn(l.began, l.took, uncached, l.before)
+	}
+	if !l.free {
+		return
 	}
 	lane, speed := l.job.v.lane, &l.w.speed
 	lane.pace.add(uncached, l.took)

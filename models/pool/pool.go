@@ -140,11 +140,15 @@ type change struct {
 	worker, version string
 	from, to        models.State
 	err             error
+	// what is a warning of its own.
+	what string
 }
 
 func (c change) log(p *Pool) {
 	log := &p.now.Load().o.Log
 	switch {
+	case c.what != "":
+		log.Warn().Str("pool", p.name).Str("worker", c.worker).Msg(c.what)
 	case c.version != "":
 		log.Error().Err(c.err).Str("pool", p.name).Str("version", c.version).Msg("version of a model rolled back")
 	case c.to == models.StateConfigError:

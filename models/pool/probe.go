@@ -35,6 +35,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		for _, w := range p.probesDue() {
 			probes.Go(func() { p.probeOnce(ctx, w) })
 		}
+		p.scrape(ctx, &probes)
 		select {
 		case <-ctx.Done():
 			return nil

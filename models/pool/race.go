@@ -28,7 +28,7 @@ func (p *Pool) hedge(j *job) *lease {
 	used, slots := 0, 0
 	for _, w := range j.v.lane.workers {
 		if w.usable(now) {
-			used += w.inFlight + max(j.s.o.Elsewhere(w.name), 0)
+			used += w.inFlight + max(j.s.o.Elsewhere(w.name), 0) + w.foreign(now)
 			slots += w.slots()
 		}
 	}

@@ -113,7 +113,7 @@ func (p *Pool) apply(o Options) {
 func (p *Pool) employ(key id, w Worker, first bool) *worker {
 	live := p.workers[key]
 	if live == nil {
-		live = &worker{id: key, pool: p, state: models.StateNew, late: !first}
+		live = &worker{id: key, pool: p, state: models.StateNew, late: !first, limit: newLimit()}
 		p.workers[key] = live
 	}
 	live.conf = w

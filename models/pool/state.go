@@ -98,6 +98,7 @@ func (w *worker) failed(now time.Time, err error, trial bool) {
 		w.to(models.StateConfigError, err)
 	case class == fault.RateLimited, class == fault.Retryable && wait > 0:
 		w.err, w.waitUntil, w.badAt = err, now.Add(cmp.Or(wait, defaultWait)), now
+		w.limit.shrink(now)
 		if w.state == models.StateReady || w.state == models.StateNew {
 			w.to(models.StateDegraded, err)
 		}
@@ -139,16 +140,21 @@ func (w *worker) refund(at time.Time) {
 	}
 }
 
-// review looks whether the worker deserves its full share.
+// review looks whether the worker is as it should be.
 func (w *worker) review(now time.Time, slow bool) {
 	good, bad := w.results.sum(now)
-	if slow || good+bad >= degradedLeast && float64(bad) > degradedPart*float64(good+bad) {
+	if good+bad >= degradedLeast && float64(bad) > degradedPart*float64(good+bad) {
 		w.badAt = now
 	}
+	because := w.err
+	if slow {
+		w.slowAt = now
+		because = cmp.Or(because, errSlow)
+	}
 	switch {
-	case w.state == models.StateReady && w.badAt.Equal(now):
-		w.to(models.StateDegraded, w.err)
-	case w.state == models.StateDegraded && now.Sub(w.badAt) >= healedAfter && !now.Before(w.waitUntil):
+	case w.state == models.StateReady && (w.badAt.Equal(now) || slow):
+		w.to(models.StateDegraded, because)
+	case w.state == models.StateDegraded && now.Sub(w.badAt) >= healedAfter && now.Sub(w.slowAt) >= healedAfter && !now.Before(w.waitUntil):
 		w.to(models.StateReady, nil)
 	}
 }

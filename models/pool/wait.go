@@ -117,6 +117,7 @@ func (p *Pool) stand(ctx context.Context, t *ticket) (*lease, error) {
 func full(place int, wait time.Duration, because error) error {
 	wait = min(max(wait.Round(time.Second), time.Second), time.Minute)
 	public := fmt.Sprintf("The model is busy, and you would be number %d in line. Please try again in %d seconds.", place, int(wait.Seconds()))
+	because = &admission.Full{Place: place, Wait: wait, Because: because}
 	return fault.New(fault.RateLimited, "wait in line", because, fault.WithWait(wait), fault.WithPublic(public))
 }
 
@@ -163,7 +164,7 @@ func (p *Pool) dispatch(now time.Time, l *lane) {
 // are.
 func (p *Pool) room(now time.Time, l *lane) bool {
 	return slices.ContainsFunc(l.workers, func(w *worker) bool {
-		return w.tryable(now) || w.usable(now) && 4*w.inFlight < 5*w.slots()
+		return w.tryable(now) || w.usable(now) && 4*(w.inFlight+w.foreign(now)) < 5*w.slots()
 	})
 }
 

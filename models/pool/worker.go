@@ -37,8 +37,10 @@ type worker struct {
 	// nothing about requests that fail.
 	fails, probeFails int
 	results           window
-	// badAt is when it last deserved to be degraded.
+	// badAt is when it last deserved to be degraded by failures or for patience, slowAt
+	// by nothing but slowness.
 	badAt   time.Time
+	slowAt  time.Time
 	readyAt time.Time
 	backoff time.Duration
 	// openUntil is the end of the back-off, failedAt its beginning.
@@ -54,6 +56,13 @@ type worker struct {
 	tellsCached bool
 	err         error
 	speed       speed
+	// limit is for a worker of which nobody says how many slots it has.
+	limit limit
+	// others are the requests of others. scraping is true while its gauges are read; until
+	// muteUntil they are not.
+	others    others
+	scraping  bool
+	muteUntil time.Time
 }
 
 // is tells whether a status is this worker's.
@@ -62,7 +71,7 @@ func (w *worker) is(s models.WorkerStatus) bool { return s.Name == w.name && s.M
 func (w *worker) status(now time.Time, pool, version string) models.WorkerStatus {
 	s := models.WorkerStatus{
 		Pool: pool, Version: version, Name: w.name, Model: w.model, State: w.state, Due: w.due(now), InFlight: w.inFlight, Slots: w.slots(),
-		Alive: w.aliveAt(), Err: w.err,
+		Others: w.foreign(now), Alive: w.aliveAt(), Err: w.err,
 	}
 	if w.draining {
 		s.State = models.StateDraining
@@ -74,8 +83,11 @@ func (w *worker) status(now time.Time, pool, version string) models.WorkerStatus
 }
 
 func (w *worker) slots() int {
-	return cmp.Or(max(w.conf.Slots, 0), max(w.server.Slots, 0), models.DefaultSlots)
+	return cmp.Or(max(w.conf.Slots, 0), max(w.server.Slots, 0), int(w.limit.slots))
 }
+
+// learned tells whether its slots are not known but learned.
+func (w *worker) learned() bool { return w.conf.Slots <= 0 && w.server.Slots <= 0 }
 
 func (w *worker) aliveAt() time.Time {
 	if n := w.alive.Load(); n != 0 {
@@ -130,7 +142,9 @@ func (w *worker) weight(now time.Time) float64 {
 	if since := now.Sub(w.readyAt); since < rampTime {
 		weight = rampStart + (1-rampStart)*float64(since)/float64(rampTime)
 	}
-	if w.state == models.StateDegraded {
+	// Slowness alone takes nothing: the policy goes by the speed already, and both
+	// together would leave the worker next to nothing.
+	if w.state == models.StateDegraded && now.Sub(w.badAt) < healedAfter {
 		weight *= degradedWeight
 	}
 	return weight
@@ -139,7 +153,7 @@ func (w *worker) weight(now time.Time) float64 {
 // candidate is the worker for a policy.
 func (w *worker) candidate(now time.Time, elsewhere int) routing.Worker {
 	return routing.Worker{
-		ID: w.name, InFlight: w.inFlight + max(elsewhere, 0), Slots: w.slots(), Weight: w.weight(now),
+		ID: w.name, InFlight: w.inFlight + max(elsewhere, 0) + w.foreign(now), Slots: w.slots(), Weight: w.weight(now),
 		Speed: w.speed.rate(), Service: w.speed.service.duration(), PrefillPerToken: w.speed.prefill.duration(),
 	}
 }

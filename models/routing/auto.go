@@ -10,8 +10,8 @@ const (
 	// fairMargin is how far a worker may be above its fair part of all that is in flight.
 	fairMargin = 1.5
 	// alwaysTakes is the part of its slots, for its speed, up to which a worker is never
-	// called hot: as long as slots are free, what is cached counts and even load does not.
-	alwaysTakes = 1.0
+	// called hot: a place in a worker's own short line costs less than most prompts do.
+	alwaysTakes = feed
 	// loadWeight is what a worker without a free slot weighs beside the time that a
 	// prompt takes to compute, in the service times of the fastest.
 	loadWeight = 1.0
@@ -20,8 +20,17 @@ const (
 	// presumed is the part of what nobody is known to have of a prompt that its session's
 	// home is taken to have: another node may have sent it there.
 	presumed = 0.5
-	// exploring is how often chance decides, so that nobody's measurements grow old.
-	exploring = 0.01
+	// exploring is how often chance decides, so that nobody's measurements grow old; but
+	// not for prompts longer than exploreMost tokens: of long ones every hundredth that is
+	// computed anew is what the slowest hundredth is made of.
+	exploring   = 0.01
+	exploreMost = 1024
+	// beginning is how much dearer than the cheapest, in the service times of the fastest,
+	// the home of a session may be that nobody knows yet. Where it begins it stays.
+	beginning = 1.0
+	// slowest is what the slowest worker is taken for when homes are given out, beside the
+	// fastest.
+	slowest = 1.0 / 16
 
 	// What a worker is taken for that has not been measured: a small model on a GPU.
 	unknownPrefill = 200 * time.Microsecond
@@ -45,11 +54,11 @@ func (a *auto) Pick(p Prompt, workers []Worker) int {
 	switch {
 	case open == 0:
 		return -1
-	case a.rand() < exploring:
+	case p.Tokens <= exploreMost && a.rand() < exploring:
 		return a.byLot(workers)
 	}
-	key := a.price(p, workers, top)
-	return a.accept(workers, open, top, func() int { return a.choose(key, workers) })
+	key, home, slack := a.price(p, workers, top)
+	return a.accept(workers, open, top, func() int { return a.choose(key, home, slack, workers) })
 }
 
 // Cost counts what the worker lacks of what another one has, and not what none has: in
@@ -98,9 +107,10 @@ func (a *auto) bound(workers []Worker, open int) int {
 }
 
 // price gives each open worker its cost in seconds. It tells by what a prompt has its
-// home: by its session or, as long as nobody knows how it begins, by its system prompt,
-// which is then computed in one place only; 0 for nothing.
-func (a *auto) price(p Prompt, workers []Worker, top float64) (key uint64) {
+// home, and where that is: by its session or, as long as nobody knows how it begins, by
+// its system prompt, which is then computed in one place only; 0 for nothing. slack is how
+// much dearer than others the home may be, in seconds.
+func (a *auto) price(p Prompt, workers []Worker, top float64) (key uint64, home int, slack float64) {
 	if cap(a.costs) < len(workers) {
 		a.costs = make([]float64, len(workers))
 	}
@@ -120,40 +130,51 @@ func (a *auto) price(p Prompt, workers []Worker, top float64) (key uint64) {
 	if key = p.Session; key == 0 || best == 0 && p.System != 0 {
 		key = p.System
 	}
-	if home := a.home(key, workers); home >= 0 && best > 0 && key == p.Session {
+	home = a.home(key, workers)
+	if home >= 0 && best > 0 && key == p.Session {
 		a.costs[home] -= presumed * float64(p.Tokens-best) * workers[home].prefill()
+		if best <= p.begins {
+			slack = beginning * service
+		}
 	}
 	for i := range workers {
 		// A worker's weight is beside others here, so that full is full for all.
 		a.costs[i] += loadWeight * workers[i].load() * top * service
 	}
-	return key
+	return key, home, slack
 }
 
 // home gives the worker that is nearest to a key, open or not; -1 for none. Every node
-// comes to the same, whatever it knows.
+// comes to the same, whatever it knows of what is cached.
 func (a *auto) home(key uint64, workers []Worker) int {
-	home, most := -1, uint64(0)
+	home, most, fastest := -1, 0.0, 0.0
+	for i := range workers {
+		fastest = max(fastest, workers[i].Speed)
+	}
 	for i := range workers {
 		if key == 0 || workers[i].Weight <= 0 {
 			continue
 		}
 		// What a lower weight means is accept's business.
-		if near := nearness(key, workers[i].ID); home < 0 || near > most {
+		if near := weighed(key, workers[i].ID, workers[i].pace(fastest)); home < 0 || near > most {
 			home, most = i, near
 		}
 	}
 	return home
 }
 
-// choose gives the open worker of the lowest cost, and of those that are about as cheap
-// the one that is nearest to the key, or any where there is none.
-func (a *auto) choose(key uint64, workers []Worker) int {
+// choose gives the home where it is open and no dearer than slack allows; else the open
+// worker of the lowest cost, and of those that are about as cheap the one that is nearest
+// to the key, or any where there is none.
+func (a *auto) choose(key uint64, home int, slack float64, workers []Worker) int {
 	lowest := math.Inf(1)
 	for i := range workers {
 		if a.open[i] {
 			lowest = min(lowest, a.costs[i])
 		}
+	}
+	if slack > 0 && a.open[home] && a.costs[home] <= lowest+slack {
+		return home
 	}
 	best, most, ties := -1, uint64(0), 0.0
 	for i := range workers {
@@ -177,6 +198,15 @@ func (a *auto) choose(key uint64, workers []Worker) int {
 func (w *Worker) hot(perPower, fastest float64) bool {
 	power := w.power(fastest)
 	return float64(w.InFlight+1) > max(alwaysTakes*power, fairMargin*perPower*power, 1)
+}
+
+// pace is how many homes a worker gives beside the fastest: by its speed, in steps of
+// two, so that nodes agree although each has measured it anew.
+func (w *Worker) pace(fastest float64) float64 {
+	if w.Speed <= 0 || fastest <= 0 {
+		return 1
+	}
+	return math.Exp2(math.Ceil(math.Log2(max(w.Speed/fastest, slowest))))
 }
 
 // power is how many requests a worker should have beside others. By the root of its

@@ -44,6 +44,8 @@ type Prompt struct {
 	// upto is the estimated length up to the end of each block; nil where it was not
 	// counted.
 	upto []int32
+	// begins is how long tools and system prompt are, which sessions share.
+	begins int
 	// sent is for Correct to compare with; nil where Read did not make it.
 	sent *sent
 }
@@ -93,6 +95,9 @@ func Read(r models.Request) Prompt {
 	}
 	if len(r.Tools) > 0 || len(rest) < len(r.Messages) {
 		rd.p.System = rd.sum()
+		before := rd.units
+		rd.count()
+		rd.p.begins, rd.units = rd.units/unitsPerToken, before
 	}
 	for i := range rest {
 		rd.message(&rest[i])

@@ -94,7 +94,7 @@ func (c *conversation) grow(tokens int) {
 		}
 		blocks = append(blocks, mix(id*keyLow^seed, uint64(len(blocks))*keyHigh^keyLow))
 	}
-	c.prompt = Prompt{Blocks: blocks, Tokens: c.tokens, System: 1, Session: mix(c.id^keyLow, seed)}
+	c.prompt = Prompt{Blocks: blocks, Tokens: c.tokens, System: 1, Session: mix(c.id^keyLow, seed), begins: simSystem}
 }
 
 // machine is a simulated worker.

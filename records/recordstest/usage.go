@@ -32,6 +32,7 @@ func RunUsage(t *testing.T, open func(t *testing.T) Records) {
 		{"UsageWithoutThePerson", usageWithoutThePerson},
 		{"UsageFollowsLinks", usageFollowsLinks},
 		{"UsageAtOnce", usageAtOnce},
+		{"UsageIsDropped", usageIsDropped},
 		{"Spending", spending},
 		{"SpendingOfMany", spendingOfMany},
 		{"SpendingEnds", spendingEnds},
@@ -305,5 +306,33 @@ func usageAtOnce(t *testing.T, d *desk) {
 	group.Wait()
 	if n := d.sums(records.UsageFilter{})[0].Served.Lines; n != writers*each/2+each/2 {
 		t.Errorf("%d lines, want %d", n, writers*each/2+each/2)
+	}
+}
+
+func usageIsDropped(t *testing.T, d *desk) {
+	var lines []records.Used
+	for n := range 10 {
+		lines = append(lines, used("ann", n))
+	}
+	again := used("ann", 0)
+	again.Attempt, again.At = 2, past.Add(6*time.Hour)
+	if err := d.WriteUsage(t.Context(), append(lines, again)); err != nil {
+		t.Fatal(err)
+	}
+	before := past.Add(5 * time.Hour)
+	for _, want := range []int{3, 2, 0} {
+		if n, err := d.DropUsage(t.Context(), before, 3); err != nil || n != want {
+			t.Fatalf("%d lines were dropped, %v; want %d", n, err, want)
+		}
+	}
+	left := 0
+	if err := d.UsageOf(t.Context(), "ann", func(u records.Used) error {
+		left++
+		if u.At.Before(before) {
+			t.Errorf("a line of %s is left", u.At)
+		}
+		return nil
+	}); err != nil || left != 6 {
+		t.Errorf("%d lines are left, %v; want 6", left, err)
 	}
 }

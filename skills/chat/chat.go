@@ -99,11 +99,19 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 		}
 	}
 	a, err := stream(ctx, client, models.Request{
-		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace, Shown: w.Drafted,
+		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace,
+		// A draft takes the place of the one before, so that an answer may begin again.
+		Shown: func() bool { return t.Drafts && w.Drafted() }, Restart: true,
 		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
 		Cache: models.Caching{Locale: t.Envelope.From.Language, First: standsAlone(t, lines, messages)},
 	}, w)
-	if err != nil {
+	switch {
+	case err == nil:
+	case t.Last && a.text != "" && ctx.Err() == nil && fault.ClassOf(err) == fault.Retryable:
+		// No other run could say the rest.
+		t.Log.Error().Err(err).Msg("the answer broke off for good, what was said is kept")
+		a.finish = brokeOff
+	default:
 		return err
 	}
 	return s.finish(t, w, lines, a)
@@ -141,34 +149,38 @@ type answer struct {
 	finish models.Finish
 }
 
-// stream shows the answer as it grows. Each draft carries the whole text so far;
+// brokeOff ends an answer of which no worker said the rest.
+const brokeOff models.Finish = "broke off"
+
+// stream shows the answer as it grows, and gives it with an error too. Each draft carries the whole text so far;
 // how many of them are shown is the deliverer's business.
 func stream(ctx context.Context, client models.Client, r models.Request, w skills.Writer) (answer, error) {
 	var text strings.Builder
+	said := func() string { return strings.TrimSpace(text.String()) }
 	for d, err := range client.Chat(ctx, r) {
 		if err != nil {
-			return answer{}, err
+			return answer{text: said()}, err
 		}
 		if d.Reset {
 			text.Reset()
 		}
 		if d.Text != "" {
 			text.WriteString(d.Text)
-			if strings.TrimSpace(text.String()) != "" {
+			if said() != "" {
 				w.Draft(core.Text{Text: text.String(), Format: core.Markdown})
 			}
 		}
 		if d.Finish != "" {
-			return answer{text: strings.TrimSpace(text.String()), finish: d.Finish}, nil
+			return answer{text: said(), finish: d.Finish}, nil
 		}
 		if text.Len() > maxAnswer {
-			return answer{text: strings.TrimSpace(text.String()), finish: models.FinishLength}, nil
+			return answer{text: said(), finish: models.FinishLength}, nil
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return answer{}, err
 	}
-	return answer{}, fault.New(fault.Retryable, "chat", errUnfinished)
+	return answer{text: said()}, fault.New(fault.Retryable, "chat", errUnfinished)
 }
 
 // finish replies and remembers. An answer that is empty is not remembered: the

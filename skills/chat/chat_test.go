@@ -150,12 +150,73 @@ func TestShownIsWhatTheWriterSays(t *testing.T) {
 		after = model.last(t).Shown()
 	}
 	turn := skilltest.NewTurn(skilltest.TurnOptions{})
+	turn.Drafts = true
 	client := observed{model, func(r models.Request) { before = r.Shown() }}
 	if err := with(client).Handle(t.Context(), turn, &w); err != nil {
 		t.Fatal(err)
 	}
 	if before || !after {
 		t.Errorf("Shown was %t before the first words and %t behind them", before, after)
+	}
+}
+
+// TestNothingIsShownWhereNoDraftsAre: what nobody saw may always begin again.
+func TestNothingIsShownWhereNoDraftsAre(t *testing.T) {
+	model := says("words")
+	var w skilltest.RecordingWriter
+	shown := false
+	w.OnDraft = func([]core.Part) { shown = shown || model.last(t).Shown() }
+	if err := with(observed{model, func(models.Request) {}}).Handle(t.Context(), skilltest.NewTurn(skilltest.TurnOptions{}), drafting{&w, model}); err != nil {
+		t.Fatal(err)
+	}
+	if r := model.last(t); shown || r.Shown() || !r.Restart {
+		t.Errorf("Shown was %t, Restart %t", shown, r.Restart)
+	}
+}
+
+// drafting leaves out the draft before the model is asked.
+type drafting struct {
+	*skilltest.RecordingWriter
+	model *scripted
+}
+
+func (d drafting) Draft(parts ...core.Part) {
+	if len(parts) > 0 {
+		d.RecordingWriter.Draft(parts...)
+	}
+}
+
+// TestBrokeOffForGood: only the last run keeps what was said, and says so.
+func TestBrokeOffForGood(t *testing.T) {
+	broken := fault.New(fault.Retryable, "pool", errors.New("cut"))
+	const note = "(The answer broke off here: the model failed. Write \"go on\" to get more.)"
+	for name, c := range map[string]struct {
+		last bool
+		said string
+		err  error
+		want string
+	}{
+		"last run":        {true, "Once upon", broken, "Once upon\n" + note},
+		"another follows": {false, "Once upon", broken, ""},
+		"nothing said":    {true, "", broken, ""},
+		"a human's":       {true, "Once upon", fault.New(fault.NeedsHuman, "pool", errors.New("key")), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			turn := skilltest.NewTurn(skilltest.TurnOptions{Attempt: 4})
+			turn.Last = c.last
+			var w skilltest.RecordingWriter
+			err := with(&scripted{deltas: []models.Delta{{Text: c.said}}, err: c.err}).Handle(t.Context(), turn, &w)
+			if got := w.Text(); got != c.want || (err == nil) != (c.want != "") {
+				t.Errorf("it said %q and failed with %v, want %q", got, err, c.want)
+			}
+			history, err := turn.Session.History()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want != "" && (len(history) != 1 || history[0].Answer != "Once upon") {
+				t.Errorf("it remembers %+v", history)
+			}
+		})
 	}
 }
 

@@ -36,6 +36,10 @@ var notes = map[models.Finish]skills.Phrase{
 		"en": "(The answer was cut: it reached the length limit. Write \"go on\" to get more.)",
 		"de": "(Die Antwort wurde gekürzt: Sie hat die Längengrenze erreicht. Schreibe „weiter“ für mehr.)",
 	},
+	brokeOff: {
+		"en": "(The answer broke off here: the model failed. Write \"go on\" to get more.)",
+		"de": "(Hier bricht die Antwort ab: Das Modell ist ausgefallen. Schreibe „weiter“ für mehr.)",
+	},
 	models.FinishFilter: {
 		"en": "(The model's content filter stopped this answer.)",
 		"de": "(Der Inhaltsfilter des Modells hat diese Antwort angehalten.)",

@@ -80,6 +80,7 @@ func deadWorker(t *testing.T) []row {
 		rows = append(rows,
 			nobodyFailed("one of four "+d.name, r),
 			row{4, "one of four " + d.name + ": p99 over that of four", fmt.Sprintf("%.2f", p99), "<= 1.2", judge(p99 <= 1.2)},
+			row{4, "one of four " + d.name + ": the same, of prompts that were cached but for 512 tokens", fmt.Sprintf("%.2f", ratio(r.only(known).p99, healthy.only(known).p99)), "", info},
 		)
 	}
 	r, late, swallowed := kill(t, l, 1, swallows)
@@ -91,6 +92,11 @@ func deadWorker(t *testing.T) []row {
 	)
 	r, _, _ = kill(t, usual(0.45*capacity, runs), 2, refuses)
 	return append(rows, nobodyFailed("two of four refuse at 45 % load", r))
+}
+
+// known is true of who had little to be computed: no worker that died had it cached alone.
+func known(s sample) bool {
+	return s.last.Usage != nil && s.last.Usage.Prompt-s.last.Usage.Cached <= 512
 }
 
 // nobodyFailed counts those who failed without having seen anything of their answer;

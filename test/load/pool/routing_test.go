@@ -102,6 +102,8 @@ func slowWorker(t *testing.T) []row {
 		}
 		rows = append(rows, row{3, fmt.Sprintf("slow worker, %d requests/s: its share, first content, %s", moderate, policy), percent(r.shareOf("w0")) + ", " + r.told(), "", info})
 	}
+	busy := measure(t, setup{policy: auto, worker: slow}, usual(0.9*capacity, runs))
+	rows = append(rows, row{3, fmt.Sprintf("slow worker, %.0f requests/s: its share, first content, %s", 0.9*capacity, auto), percent(busy.shareOf("w0")) + ", " + busy.told(), "", info})
 	p99, share := ratio(ours.p99, healthy.p99), ours.shareOf("w0")
 	return append(rows,
 		row{3, "slow worker: p99 over that of healthy workers", fmt.Sprintf("%.2f", p99), "<= 1.5", judge(p99 <= 1.5)},
