@@ -52,6 +52,10 @@ type Config struct {
 	// be left out.
 	Default string                `yaml:"default"`
 	Pools   map[string]PoolConfig `yaml:"pools"`
+	// Skills and Accounts are the pools of skills, and of channels and API keys, where
+	// another one than Default; a skill's goes before an account's.
+	Skills   map[string]string `yaml:"skills"`
+	Accounts map[string]string `yaml:"accounts"`
 	// Prices are what tokens cost, Budgets how much may be spent.
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
@@ -84,6 +88,13 @@ type PoolConfig struct {
 	// Hedge asks a second worker when the first one is unusually late and others idle.
 	Hedge bool        `yaml:"hedge"`
 	Queue QueueConfig `yaml:"queue"`
+	// Roles may choose the pool for a conversation, besides admins.
+	Roles []string `yaml:"roles"`
+	// KeepWarm is how long a worker may be idle until it is made to read a prompt again, so
+	// that its server keeps the model; 0 for never. MinWarm is how many of each version's
+	// workers are kept so at least; with KeepWarm and without MinWarm all are.
+	KeepWarm time.Duration `yaml:"keep_warm"`
+	MinWarm  int           `yaml:"min_warm"`
 }
 
 // QueueConfig bounds the line of requests that no worker has room for, for each version.
@@ -190,6 +201,7 @@ func (c Config) Validate() []Problem {
 		}
 		found = append(found, c.Pools[name].validate(key)...)
 	}
+	found = append(found, c.validateDefaults()...)
 	return append(append(found, c.Prices.validate()...), c.zoneProblems()...)
 }
 

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,8 +45,36 @@ func (p PoolConfig) validate(key string) []Problem {
 	return found
 }
 
+// validateDefaults looks at the pools of skills and accounts. Whether there are such skills
+// and accounts is for others to know.
+func (c Config) validateDefaults() []Problem {
+	var found []Problem
+	for _, d := range []struct {
+		key   string
+		pools map[string]string
+	}{{"accounts", c.Accounts}, {"skills", c.Skills}} {
+		for _, name := range slices.Sorted(maps.Keys(d.pools)) {
+			if _, ok := c.Pools[d.pools[name]]; !ok {
+				found = append(found, Problem{d.key + "." + name, "must name one of the pools"})
+			}
+		}
+	}
+	return found
+}
+
 func (p PoolConfig) validateLimits(key string) []Problem {
 	var found []Problem
+	for i, role := range p.Roles {
+		if role != RoleUser && role != RoleAdmin {
+			found = append(found, Problem{fmt.Sprintf("%s.roles[%d]", key, i), "must be user or admin"})
+		}
+	}
+	if p.KeepWarm != 0 && p.KeepWarm < time.Second {
+		found = append(found, Problem{key + ".keep_warm", "must be 1s or more, 0s for never"})
+	}
+	if p.MinWarm < 0 {
+		found = append(found, Problem{key + ".min_warm", "must be a number of workers, 0 for none"})
+	}
 	for _, d := range []struct {
 		key   string
 		value time.Duration

@@ -8,12 +8,14 @@ import (
 	"github.com/parley-hub/parley/adapters/whatsapp"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/accounts"
 	"github.com/parley-hub/parley/skills/chat"
 	"github.com/parley-hub/parley/skills/forget"
 	"github.com/parley-hub/parley/skills/help"
 	"github.com/parley-hub/parley/skills/link"
+	"github.com/parley-hub/parley/skills/model"
 	"github.com/parley-hub/parley/skills/newchat"
 	"github.com/parley-hub/parley/skills/reach"
 	"github.com/parley-hub/parley/skills/recap"
@@ -37,7 +39,7 @@ func Factories() []adapters.Factory {
 // parts is what skills are made from.
 type parts struct {
 	config *configs.Config
-	models chat.Models
+	models *models.Registry
 	// real is the models without the offline one; nil when there is no other.
 	real   recap.Models
 	status status.Source
@@ -62,6 +64,7 @@ func builtin(p parts) []skills.Skill {
 		help.New(p.list),
 		newchat.New(),
 		recap.New(p.real),
+		model.New(model.Options{Models: p.models, Of: chat.Name}),
 		links,
 		unlink.New(p.people),
 		accounts.New(p.people),

@@ -66,7 +66,7 @@ func (c *call) whole(client models.Client, r *chatRequest) error {
 	if last.Finish == "" {
 		return fault.New(fault.Retryable, "chat", errUnfinished)
 	}
-	c.version(last.Model)
+	c.version(last.Version, last.Model)
 	f := c.frame("chat.completion")
 	b := f.message(nil, text.String(), r.atMost(last.Calls), last.Finish)
 	if usage != nil {
@@ -84,14 +84,17 @@ func (r *chatRequest) atMost(calls []models.ToolCall) []models.ToolCall {
 	return calls
 }
 
-// version tells what the worker says it is. When the headers are gone it is a trailer.
-func (c *call) version(model string) {
-	switch {
-	case model == "":
-	case c.shown.Load():
-		c.w.Header().Set(http.TrailerPrefix+"X-Model-Version", model)
-	default:
-		c.w.Header().Set("X-Model-Version", model)
+// version tells which version answered, and what its worker calls the model. When the
+// headers are gone they are trailers.
+func (c *call) version(version, model string) {
+	prefix := ""
+	if c.shown.Load() {
+		prefix = http.TrailerPrefix
+	}
+	for header, value := range map[string]string{"X-Model-Version": version, "X-Model-Name": model} {
+		if value != "" {
+			c.w.Header().Set(prefix+header, value)
+		}
 	}
 }
 
@@ -123,7 +126,7 @@ func (c *call) stream(client models.Client, r *chatRequest) error {
 			buf = f.words(buf, d.Text)
 		}
 		if d.Finish != "" {
-			c.version(d.Model)
+			c.version(d.Version, d.Model)
 			buf = f.end(buf, r.atMost(d.Calls), d.Finish, usage)
 		}
 		c.shown.Store(true)

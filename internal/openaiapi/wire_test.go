@@ -50,7 +50,7 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			resp, body := h.do(t, c.method, c.path, keyCI, c.body)
 			got := fmt.Sprintf("%d %s\n", resp.StatusCode, resp.Header.Get("Content-Type"))
-			for _, k := range []string{"X-Model-Id", "X-Model-Version", "Allow"} {
+			for _, k := range []string{"X-Model-Id", "X-Model-Version", "X-Model-Name", "Allow"} {
 				if v := resp.Header.Get(k) + resp.Trailer.Get(k); v != "" {
 					got += k + ": " + v + "\n"
 				}

@@ -225,7 +225,7 @@ func (a *answer) relay(t *try, d models.Delta) {
 	t.l.answered(d.Usage)
 	t.close(Served, nil)
 	a.err, a.done = nil, true
-	d.Worker = t.l.w.name
+	d.Worker, d.Version = t.l.w.name, a.v.name
 	d.Model = cmp.Or(d.Model, a.v.model)
 	a.yield(d, nil)
 }
