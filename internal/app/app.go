@@ -22,7 +22,6 @@ import (
 	"github.com/parley-hub/parley/internal/playground"
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
-	"github.com/parley-hub/parley/models/pool"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
@@ -59,14 +58,13 @@ type App struct {
 	topic adapters.Topic
 	lanes queue.Lanes
 
-	pools      []*pool.Pool
-	fleets     *fleets
-	signals    *signals
-	loads      *loads
-	registry   *models.Registry
-	set        *skills.Set
-	adapters   map[core.Account]adapters.Adapter
-	supervised map[core.Account]*adapters.Supervisor
+	pools *poolset
+	loads *loads
+	// registry has what answers people, programs the pools alone, which answer programs.
+	registry, programs *models.Registry
+	set                *skills.Set
+	adapters           map[core.Account]adapters.Adapter
+	supervised         map[core.Account]*adapters.Supervisor
 	// single lets one node at a time do what must be single, by the leases that singles
 	// has; both nil for a hub alone. nodes are those that this one saw last.
 	single  adapters.Single
@@ -141,12 +139,9 @@ func (a *App) open(ctx context.Context) error {
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
-	p := parts{config: a.cfg, models: a.registry, status: a.report, people: a.people, playground: a.o.playground != nil}
+	p := parts{config: a.cfg, models: a.registry, real: a.programs, status: a.report, people: a.people, playground: a.o.playground != nil}
 	if a.o.playground == nil { // there, links would lead out of it
 		p.doors = a.doors
-	}
-	if len(a.pools) > 0 {
-		p.real = a.registry
 	}
 	set, err := newSet(p)
 	if err != nil {
@@ -297,15 +292,10 @@ func (a *App) Run(ctx context.Context) error {
 		{"outbox", a.emptyOutbox},
 		{"nodes", a.attend},
 		{"usage", a.usage.run},
-	}
-	for _, p := range a.pools {
-		stages = append(stages, stage{"model pool", p.Run})
+		{"model pools", a.pools.run},
 	}
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
-	}
-	if a.fleets != nil && len(a.fleets.sources) > 0 {
-		stages = append(stages, stage{"model fleet", a.fleets.run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
 	a.arrive(ctx)

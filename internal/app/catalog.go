@@ -40,8 +40,8 @@ func Factories() []adapters.Factory {
 type parts struct {
 	config *configs.Config
 	models *models.Registry
-	// real is the models without the offline one; nil when there is no other.
-	real   recap.Models
+	// real is the models without the offline one.
+	real   *models.Registry
 	status status.Source
 	people *persons
 	// doors are the links to the bot's other accounts; nil for none.

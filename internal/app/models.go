@@ -20,42 +20,57 @@ import (
 // worker at the usual local addresses, and else says honestly that there is none.
 func (a *App) makeModels(ctx context.Context) error {
 	client := &http.Client{Transport: workerTransport()}
-	cfg := a.cfg.Models.WithDefaults()
-	if len(cfg.Pools) == 0 {
-		base, model, ok := models.Discover(ctx, a.candidates(), client)
-		if !ok {
-			a.log.Warn().Msg("no model worker is configured and none answers locally: the offline model says so")
-			var pace time.Duration
-			if a.o.playground != nil {
-				pace = playgroundPace
+	cfg := a.localModels(ctx, a.cfg.Models.WithDefaults(), client)
+	a.registry, a.programs = &models.Registry{}, &models.Registry{}
+	a.pools = &poolset{
+		registry: a.registry, real: a.programs, without: a.offlineModel, log: a.room("models"),
+		blend: func(name string) *blend {
+			return &blend{
+				name: name, signals: fleet.NewSignals(fleet.SignalsOptions{Least: 1}), found: map[string][]fleet.Address{}, made: map[madeKey]madeWorker{},
+				worker: func(w models.WorkerConfig, model string, p models.PoolConfig) (pool.Worker, error) {
+					return a.newWorker(w, model, p, client)
+				},
 			}
-			a.registry = models.NewRegistry(offline.Name, map[string]models.Client{
-				offline.Name: a.troubled(offline.New(a.skillsWithoutModel, pace)),
-			})
-			return nil
-		}
-		a.log.Info().Str("worker", base).Str("model", model).Msg("found a model worker on this machine")
-		cfg.Default = "local"
-		cfg.Pools = map[string]models.PoolConfig{
-			cfg.Default: {Model: model, Workers: []models.WorkerConfig{{URL: base}}},
-		}
-		cfg = cfg.WithDefaults()
+		},
+		options: a.poolOptions,
 	}
-	clients, shared := map[string]models.Client{}, map[string]busy{}
 	if a.cluster != nil {
-		a.loads = newLoads(a.cluster, func() map[string]busy { return shared }, a.room("models"))
+		a.loads = newLoads(a.cluster, a.pools.busy, a.room("models"))
 	}
-	a.fleets, a.signals = newFleets(a.room("models")), newSignals(cfg)
-	for name, p := range cfg.Pools {
-		pool, err := a.newPool(name, p, client) //nolint:contextcheck // requests are admitted after this start is over
-		if err != nil {
-			return err
-		}
-		a.pools = append(a.pools, pool)
-		clients[name], shared[name] = pool, pool
+	if err := a.pools.apply(cfg); err != nil { //nolint:contextcheck // requests are admitted after this start is over
+		return err
 	}
-	a.registry = models.NewRegistry(cfg.Default, clients)
-	return a.telemetry.WatchPools(a.signals.states)
+	return a.telemetry.WatchPools(a.pools.states)
+}
+
+// localModels gives the configuration, or where it has no pool one of a worker on this
+// machine, if one answers.
+func (a *App) localModels(ctx context.Context, cfg models.Config, client *http.Client) models.Config {
+	if len(cfg.Pools) > 0 {
+		return cfg
+	}
+	base, model, ok := models.Discover(ctx, a.candidates(), client)
+	if !ok {
+		a.log.Warn().Msg("no model worker is configured and none answers locally: the offline model says so")
+		return cfg
+	}
+	a.log.Info().Str("worker", base).Str("model", model).Msg("found a model worker on this machine")
+	cfg.Default = "local"
+	cfg.Pools = map[string]models.PoolConfig{
+		cfg.Default: {Model: model, Workers: []models.WorkerConfig{{URL: base}}},
+	}
+	return cfg.WithDefaults()
+}
+
+// offlineModel is what answers people without a worker.
+func (a *App) offlineModel() models.Offer {
+	var pace time.Duration
+	if a.o.playground != nil {
+		pace = playgroundPace
+	}
+	return models.Offer{Default: offline.Name, Pools: map[string]models.Client{
+		offline.Name: a.troubled(offline.New(a.skillsWithoutModel, pace)),
+	}}
 }
 
 // troubled lets the playground make a model slow, or take it away.
@@ -66,7 +81,8 @@ func (a *App) troubled(c models.Client) models.Client {
 	return a.o.playground.Model(c)
 }
 
-func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*pool.Pool, error) {
+// poolOptions are all of a pool's but its versions.
+func (a *App) poolOptions(name string, p models.PoolConfig, by *fleet.Signals) pool.Options {
 	o := pool.Options{
 		Name: name, Policy: p.Policy, Vision: p.Vision, FirstContent: p.FirstContent, Total: p.Total, Hedge: p.Hedge, Queue: p.Queue,
 		Observer: a.observer, Log: a.room("models"), Account: a.usage.account, Admit: a.usage.admit(served(p)),
@@ -74,21 +90,8 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 	if a.loads != nil {
 		o.Elsewhere = a.loads.elsewhere(name)
 	}
-	by := follow(&o)
-	b := &blend{
-		config: p, options: o, found: map[string][]fleet.Address{},
-		worker: func(w models.WorkerConfig, model string) (pool.Worker, error) {
-			return a.newWorker(w, model, p, client)
-		},
-	}
-	versions, err := b.versions()
-	if err != nil {
-		return nil, err
-	}
-	b.options.Versions = versions
-	b.Pool = pool.New(b.options)
-	a.signals.add(name, b.Pool, by)
-	return b.Pool, a.fleets.add(name, b)
+	follow(&o, by)
+	return o
 }
 
 func (a *App) newWorker(w models.WorkerConfig, model string, p models.PoolConfig, client *http.Client) (pool.Worker, error) {

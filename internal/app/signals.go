@@ -9,27 +9,8 @@ import (
 	"github.com/parley-hub/parley/models/pool"
 )
 
-// signals tell how many workers the pools of this node should have.
-type signals struct {
-	schedule *fleet.Schedule
-	pools    []signalled
-}
-
-// signalled is a pool and what follows it.
-type signalled struct {
-	name string
-	pool *pool.Pool
-	*fleet.Signals
-}
-
-func newSignals(c models.Config) *signals {
-	return &signals{schedule: fleet.NewSchedule(c.Prewarm, c.Default)}
-}
-
-// follow has a pool's options tell what comes and how long it takes. The pool made of
-// them is given to add.
-func follow(o *pool.Options) *fleet.Signals {
-	s := fleet.NewSignals(fleet.SignalsOptions{Least: 1})
+// follow has a pool's options tell what comes and how long it takes.
+func follow(o *pool.Options, s *fleet.Signals) {
 	admit, account := o.Admit, o.Account
 	o.Admit = func(r models.Request) (func(models.Usage), error) {
 		s.Arrived()
@@ -41,29 +22,31 @@ func follow(o *pool.Options) *fleet.Signals {
 		}
 		account(a)
 	}
-	return s
 }
 
-func (s *signals) add(name string, p *pool.Pool, by *fleet.Signals) {
-	s.pools = append(s.pools, signalled{name, p, by})
+// minimum is how many workers of a pool are to be warm now for an expected peak.
+func (s *poolset) minimum(pool string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.schedule.Minimum(pool, time.Now())
 }
 
-// states are what a scrape shows.
-func (s *signals) states() []telemetry.PoolState {
-	all := make([]telemetry.PoolState, 0, len(s.pools))
-	for _, p := range s.pools {
-		l := fleet.Load{Minimum: s.schedule.Minimum(p.name, time.Now())}
-		for _, v := range p.pool.Versions() {
+// states are what a scrape shows: how many workers the pools of this node should have.
+func (s *poolset) states() []telemetry.PoolState {
+	var all []telemetry.PoolState
+	for _, p := range s.all() {
+		l := fleet.Load{Minimum: s.minimum(p.name)}
+		for _, v := range p.Versions() {
 			l.QueueTokens, l.Waiting, l.Wait = l.QueueTokens+v.QueuedTokens, l.Waiting+v.Queued, max(l.Wait, v.Wait)
 		}
-		for _, w := range p.pool.Workers() {
+		for _, w := range p.Workers() {
 			l.InFlight += w.InFlight
 			if up(w) {
 				l.Workers++
 				l.Slots += w.Slots
 			}
 		}
-		a := p.Advise(l)
+		a := p.signals.Advise(l)
 		all = append(all, telemetry.PoolState{
 			Pool: p.name, QueueTokens: l.QueueTokens, Waiting: l.Waiting, Wait: l.Wait, Utilization: a.Utilization,
 			PerMinute: a.PerMinute, Demand: a.Demand, Advised: a.Workers, Minimum: l.Minimum,

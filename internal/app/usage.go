@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,7 +18,7 @@ import (
 
 // usages prices what model workers do, keeps it in the records, and bounds what is spent.
 type usages struct {
-	prices  *usage.Table
+	prices  atomic.Pointer[usage.Table]
 	ledger  *usage.Recorder
 	budgets *admission.Budgets
 }
@@ -25,11 +26,18 @@ type usages struct {
 // newUsages makes the ledger and the budgets of a valid configuration. Nothing is written
 // before run, which takes a grace at most to end.
 func newUsages(cfg models.Config, r records.Usage, grace time.Duration, log zerolog.Logger) *usages {
-	return &usages{
-		prices:  usage.NewTable(cfg.Prices),
+	u := &usages{
 		ledger:  usage.NewRecorder(usage.RecorderOptions{Store: usageLines{r}, Grace: grace, Log: log}),
 		budgets: admission.NewBudgets(admission.BudgetsOptions{Budgets: cfg.Budgets, Zone: cfg.Location(), Store: purses{r}, Log: log}),
 	}
+	u.prices.Store(usage.NewTable(cfg.Prices))
+	return u
+}
+
+// reload has other prices and budgets hold from now on.
+func (u *usages) reload(cfg models.Config) {
+	u.prices.Store(usage.NewTable(cfg.Prices))
+	u.budgets.Reload(cfg.Budgets, cfg.Location())
 }
 
 // run writes what was used and spent until ctx ends, and then what is left.
@@ -50,7 +58,7 @@ func (u *usages) state() telemetry.UsageState {
 // times, so the trace does not tell requests apart: each attempt gets a name of its own,
 // under which it is written once.
 func (u *usages) account(a pool.Attempt) {
-	u.ledger.Record(u.prices.Price(usage.Entry{
+	u.ledger.Record(u.prices.Load().Price(usage.Entry{
 		Request: string(core.NewTraceID()), Attempt: a.Number, Outcome: usage.Outcome(a.Outcome), Trace: a.Trace, At: time.Now(),
 		Account: a.For.Account, Person: a.For.Person, Role: a.For.Role, Skill: a.For.Skill,
 		Pool: a.Pool, Version: a.Version, Model: a.Model, Worker: a.Worker,

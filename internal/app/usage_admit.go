@@ -47,7 +47,7 @@ func served(p models.PoolConfig) []string {
 func (u *usages) worth(pool []string, used models.Usage) admission.Sum {
 	sum := admission.Sum{Tokens: int64(used.Prompt) + int64(used.Completion)}
 	for _, model := range pool {
-		if micros, ok := u.prices.Cost(model, int64(used.Prompt), int64(used.Cached), int64(used.Completion)); ok {
+		if micros, ok := u.prices.Load().Cost(model, int64(used.Prompt), int64(used.Cached), int64(used.Completion)); ok {
 			sum.Cost = max(sum.Cost, models.Amount(micros))
 		}
 	}

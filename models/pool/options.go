@@ -68,6 +68,9 @@ type Worker struct {
 	// Slots is how many answers it works on at a time; 0 means what the server says, else
 	// models.DefaultSlots.
 	Slots int
+	// Revision stands for how it is configured: when it changes, the server is asked anew
+	// what it can do.
+	Revision string
 	// Probe asks it cheaply whether it lives. Nil: only requests tell.
 	Probe func(ctx context.Context) error
 	// Warm makes it ready for its first request, by one generation behind the usual

@@ -69,7 +69,7 @@ func (w *worker) probeDue(now time.Time) bool {
 		return false
 	}
 	well := w.state == models.StateReady || w.state == models.StateDegraded
-	if !well || w.probeFails > 0 {
+	if !well || w.probeFails > 0 || w.afresh {
 		return true
 	}
 	return now.Sub(w.aliveAt()) >= probeIdle && now.Sub(w.probedAt) >= probeIdle
@@ -82,8 +82,11 @@ func (p *Pool) probeOnce(ctx context.Context, w *worker) {
 	limited, cancel := context.WithTimeout(ctx, probeTimeout)
 	err := conf.Probe(limited)
 	cancel()
-	if p.probed(ctx, w, err) {
+	switch {
+	case p.probed(ctx, w, err):
 		p.warmUp(ctx, w, conf)
+	case err == nil:
+		p.askAfresh(ctx, w, conf)
 	}
 	p.mu.Lock()
 	w.probing = false
@@ -166,7 +169,7 @@ func (p *Pool) warmUp(ctx context.Context, w *worker, conf Worker) {
 		w.to(models.StateWarming, err)
 		return
 	}
-	w.server = server
+	w.server, w.afresh = server, false
 	switch w.state {
 	case models.StateNew:
 		w.ready(now, w.late)

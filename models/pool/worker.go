@@ -50,6 +50,8 @@ type worker struct {
 	probedAt       time.Time
 	probing, warm  bool
 	server         models.Server
+	// afresh is true until the server was asked anew what it can do.
+	afresh bool
 	// tellsCached is true for one whose usage says what it had cached.
 	tellsCached bool
 	err         error
