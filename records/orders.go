@@ -19,6 +19,8 @@ type Orders interface {
 	OrdersSince(ctx context.Context, id int64) ([]Order, error)
 	// Switches are all that hold, in the order of their pools.
 	Switches(ctx context.Context) ([]Switch, error)
+	// EndSwitch drops a switch that does not hold any more, unless another one is there by now.
+	EndSwitch(ctx context.Context, sw Switch) error
 	// Report keeps what a hub answers, in place of what it answered before.
 	Report(ctx context.Context, r Report) error
 	// Reports are the answers of hubs that have seen the order, in the order of their nodes.

@@ -21,6 +21,7 @@ const (
 	setSwitch   = `INSERT INTO switches (pool, weights, configured, at, actor) VALUES (?, ?, ?, ?, ?) ON CONFLICT (pool)
 		DO UPDATE SET weights = excluded.weights, configured = excluded.configured, at = excluded.at, actor = excluded.actor`
 	dropSwitch  = `DELETE FROM switches WHERE pool = ?`
+	endSwitch   = `DELETE FROM switches WHERE pool = ? AND configured = ? AND at = ?`
 	allSwitches = `SELECT pool, weights, configured, at, actor FROM switches ORDER BY pool`
 	setReport   = `INSERT INTO reports (node, seen, at, body) VALUES (?, ?, ?, ?) ON CONFLICT (node)
 		DO UPDATE SET seen = excluded.seen, at = excluded.at, body = excluded.body`
@@ -102,6 +103,14 @@ func (s *SQL) Switches(ctx context.Context) (out []Switch, err error) {
 		return nil
 	})
 	return out, s.fail("read switches", err)
+}
+
+// EndSwitch implements Orders.
+func (s *SQL) EndSwitch(ctx context.Context, sw Switch) error {
+	return s.change(ctx, "end switch", func(tx runner) error {
+		_, err := tx.ExecContext(ctx, endSwitch, sw.Pool, sw.Configured, sw.At.UnixMilli())
+		return err
+	})
 }
 
 // Report implements Orders.

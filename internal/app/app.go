@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -35,7 +36,13 @@ type Options struct {
 	Version string
 	// Log is where the log goes.
 	Log io.Writer
+	// Reload reads the configuration anew, as configs.Load does; nil where it came from no
+	// file. It is called for a signal of Hangup, and when an operator orders it.
+	Reload func() (*configs.Config, []configs.Warning, error)
+	Hangup <-chan os.Signal
 
+	// loaded is Config as it was loaded; the playground changes it.
+	loaded *configs.Config
 	// playground is the world around the hub; nil for the real one.
 	playground *playground.Playground
 }
@@ -58,8 +65,13 @@ type App struct {
 	topic adapters.Topic
 	lanes queue.Lanes
 
-	pools *poolset
-	loads *loads
+	pools   *poolset
+	control control
+	// workers is what model workers are reached with.
+	workers *http.Client
+	// running is the configuration that holds: cfg with the models of now.
+	running atomic.Pointer[configs.Config]
+	loads   *loads
 	// registry has what answers people, programs the pools alone, which answer programs.
 	registry, programs *models.Registry
 	set                *skills.Set
@@ -86,6 +98,10 @@ func New(ctx context.Context, o Options) (*App, error) {
 		o: o, cfg: o.Config, started: time.Now(),
 		adapters: map[core.Account]adapters.Adapter{}, supervised: map[core.Account]*adapters.Supervisor{},
 	}
+	if o.loaded == nil {
+		a.o.loaded = o.Config
+	}
+	a.running.Store(o.Config)
 	var err error
 	a.log, err = telemetry.NewLogger(telemetry.LogOptions{Level: o.Config.Log.Level, Format: o.Config.Log.Format, Writer: o.Log})
 	if err != nil {
@@ -148,6 +164,9 @@ func (a *App) makeBrain(context.Context) error {
 		return err
 	}
 	a.set = set
+	if problems := a.skillProblems(a.cfg.Models); len(problems) > 0 {
+		return &configs.Problems{File: a.o.File, List: problems}
+	}
 	table, err := newTable(a.cfg, set)
 	if err != nil {
 		return err
@@ -293,6 +312,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"nodes", a.attend},
 		{"usage", a.usage.run},
 		{"model pools", a.pools.run},
+		{"orders", a.orders},
 	}
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})

@@ -19,8 +19,8 @@ import (
 // makeModels makes the pools. Without any in the configuration it looks for a
 // worker at the usual local addresses, and else says honestly that there is none.
 func (a *App) makeModels(ctx context.Context) error {
-	client := &http.Client{Transport: workerTransport()}
-	cfg := a.localModels(ctx, a.cfg.Models.WithDefaults(), client)
+	a.workers = &http.Client{Transport: workerTransport()}
+	file := a.localModels(ctx, a.cfg.Models.WithDefaults(), a.workers)
 	a.registry, a.programs = &models.Registry{}, &models.Registry{}
 	a.pools = &poolset{
 		registry: a.registry, real: a.programs, without: a.offlineModel, log: a.room("models"),
@@ -28,7 +28,7 @@ func (a *App) makeModels(ctx context.Context) error {
 			return &blend{
 				name: name, signals: fleet.NewSignals(fleet.SignalsOptions{Least: 1}), found: map[string][]fleet.Address{}, made: map[madeKey]madeWorker{},
 				worker: func(w models.WorkerConfig, model string, p models.PoolConfig) (pool.Worker, error) {
-					return a.newWorker(w, model, p, client)
+					return a.newWorker(w, model, p, a.workers)
 				},
 			}
 		},
@@ -37,7 +37,12 @@ func (a *App) makeModels(ctx context.Context) error {
 	if a.cluster != nil {
 		a.loads = newLoads(a.cluster, a.pools.busy, a.room("models"))
 	}
-	if err := a.pools.apply(cfg); err != nil { //nolint:contextcheck // requests are admitted after this start is over
+	// What is ordered from here on is done by the running hub.
+	var err error
+	if a.control.seen, err = a.records.LastOrder(ctx); err != nil {
+		return err
+	}
+	if _, err := a.take(ctx, file); err != nil {
 		return err
 	}
 	return a.telemetry.WatchPools(a.pools.states)

@@ -106,6 +106,20 @@ func ordersKeepSwitches(t *testing.T, d *desk) {
 	if diff := cmp.Diff([]records.Switch{chat}, got); diff != "" {
 		t.Errorf("switches (-want +got):\n%s", diff)
 	}
+	old := chat
+	old.Configured = "abc"
+	if err := d.EndSwitch(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Switches(t.Context()); len(got) != 1 || err != nil {
+		t.Errorf("the end of an older one ended %v, %v", got, err)
+	}
+	if err := d.EndSwitch(t.Context(), chat); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Switches(t.Context()); len(got) > 0 || err != nil {
+		t.Errorf("ended, and still there: %v, %v", got, err)
+	}
 	var audited []records.Action
 	err = d.Audit(t.Context(), records.ModelSubject("chat"), func(a records.Audited) error {
 		if a.Actor != records.Operator {
