@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -141,7 +142,6 @@ func (b *blend) employ(v models.VersionConfig, w models.WorkerConfig, config mod
 // wanted are the versions with the workers that are listed or were found.
 func (b *blend) wanted() []pool.Version {
 	var all []pool.Version
-	used := map[madeKey]bool{}
 	for _, v := range b.config.All() {
 		version := pool.Version{Name: v.Name, Model: v.Model, Weight: v.Weight}
 		for _, w := range fleet.Workers(v.Workers, v.Discover, b.found[v.Name]) {
@@ -150,15 +150,9 @@ func (b *blend) wanted() []pool.Version {
 				b.options.Log.Error().Err(err).Str("pool", b.name).Str("version", v.Name).Msg("a worker that was found cannot be used")
 				continue
 			}
-			used[madeKey{v.Name, v.Model, w.Name()}] = true
 			version.Workers = append(version.Workers, worker)
 		}
 		all = append(all, version)
-	}
-	for at := range b.made {
-		if !used[at] {
-			delete(b.made, at)
-		}
 	}
 	return all
 }
@@ -264,13 +258,16 @@ func (b *blend) ready() map[madeKey]bool {
 func (b *blend) give(versions []pool.Version, pending []string) {
 	b.given, b.pending = versions, slices.Compact(pending)
 	var sign strings.Builder
+	used := map[madeKey]bool{}
 	for _, v := range versions {
 		fmt.Fprintf(&sign, "%q %q %d", v.Name, v.Model, v.Weight)
 		for _, w := range v.Workers {
+			used[madeKey{v.Name, v.Model, w.Name}] = true
 			fmt.Fprintf(&sign, " %q %s", w.Name, w.Revision)
 		}
 		sign.WriteByte('\n')
 	}
+	maps.DeleteFunc(b.made, func(at madeKey, _ madeWorker) bool { return !used[at] })
 	if b.Pool != nil && sign.String() == b.signed {
 		return
 	}

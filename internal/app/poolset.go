@@ -118,7 +118,7 @@ func (s *poolset) offer() {
 		s.fallback = s.config.Default
 	}
 	o.Default = s.fallback
-	if _, there := o.Pools[o.Default]; !there {
+	if _, there := o.Pools[o.Default]; !there && len(s.blends) > 0 {
 		for _, b := range slices.Backward(s.retired) {
 			if b.name == o.Default {
 				o.Pools[o.Default] = b.Pool
