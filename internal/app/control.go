@@ -98,7 +98,7 @@ func (a *App) reload(ctx context.Context) (restart []string, err error) {
 		return nil, err
 	}
 	file := a.localModels(ctx, next.Models.WithDefaults(), a.workers)
-	if _, err := a.take(ctx, file); err != nil {
+	if err := a.takeFile(ctx, file); err != nil {
 		return nil, err
 	}
 	a.usage.reload(next.Models)
@@ -150,32 +150,44 @@ func (a *App) skillProblems(c models.Config) []configs.Problem {
 // switchOver takes the switches as they are now, and gives the pools whose switch does not
 // hold: the configuration says something else than when it was made.
 func (a *App) switchOver(ctx context.Context) (over []string, err error) {
-	return a.take(ctx, a.control.file)
+	pools, _, err := a.take(ctx, a.control.file)
+	return pools, err
+}
+
+// takeFile makes a configuration that was read hold, with the switches laid over it. Those
+// that do not fit to it any more are over: else they would come back with one of before.
+func (a *App) takeFile(ctx context.Context, file models.Config) error {
+	_, over, err := a.take(ctx, file)
+	if err != nil {
+		return err
+	}
+	log := a.room("models")
+	for _, sw := range over {
+		log.Info().Str("pool", sw.Pool).Str("weights", sw.Weights).Str("by", sw.Actor).
+			Msg("an operator's choice of versions is over: the configuration says something else than when it was made")
+		if err := a.records.EndSwitch(ctx, sw); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take makes what the configuration says of models hold, with the switches laid over it. It
-// gives the pools whose switch does not hold.
-func (a *App) take(ctx context.Context, file models.Config) (pools []string, err error) {
+// gives those that do not fit to it, and their pools.
+func (a *App) take(ctx context.Context, file models.Config) (pools []string, over []records.Switch, err error) {
 	switches, err := a.records.Switches(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	laid, over := lay(file, switches)
 	if err := a.pools.apply(laid); err != nil { //nolint:contextcheck // requests are admitted after this is over
-		return nil, err
+		return nil, nil, err
 	}
 	a.control.file = file
-	log := a.room("models")
 	for _, sw := range over {
 		pools = append(pools, sw.Pool)
-		log.Info().Str("pool", sw.Pool).Str("weights", sw.Weights).Str("by", sw.Actor).
-			Msg("an operator's choice of versions is over: the configuration says something else than when it was made")
-		// Else it would come back with a configuration of before.
-		if err := a.records.EndSwitch(ctx, sw); err != nil {
-			return pools, err
-		}
 	}
-	return pools, nil
+	return pools, over, nil
 }
 
 // tell says how the models of this hub are.

@@ -42,7 +42,7 @@ func (a *App) makeModels(ctx context.Context) error {
 	if a.control.seen, err = a.records.LastOrder(ctx); err != nil {
 		return err
 	}
-	if _, err := a.take(ctx, file); err != nil {
+	if err := a.takeFile(ctx, file); err != nil {
 		return err
 	}
 	return a.telemetry.WatchPools(a.pools.states)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/test/hubtest"
+	"github.com/parley-hub/parley/test/pgtest"
+	"github.com/parley-hub/parley/test/redistest"
 )
 
 const apiKey = "e2e-key-of-no-real-program"
@@ -57,7 +60,7 @@ func (p *program) once() {
 	p.mu.Lock()
 	phase := p.phase
 	p.mu.Unlock()
-	version, err := p.ask("chat")
+	version, err := p.w.asks(p.ctx, p.w.hub, "chat")
 	if p.ctx.Err() != nil {
 		return
 	}
@@ -72,8 +75,9 @@ func (p *program) once() {
 	p.versions[phase][version]++
 }
 
-func (p *program) ask(model string) (version, failure string) {
-	r, err := http.NewRequestWithContext(p.ctx, http.MethodPost, "http://"+p.w.hub.Address+"/v1/chat/completions",
+// asks a hub's model as a program does.
+func (w *world) asks(ctx context.Context, h *hubtest.Hub, model string) (version, failure string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+h.Address+"/v1/chat/completions",
 		strings.NewReader(`{"model":"`+model+`","messages":[{"role":"user","content":"hello there"}]}`))
 	if err != nil {
 		return "", err.Error()
@@ -230,12 +234,81 @@ func TestSwitchingUnderLoad(t *testing.T) {
 	if got := w.ask(ann, "/model", 6); !strings.HasPrefix(got.Text, "Here chat answers.\nThe chosen other is not available here at the moment.\nThe last answer came from chat, version ") {
 		t.Errorf("%q", got.Text)
 	}
-	if _, failure := p.ask("other"); !strings.HasPrefix(failure, "404 ") || !strings.Contains(failure, "There are: chat.") {
+	if _, failure := w.asks(t.Context(), w.hub, "other"); !strings.HasPrefix(failure, "404 ") || !strings.Contains(failure, "There are: chat.") {
 		t.Errorf("a pool that is gone: %s", failure)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.failed) > 0 {
 		t.Errorf("%d requests failed, such as %s%s", len(p.failed), p.failed[0], w.report())
+	}
+}
+
+// A switch reaches all nodes, holds for one that is started again, and is over when the
+// configuration says something else.
+func TestSwitchingOnNodes(t *testing.T) {
+	t.Parallel()
+	redis, postgres := redistest.Start(t), pgtest.New(t)
+	blue, green := modeltest.Start(t, modeltest.Options{Model: "fake"}), modeltest.Start(t, modeltest.Options{Model: "leaf"})
+	w := newWorld(t, setup{})
+	node := func(name string) *hubtest.Hub {
+		h := hubtest.New(t, fmt.Sprintf(`http: {listen: "ADDRESS"}
+data_dir: "DIR"
+redis: {url: %q}
+postgres: {url: %q}
+node: {name: %s}
+channels: {telegram: {token: %q, api_url: %q}}
+api: {keys: [{name: program, key: %q}]}
+models: {pools: {chat: {versions: [{name: blue, weight: 1, model: fake, workers: [{url: %q}]},
+  {name: green, weight: 0, model: leaf, workers: [{url: %q}]}]}}}
+`, redis.URL(), postgres.URL().Reveal(), name, token, w.api, apiKey, blue.Base(), green.Base()))
+		h.Start()
+		h.WaitReady()
+		return h
+	}
+	one, two := node("one"), node("two")
+	from := func(h *hubtest.Hub, want string) {
+		t.Helper()
+		for range 10 {
+			if version, failure := w.asks(t.Context(), h, "chat"); version != want || failure != "" {
+				t.Fatalf("answered by %q, want %s: %s\n%s", version, want, failure, strings.Join(h.Lines(), "\n"))
+			}
+		}
+	}
+	from(one, "blue")
+	from(two, "blue")
+	got := hubtest.Run(t, one.Dir, nil, "models", "use", "chat", "green")
+	if got.Code != 0 || strings.Count(got.Out, ": pool chat uses blue=0 green=1\n") != 2 {
+		t.Fatalf("%+v", got)
+	}
+	from(one, "green")
+	from(two, "green")
+	if code := two.Stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	two.Start()
+	two.WaitReady()
+	from(two, "green")
+	// The second node's file says something else now, and that holds, there.
+	path := filepath.Join(two.Dir, "parley.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), "weight: 1", "weight: 9", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(two.PID(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the file holds again", func() bool {
+		version, _ := w.asks(t.Context(), two, "chat")
+		return version == "blue"
+	})
+	from(one, "green")
+	got = hubtest.Run(t, one.Dir, nil, "models", "use", "chat", "green=3")
+	if got.Code != 1 || strings.Count(got.Out, ": pool chat uses blue=0 green=3\n") != 1 ||
+		!strings.Contains(got.ErrOut, "its configuration of the pool is another one than here; reload it first") {
+		t.Errorf("%+v", got)
 	}
 }
