@@ -124,7 +124,10 @@ func (b *blend) commit(p plan) {
 
 // employ gives the worker of that configuration.
 func (b *blend) employ(v models.VersionConfig, w models.WorkerConfig, config models.PoolConfig) (pool.Worker, error) {
-	from := madeFrom{w, models.PoolConfig{FirstContent: config.FirstContent, Idle: config.Idle, Total: config.Total}}
+	from := madeFrom{w, models.PoolConfig{
+		FirstContent: config.FirstContent, Idle: config.Idle, Total: config.Total,
+		Vision: config.Vision, KeepWarm: config.KeepWarm, MinWarm: config.MinWarm,
+	}}
 	at := madeKey{v.Name, v.Model, w.Name()}
 	if known, ok := b.made[at]; ok && reflect.DeepEqual(known.from, from) {
 		return known.Worker, nil

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/parley-hub/parley/models/offline"
 	"github.com/parley-hub/parley/models/openaichat"
 	"github.com/parley-hub/parley/models/pool"
+	"github.com/parley-hub/parley/skills/chat"
 )
 
 // makeModels makes the pools. Without any in the configuration it looks for a
@@ -95,6 +97,7 @@ func (a *App) poolOptions(name string, p models.PoolConfig, by *fleet.Signals) p
 	if a.loads != nil {
 		o.Elsewhere = a.loads.elsewhere(name)
 	}
+	o.KeepWarm, o.Warm = p.KeepWarm, func(version string) int { return a.pools.warm(name, p, version) }
 	follow(&o, by)
 	return o
 }
@@ -107,9 +110,15 @@ func (a *App) newWorker(w models.WorkerConfig, model string, p models.PoolConfig
 	if err != nil {
 		return pool.Worker{}, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
 	}
-	return pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe, Tell: func(ctx context.Context) (models.Server, error) {
-		return c.Discover(ctx, model)
-	}}, nil
+	warming := openaichat.Warming{Model: model, Opening: chat.Opening(a.cfg.Skills.Chat.Prompt, p.Vision)}
+	if p.KeepWarm > 0 || p.MinWarm > 0 {
+		warming.Keep = 2 * cmp.Or(p.KeepWarm, pool.DefaultKeepWarm)
+	}
+	return pool.Worker{
+		Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe,
+		Warm: func(ctx context.Context) error { return c.Warm(ctx, warming) },
+		Tell: func(ctx context.Context) (models.Server, error) { return c.Discover(ctx, model) },
+	}, nil
 }
 
 // candidates are the usual local addresses, without the one this hub listens on.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,14 +30,15 @@ type poolset struct {
 	without func() models.Offer
 	log     zerolog.Logger
 	running sync.WaitGroup
+	// schedule is read by pools, whose locks come behind mu.
+	schedule atomic.Pointer[fleet.Schedule]
 
 	mu sync.Mutex
 	// config is what is wanted.
 	config models.Config
 	blends map[string]*blend
 	// retired are pools that are gone from the configuration, until they are idle.
-	retired  []*blend
-	schedule *fleet.Schedule
+	retired []*blend
 	// fallback is the default pool that answers now: the wanted one as soon as it can.
 	fallback string
 	// ctx is that of run; nil before.
@@ -65,7 +67,8 @@ func (s *poolset) apply(c models.Config) error {
 			s.retired = append(s.retired, b)
 		}
 	}
-	s.config, s.blends, s.schedule = c, next, fleet.NewSchedule(c.Prewarm, c.Default)
+	s.config, s.blends = c, next
+	s.schedule.Store(fleet.NewSchedule(c.Prewarm, c.Default))
 	for _, name := range slices.Sorted(maps.Keys(plans)) {
 		b := next[name]
 		b.commit(plans[name])

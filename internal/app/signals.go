@@ -1,6 +1,7 @@
 package app
 
 import (
+	"math"
 	"time"
 
 	"github.com/parley-hub/parley/internal/telemetry"
@@ -25,10 +26,26 @@ func follow(o *pool.Options, s *fleet.Signals) {
 }
 
 // minimum is how many workers of a pool are to be warm now for an expected peak.
-func (s *poolset) minimum(pool string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.schedule.Minimum(pool, time.Now())
+func (s *poolset) minimum(pool string) int { return s.schedule.Load().Minimum(pool, time.Now()) }
+
+// warm is how many of a version's workers are to be kept warm now: those that are configured,
+// and its part of what a peak is expected to take.
+func (s *poolset) warm(pool string, p models.PoolConfig, version string) int {
+	n := p.MinWarm
+	if n == 0 && p.KeepWarm > 0 {
+		n = math.MaxInt
+	}
+	own, total := 0, 0
+	for _, v := range p.All() {
+		total += v.Weight
+		if v.Name == version {
+			own = v.Weight
+		}
+	}
+	if total > 0 {
+		n = max(n, (s.minimum(pool)*own+total-1)/total)
+	}
+	return n
 }
 
 // states are what a scrape shows: how many workers the pools of this node should have.

@@ -35,6 +35,9 @@ func (p *Pool) Run(ctx context.Context) error {
 		for _, w := range p.probesDue() {
 			probes.Go(func() { p.probeOnce(ctx, w) })
 		}
+		for _, w := range p.warmsDue() {
+			probes.Go(func() { p.keepWarm(ctx, w) })
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -169,7 +172,11 @@ func (p *Pool) warmUp(ctx context.Context, w *worker, conf Worker) {
 		w.to(models.StateWarming, err)
 		return
 	}
-	w.server, w.afresh = server, false
+	// What it tells while its model is being loaded need not be all.
+	w.server, w.afresh = server, conf.Warm != nil && conf.Tell != nil
+	if conf.Warm != nil {
+		w.warmedAt = now
+	}
 	switch w.state {
 	case models.StateNew:
 		w.ready(now, w.late)
