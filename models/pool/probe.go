@@ -151,6 +151,7 @@ func (p *Pool) warmUp(ctx context.Context, w *worker, conf Worker) {
 	if err == nil && conf.Warm != nil {
 		p.mu.Lock()
 		w.to(models.StateWarming, nil)
+		w.err = nil
 		p.unlock()
 		limited, cancel := context.WithTimeout(ctx, warmTimeout)
 		err = conf.Warm(limited)

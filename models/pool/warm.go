@@ -40,6 +40,10 @@ func (p *Pool) warmsDue() []*worker {
 	return due
 }
 
+// coming tells whether the worker answers and is being warmed: what no other one can take
+// waits for it.
+func (w *worker) coming() bool { return w.state == models.StateWarming && w.err == nil && !w.draining }
+
 // usedAt is when the worker last had to do with its model.
 func (w *worker) usedAt() time.Time {
 	if at := w.aliveAt(); at.After(w.warmedAt) {

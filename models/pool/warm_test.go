@@ -194,6 +194,33 @@ func TestAnotherRevisionIsAskedAfresh(t *testing.T) {
 	})
 }
 
+// A request that comes while the only worker is being warmed waits for it.
+func TestWaitsForTheWarming(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &scripted{chat: says("a")}
+		p := pool.New(pool.Options{Name: "main", Model: "m", Workers: []pool.Worker{{
+			Name: "w", Client: w, Probe: func(context.Context) error { return nil },
+			Warm: func(context.Context) error {
+				time.Sleep(5 * time.Second)
+				return nil
+			},
+		}}})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = p.Run(ctx) }()
+		synctest.Wait()
+		if s := p.Workers()[0]; s.State != models.StateWarming {
+			t.Errorf("%+v", s)
+		}
+		began := time.Now()
+		if res := modeltest.Collect(t, t.Context(), p, modeltest.Ask("hi")); res.Err != nil || res.Text != "a" || time.Since(began) != 5*time.Second {
+			t.Errorf("%+v after %s", res, time.Since(began))
+		}
+		cancel()
+		<-done
+	})
+}
+
 func TestBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		going := make(chan struct{})
