@@ -65,13 +65,15 @@ func TestDefaultsAndRolesAreChecked(t *testing.T) {
 		Skills: map[string]string{"recap": "gone", "chat": "main"}, Accounts: map[string]string{"support": ""},
 		Pools: map[string]models.PoolConfig{"main": {
 			Model: "m", Workers: []models.WorkerConfig{{URL: "http://h"}}, Roles: []string{"user", "boss"}, KeepWarm: 1, MinWarm: -1,
+			Shadow: models.ShadowConfig{Version: "green", Share: 101},
 		}},
 	}
 	var keys []string
 	for _, p := range c.WithDefaults().Validate() {
 		keys = append(keys, p.Key)
 	}
-	want := []string{"pools.main.roles[1]", "pools.main.keep_warm", "pools.main.min_warm", "accounts.support", "skills.recap"}
+	want := []string{"pools.main.roles[1]", "pools.main.keep_warm", "pools.main.shadow.version", "pools.main.shadow.share", "pools.main.shadow.tokens",
+		"pools.main.min_warm", "accounts.support", "skills.recap"}
 	if !slices.Equal(keys, want) {
 		t.Errorf("problems at %q, want %q", keys, want)
 	}

@@ -88,6 +88,8 @@ type PoolConfig struct {
 	// Hedge asks a second worker when the first one is unusually late and others idle.
 	Hedge bool        `yaml:"hedge"`
 	Queue QueueConfig `yaml:"queue"`
+	// Shadow has a version answer copies of requests, to see how it does.
+	Shadow ShadowConfig `yaml:"shadow"`
 	// Roles may choose the pool for a conversation, besides admins.
 	Roles []string `yaml:"roles"`
 	// KeepWarm is how long a worker may be idle until it is made to read a prompt again, so
@@ -95,6 +97,16 @@ type PoolConfig struct {
 	// workers are kept so at least; with KeepWarm and without MinWarm all are.
 	KeepWarm time.Duration `yaml:"keep_warm"`
 	MinWarm  int           `yaml:"min_warm"`
+}
+
+// ShadowConfig copies requests to a version of the pool. The answers are thrown away.
+type ShadowConfig struct {
+	// Version is which; empty for none.
+	Version string `yaml:"version"`
+	// Share is how many of a hundred requests are copied.
+	Share int `yaml:"share"`
+	// Tokens is how many the copies may cost in a day.
+	Tokens int64 `yaml:"tokens"`
 }
 
 // QueueConfig bounds the line of requests that no worker has room for, for each version.

@@ -62,6 +62,24 @@ func (c Config) validateDefaults() []Problem {
 	return found
 }
 
+func (p PoolConfig) validateShadow(key string) []Problem {
+	s := p.Shadow
+	if s == (ShadowConfig{}) {
+		return nil
+	}
+	var found []Problem
+	if !slices.ContainsFunc(p.All(), func(v VersionConfig) bool { return v.Name == s.Version }) {
+		found = append(found, Problem{key + ".version", "must name one of the pool's versions"})
+	}
+	if s.Share < 1 || s.Share > 100 {
+		found = append(found, Problem{key + ".share", "must be 1 to 100, of a hundred requests"})
+	}
+	if s.Tokens < 1 {
+		found = append(found, Problem{key + ".tokens", "must be a number of tokens a day, of 1 or more"})
+	}
+	return found
+}
+
 func (p PoolConfig) validateLimits(key string) []Problem {
 	var found []Problem
 	for i, role := range p.Roles {
@@ -72,6 +90,7 @@ func (p PoolConfig) validateLimits(key string) []Problem {
 	if p.KeepWarm != 0 && p.KeepWarm < time.Second {
 		found = append(found, Problem{key + ".keep_warm", "must be 1s or more, 0s for never"})
 	}
+	found = append(found, p.validateShadow(key+".shadow")...)
 	if p.MinWarm < 0 {
 		found = append(found, Problem{key + ".min_warm", "must be a number of workers, 0 for none"})
 	}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -361,25 +360,6 @@ func (d drafts) SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Tok
 func (d drafts) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.a.deliverer.StopDraft(ctx, id, turn)
 }
-
-// gate is the inbox as adapters see it: shut as soon as the hub stops, so that
-// platforms keep what comes then for the next process.
-type gate struct {
-	inbox  adapters.Inbox
-	closed atomic.Bool
-}
-
-var errStopping = errors.New("the hub is stopping")
-
-// Accept passes the envelope on while the gate is open.
-func (g *gate) Accept(ctx context.Context, e core.Envelope) error {
-	if g.closed.Load() {
-		return fault.New(fault.Retryable, "accept", errStopping)
-	}
-	return g.inbox.Accept(ctx, e)
-}
-
-func (g *gate) shut() { g.closed.Store(true) }
 
 // greet tells the operator where to look first.
 func (a *App) greet(ctx context.Context) {

@@ -98,6 +98,14 @@ func (a *App) poolOptions(name string, p models.PoolConfig, by *fleet.Signals) p
 		o.Elsewhere = a.loads.elsewhere(name)
 	}
 	o.KeepWarm, o.Warm = p.KeepWarm, func(version string) int { return a.pools.warm(name, p, version) }
+	admit := o.Admit
+	o.Shadow = pool.Shadow{
+		Version: p.Shadow.Version, Share: float64(p.Shadow.Share) / 100,
+		Admit: func(r models.Request) (func(models.Usage), error) {
+			r.For = models.Payer{Account: shadowOf(name)}
+			return admit(r)
+		},
+	}
 	follow(&o, by)
 	return o
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +29,7 @@ type usages struct {
 func newUsages(cfg models.Config, r records.Usage, grace time.Duration, log zerolog.Logger) *usages {
 	u := &usages{
 		ledger:  usage.NewRecorder(usage.RecorderOptions{Store: usageLines{r}, Grace: grace, Log: log}),
-		budgets: admission.NewBudgets(admission.BudgetsOptions{Budgets: cfg.Budgets, Zone: cfg.Location(), Store: purses{r}, Log: log}),
+		budgets: admission.NewBudgets(admission.BudgetsOptions{Budgets: budgetsOf(cfg), Zone: cfg.Location(), Store: purses{r}, Log: log}),
 	}
 	u.prices.Store(usage.NewTable(cfg.Prices))
 	return u
@@ -37,7 +38,22 @@ func newUsages(cfg models.Config, r records.Usage, grace time.Duration, log zero
 // reload has other prices and budgets hold from now on.
 func (u *usages) reload(cfg models.Config) {
 	u.prices.Store(usage.NewTable(cfg.Prices))
-	u.budgets.Reload(cfg.Budgets, cfg.Location())
+	u.budgets.Reload(budgetsOf(cfg), cfg.Location())
+}
+
+// shadowOf is the account that the copies of a pool's requests are bounded by. No channel and
+// no key is called so.
+func shadowOf(pool string) string { return usage.ShadowAccount + "/" + pool }
+
+// budgetsOf are the budgets of a configuration, and those of copies.
+func budgetsOf(cfg models.Config) []models.Budget {
+	all := slices.Clone(cfg.Budgets)
+	for name, p := range cfg.Pools {
+		if p.Shadow.Tokens > 0 {
+			all = append(all, models.Budget{Scope: models.ScopeAccount, Name: shadowOf(name), Day: models.Limit{Tokens: p.Shadow.Tokens}})
+		}
+	}
+	return all
 }
 
 // run writes what was used and spent until ctx ends, and then what is left.

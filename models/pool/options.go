@@ -45,6 +45,9 @@ type Options struct {
 	KeepWarm time.Duration
 	Warm     func(version string) int
 
+	// Shadow copies requests to a version; its Admit is not nil where it names one.
+	Shadow Shadow
+
 	// Elsewhere tells how many requests other nodes have at a worker; nil for no others.
 	Elsewhere func(worker string) int
 	// Account is told of every attempt once; nil for nobody.

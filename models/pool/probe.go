@@ -29,6 +29,15 @@ const (
 func (p *Pool) Run(ctx context.Context) error {
 	var probes sync.WaitGroup
 	defer probes.Wait()
+	p.mu.Lock()
+	p.life = ctx
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		p.life = nil
+		p.mu.Unlock()
+		p.shadows.Wait()
+	}()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
