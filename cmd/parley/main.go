@@ -87,9 +87,9 @@ type commands struct {
 	out, errOut io.Writer
 	file        string
 	// drop is replay's flag, text pair's, unlink that of person erase, to that of person
-	// send.
-	drop, text, unlink bool
-	to                 string
+	// send, configured that of models use.
+	drop, text, unlink, configured bool
+	to                             string
 }
 
 func (c *commands) root() *cobra.Command {

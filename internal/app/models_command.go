@@ -157,7 +157,7 @@ func (o Models) nodes(ctx context.Context) ([]string, error) {
 	for _, m := range members {
 		all = append(all, m.ID)
 	}
-	return all, errors.Join(err, e.Close())
+	return all, errors.Join(err, e.Close()) //nolint:contextcheck // it ends what was opened, whatever became of ctx
 }
 
 // await waits until all nodes have answered, and no longer than they should need.

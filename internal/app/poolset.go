@@ -141,7 +141,7 @@ func (s *poolset) run(ctx context.Context) error {
 	s.mu.Lock()
 	s.ctx = ctx
 	for _, b := range s.blends {
-		s.start(b)
+		s.start(b) //nolint:contextcheck // ctx is what s has by now
 	}
 	s.mu.Unlock()
 	tick := time.NewTicker(settleEvery)

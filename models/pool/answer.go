@@ -35,7 +35,7 @@ func (p *Pool) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Delt
 		}
 		defer a.over()
 		a.req.Model = a.v.model
-		p.cast(s, r, a.v)
+		p.cast(s, r, a.v) //nolint:contextcheck // a copy does not end with the request
 		a.run(ctx)
 	}
 }
