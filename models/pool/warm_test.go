@@ -13,6 +13,7 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
+	"github.com/parley-hub/parley/models/openaichat"
 	"github.com/parley-hub/parley/models/pool"
 )
 
@@ -219,6 +220,44 @@ func TestWaitsForTheWarming(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+// A real client keeps a real server's model in memory over hours of nobody asking, and
+// without it every first request has to wait for the model.
+func TestAModelStaysLoaded(t *testing.T) {
+	for keep, loads := range map[int]int{1: 1, 0: 4} {
+		synctest.Test(t, func(t *testing.T) {
+			server, client := modeltest.StartPiped(t, modeltest.Options{Model: "tiny", Kind: models.KindOllama, Load: 20 * time.Second, Keep: 5 * time.Minute})
+			c, err := openaichat.New(openaichat.Options{Base: server.Base(), HTTP: client, Worker: "w"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := pool.New(pool.Options{
+				Name: "main", Model: "tiny", Warm: func(string) int { return keep },
+				Workers: []pool.Worker{{
+					Name: "w", Client: c, Probe: c.Probe,
+					Warm: func(ctx context.Context) error {
+						return c.Warm(ctx, openaichat.Warming{Model: "tiny", Opening: "Be kind.", Keep: 2 * pool.DefaultKeepWarm})
+					},
+					Tell: func(ctx context.Context) (models.Server, error) { return c.Discover(ctx, "tiny") },
+				}},
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); _ = p.Run(ctx) }()
+			for range 3 {
+				time.Sleep(time.Hour)
+				if res := modeltest.Collect(t, t.Context(), p, modeltest.Ask("hi")); res.Err != nil {
+					t.Error(res.Err)
+				}
+			}
+			if r := server.Residence(); r.Loads != loads {
+				t.Errorf("keeping %d warm it was loaded %d times, want %d: %+v", keep, r.Loads, loads, r)
+			}
+			cancel()
+			<-done
+		})
+	}
 }
 
 func TestBusy(t *testing.T) {
