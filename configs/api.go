@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 
@@ -62,5 +63,14 @@ func (l *loader) validateAPI(c *Config) {
 			l.require(fmt.Sprintf("%s.models[%d]", path, j), known, "must name one of the pools in models.pools")
 			l.require(fmt.Sprintf("%s.models[%d]", path, j), !slices.Contains(k.Models[:j], name), "is named before already")
 		}
+	}
+}
+
+// validateModelAccounts looks whether there are the accounts that have pools of their own.
+func (l *loader) validateModelAccounts(c *Config) {
+	for _, name := range slices.Sorted(maps.Keys(c.Models.Accounts)) {
+		_, channel := c.Channels[core.Account(name)]
+		key := slices.ContainsFunc(c.API.Keys, func(k APIKey) bool { return k.Name == name })
+		l.require("models.accounts."+name, channel || key, "must stand beside the name of a channel in channels or of a key in api.keys")
 	}
 }

@@ -29,6 +29,7 @@ func (l *loader) validate(c *Config) {
 		l.invalid(within("models", p.Key), p.Text)
 	}
 	l.validateAPI(c)
+	l.validateModelAccounts(c)
 	l.validateRoutes(c)
 	l.oneOf("session.scope", string(c.Session.Scope), scopes...)
 	l.require("session.history_tokens", c.Session.HistoryTokens > 0, "must be a number of tokens above 0")

@@ -163,8 +163,8 @@ type Usage struct {
 	Cached int
 }
 
-// Delta is a piece of an answer. The last one has Finish set; Model, Worker and Calls
-// are set on it too. An empty one only says that the worker has begun.
+// Delta is a piece of an answer. The last one has Finish set; Model, Worker, Version and
+// Calls are set on it too. An empty one only says that the worker has begun.
 type Delta struct {
 	Text string
 	// Calls are the tools that are asked for; Finish is then FinishToolCalls.
@@ -176,9 +176,11 @@ type Delta struct {
 	// Saved is what the answer would have cost, had it not been there already; Usage is
 	// then zero. It is nil for one that a worker gave.
 	Saved *Usage
-	// Model is what the worker says it is; Worker names the worker.
-	Model  string
-	Worker string
+	// Model is what the worker says it is; Worker names the worker, Version the version of
+	// the pool's model that it serves.
+	Model   string
+	Worker  string
+	Version string
 }
 
 // Client answers.
@@ -208,8 +210,8 @@ type Embeddings struct {
 	Usage   Usage
 	// Estimated is true where the worker did not say what they cost.
 	Estimated bool
-	// Model and Worker are who made them.
-	Model, Worker string
+	// Model, Worker and Version are who made them.
+	Model, Worker, Version string
 }
 
 // Embedder makes vectors of texts. A text that the model does not take is a Permanent
@@ -241,8 +243,8 @@ type Transcript struct {
 	// Language and Seconds are the worker's guess; empty and 0 for none.
 	Language string
 	Seconds  float64
-	// Model and Worker are who heard it.
-	Model, Worker string
+	// Model, Worker and Version are who heard it.
+	Model, Worker, Version string
 }
 
 // Transcriber writes down what is said.

@@ -59,6 +59,10 @@ type Config struct {
 	// be left out.
 	Default string                `yaml:"default"`
 	Pools   map[string]PoolConfig `yaml:"pools"`
+	// Skills and Accounts are the pools of skills, and of channels and API keys, where
+	// another one than Default; a skill's goes before an account's.
+	Skills   map[string]string `yaml:"skills"`
+	Accounts map[string]string `yaml:"accounts"`
 	// Prices are what tokens cost, Budgets how much may be spent.
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
@@ -98,6 +102,25 @@ type PoolConfig struct {
 	Queue QueueConfig `yaml:"queue"`
 	// Batch bounds calls for vectors.
 	Batch BatchConfig `yaml:"batch"`
+	// Shadow has a version answer copies of requests, to see how it does.
+	Shadow ShadowConfig `yaml:"shadow"`
+	// Roles may choose the pool for a conversation, besides admins.
+	Roles []string `yaml:"roles"`
+	// KeepWarm is how long a worker may be idle until it is made to read a prompt again, so
+	// that its server keeps the model; 0 for never. MinWarm is how many of each version's
+	// workers are kept so at least; with KeepWarm and without MinWarm all are.
+	KeepWarm time.Duration `yaml:"keep_warm"`
+	MinWarm  int           `yaml:"min_warm"`
+}
+
+// ShadowConfig copies requests to a version of the pool. The answers are thrown away.
+type ShadowConfig struct {
+	// Version is which; empty for none.
+	Version string `yaml:"version"`
+	// Share is how many of a hundred requests are copied.
+	Share int `yaml:"share"`
+	// Tokens is how many the copies may cost in a day.
+	Tokens int64 `yaml:"tokens"`
 }
 
 // QueueConfig bounds the line of requests that no worker has room for, for each version.
@@ -211,6 +234,7 @@ func (c Config) Validate() []Problem {
 		found = append(found, c.Pools[name].validate(key)...)
 	}
 	found = append(found, c.Cache.validate(slices.Sorted(maps.Keys(c.Pools)))...)
+	found = append(found, c.validateDefaults()...)
 	return append(append(found, c.Prices.validate()...), c.zoneProblems()...)
 }
 

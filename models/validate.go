@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,8 +45,55 @@ func (p PoolConfig) validate(key string) []Problem {
 	return found
 }
 
+// validateDefaults looks at the pools of skills and accounts. Whether there are such skills
+// and accounts is for others to know.
+func (c Config) validateDefaults() []Problem {
+	var found []Problem
+	for _, d := range []struct {
+		key   string
+		pools map[string]string
+	}{{"accounts", c.Accounts}, {"skills", c.Skills}} {
+		for _, name := range slices.Sorted(maps.Keys(d.pools)) {
+			if _, ok := c.Pools[d.pools[name]]; !ok {
+				found = append(found, Problem{d.key + "." + name, "must name one of the pools"})
+			}
+		}
+	}
+	return found
+}
+
+func (p PoolConfig) validateShadow(key string) []Problem {
+	s := p.Shadow
+	if s == (ShadowConfig{}) {
+		return nil
+	}
+	var found []Problem
+	if !slices.ContainsFunc(p.All(), func(v VersionConfig) bool { return v.Name == s.Version }) {
+		found = append(found, Problem{key + ".version", "must name one of the pool's versions"})
+	}
+	if s.Share < 1 || s.Share > 100 {
+		found = append(found, Problem{key + ".share", "must be 1 to 100, of a hundred requests"})
+	}
+	if s.Tokens < 1 {
+		found = append(found, Problem{key + ".tokens", "must be a number of tokens a day, of 1 or more"})
+	}
+	return found
+}
+
 func (p PoolConfig) validateLimits(key string) []Problem {
 	var found []Problem
+	for i, role := range p.Roles {
+		if role != RoleUser && role != RoleAdmin {
+			found = append(found, Problem{fmt.Sprintf("%s.roles[%d]", key, i), "must be user or admin"})
+		}
+	}
+	if p.KeepWarm != 0 && p.KeepWarm < time.Second {
+		found = append(found, Problem{key + ".keep_warm", "must be 1s or more, 0s for never"})
+	}
+	found = append(found, p.validateShadow(key+".shadow")...)
+	if p.MinWarm < 0 {
+		found = append(found, Problem{key + ".min_warm", "must be a number of workers, 0 for none"})
+	}
 	for _, d := range []struct {
 		key   string
 		value time.Duration

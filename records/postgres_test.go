@@ -361,3 +361,10 @@ func TestReadPostgresUsage(t *testing.T) {
 		t.Errorf("%+v, %v, %v", sums, there, err)
 	}
 }
+
+func TestPostgresOrders(t *testing.T) {
+	recordstest.RunOrders(t, func(t *testing.T) recordstest.Records {
+		t.Helper()
+		return openPostgres(t, pgtest.New(t))
+	})
+}

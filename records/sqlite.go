@@ -76,6 +76,26 @@ func dsn(path string, more ...string) string {
 	return out
 }
 
+// OpenBeside opens the file at path for Orders, beside a hub that may have it open: its
+// tables are left as they are. there is false where there is no file, or one of a build
+// that took no orders.
+func OpenBeside(ctx context.Context, path string) (s *SQL, there bool, err error) {
+	const op = "open records"
+	there, err = readBeside(ctx, op, path, "orders", func(runner) error { return nil })
+	if err != nil || !there {
+		return nil, false, err
+	}
+	s = &SQL{d: &inSQLite}
+	if s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "mode=rw")); err != nil {
+		return nil, false, classify(op, err, faultOfSQLite)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", dsn(path, "mode=ro")); err != nil {
+		return nil, false, errors.Join(classify(op, err, faultOfSQLite), s.write.Close())
+	}
+	return s, true, nil
+}
+
 // ReadLinks reads the links in the file at path beside a store that may have it open,
 // and changes nothing: none where there is no file, or one from before there were links.
 func ReadLinks(ctx context.Context, path string) (out []Link, err error) {

@@ -188,3 +188,40 @@ func TestReadUsage(t *testing.T) {
 		t.Errorf("records of before: %v, %v", there, err)
 	}
 }
+
+func TestSQLiteOrders(t *testing.T) {
+	recordstest.RunOrders(t, func(t *testing.T) recordstest.Records {
+		t.Helper()
+		return open(t, filepath.Join(t.TempDir(), "records.db"))
+	})
+}
+
+// An operator gives orders beside a hub that has the file open.
+func TestOpenBeside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "records.db")
+	if _, there, err := records.OpenBeside(t.Context(), path); there || err != nil {
+		t.Fatalf("where nothing is: %v, %v", there, err)
+	}
+	hub := open(t, path)
+	defer func() { _ = hub.Close() }()
+	beside, there, err := records.OpenBeside(t.Context(), path)
+	if !there || err != nil {
+		t.Fatalf("beside a hub: %v, %v", there, err)
+	}
+	id, err := beside.Order(t.Context(), records.Cause{Turn: "t", Actor: records.Operator, At: time.Now()}, records.OrderLook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, err := hub.LastOrder(t.Context()); last != id || err != nil {
+		t.Errorf("the hub sees order %d, %v; want %d", last, err, id)
+	}
+	if err := hub.Report(t.Context(), records.Report{Seen: id, At: time.Now(), Body: "here"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := beside.Reports(t.Context(), id); err != nil || len(got) != 1 || got[0].Body != "here" {
+		t.Errorf("reports %+v, %v", got, err)
+	}
+	if err := beside.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -148,19 +148,19 @@ func NewTable(o TableOptions) (*Table, error) {
 }
 
 // Route decides. It is total: there is always a skill, or a reason to ignore.
-func (t *Table) Route(e core.Envelope, s *session.Session) Route {
-	return t.decide(e, s, func(Step) {})
+func (t *Table) Route(e core.Envelope, _ *session.Session) Route {
+	return t.decide(e, func(Step) {})
 }
 
 // Explain decides as Route does and tells each step it took.
-func (t *Table) Explain(e core.Envelope, s *session.Session) (Route, []Step) {
+func (t *Table) Explain(e core.Envelope, _ *session.Session) (Route, []Step) {
 	var steps []Step
-	r := t.decide(e, s, func(st Step) { steps = append(steps, st) })
+	r := t.decide(e, func(st Step) { steps = append(steps, st) })
 	return r, steps
 }
 
-func (t *Table) decide(e core.Envelope, s *session.Session, tell func(Step)) Route {
-	base := Route{Role: t.role(e.From), Args: e.Text(), Model: s.Model()}
+func (t *Table) decide(e core.Envelope, tell func(Step)) Route {
+	base := Route{Role: t.role(e.From), Args: e.Text()}
 	command, isCommand := e.Command()
 	if isCommand {
 		base.Args = command.Args
@@ -226,12 +226,8 @@ func (t *Table) addressed(e core.Envelope) bool {
 }
 
 func (t *Table) rule(rule Rule, e core.Envelope, r Route) (Route, Step) {
-	model := r.Model
-	if rule.To.Model != "" {
-		model = rule.To.Model
-	}
 	out := Route{
-		Rule: rule.Name, Skill: rule.To.Skill, Model: model, Ignore: rule.To.Ignore, Role: r.Role, Args: r.Args,
+		Rule: rule.Name, Skill: rule.To.Skill, Model: rule.To.Model, Ignore: rule.To.Ignore, Role: r.Role, Args: r.Args,
 	}
 	if out.Skill == "" && !out.Ignore {
 		out.Skill = t.o.Default

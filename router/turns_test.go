@@ -306,8 +306,9 @@ func TestMemoryFollowsAMovedPlace(t *testing.T) {
 			return err
 		}
 		w.Draft()
-		turn.Session.SetModel("fast")
-		return echo(ctx, turn, writerFunc(func(core.Part) { w.Reply(core.Text{Text: fmt.Sprint(len(h), turn.Model)}) }))
+		chosen := turn.Session.Model()
+		turn.Session.SetModel("fast", "admin")
+		return echo(ctx, turn, writerFunc(func(core.Part) { w.Reply(core.Text{Text: fmt.Sprint(len(h), chosen)}) }))
 	}, nil)
 	r.run()
 	r.say(addressed(says(group, "1", "a")))

@@ -18,8 +18,12 @@ import (
 // cannot read is kept as it is, at the place where it stood.
 func Merge(ownFields map[string][]byte, ownLog [][]byte, otherFields map[string][]byte, otherLog [][]byte) Changes {
 	c := Changes{Set: map[string][]byte{}}
+	_, chose := ownFields[fieldModel]
 	for name, theirs := range otherFields {
 		ours, own := ownFields[name]
+		if name == fieldModelBy && chose {
+			continue // it belongs to their choice
+		}
 		if !own {
 			c.Set[name] = theirs
 		} else if merged, ok := mergeField(name, ours, theirs); ok {

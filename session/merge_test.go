@@ -152,14 +152,14 @@ func TestMergeFields(t *testing.T) {
 	ownFields, ownLog := memory(func(s *session.Session) {
 		s.Pin("tea")
 		s.Pin("both")
-		s.SetModel("own")
+		s.SetModel("own", "admin")
 		s.Absorb("o")
 		s.Append(turn(2, 1))
 	})
 	otherFields, otherLog := memory(func(s *session.Session) {
 		s.Pin("both")
 		s.Pin("coffee")
-		s.SetModel("other")
+		s.SetModel("other", "admin")
 		s.Absorb("t")
 		s.Hear(session.Line{Text: "by the way"}, 3)
 		s.Append(turn(1, 1))
@@ -196,7 +196,7 @@ func TestMergeFields(t *testing.T) {
 func TestForgetLeavesNothing(t *testing.T) {
 	fields, log := memory(func(s *session.Session) {
 		s.Pin("fact")
-		s.SetModel("fast")
+		s.SetModel("fast", "admin")
 		s.Absorb("e")
 		s.Hear(session.Line{Text: "x"}, 3)
 		s.Append(turn(1, 1))

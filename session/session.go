@@ -22,6 +22,7 @@ const (
 	fieldVersion  = "v"
 	fieldPinned   = "pinned"
 	fieldModel    = "model"
+	fieldModelBy  = "model_by"
 	fieldAbsorbed = "absorbed"
 	fieldHeard    = "heard"
 )
@@ -43,6 +44,16 @@ type Turn struct {
 	// Via is the bot's account through which it was said, in private, where one
 	// memory may be met through several; else empty.
 	Via core.Account
+	// By is the model that answered; zero for none, and for one of before it was remembered.
+	By By
+}
+
+// By is which of the models gave an answer.
+type By struct {
+	// Pool and Version are as the configuration calls them, Model as the worker does.
+	Pool    string `json:"pool,omitempty"`
+	Version string `json:"version,omitempty"`
+	Model   string `json:"model,omitempty"`
 }
 
 // Line is what one person said.
@@ -60,6 +71,7 @@ type wireTurn struct {
 	Answer string          `json:"answer,omitempty"`
 	Tokens int             `json:"tokens"`
 	Via    core.Account    `json:"via,omitempty"`
+	By     By              `json:"by,omitzero"`
 }
 
 // Session is a conversation's memory while a turn holds it. It is used by one
@@ -72,6 +84,7 @@ type Session struct {
 
 	pinned   []string
 	model    string
+	modelBy  string
 	absorbed []core.EnvelopeID
 	heard    []Line
 
@@ -99,7 +112,7 @@ func Load(fields map[string][]byte, log [][]byte, memo any) (*Session, error) {
 	}
 	var version int
 	for name, into := range map[string]any{
-		fieldVersion: &version, fieldPinned: &s.pinned, fieldModel: &s.model, fieldAbsorbed: &s.absorbed,
+		fieldVersion: &version, fieldPinned: &s.pinned, fieldModel: &s.model, fieldModelBy: &s.modelBy, fieldAbsorbed: &s.absorbed,
 		fieldHeard: &s.heard,
 	} {
 		if raw, ok := fields[name]; ok {
@@ -127,7 +140,7 @@ func (s *Session) History() ([]Turn, error) {
 			if w.V < 1 || w.V > SchemaVersion {
 				return nil, fmt.Errorf("turn: %w: version %d", ErrSchema, w.V)
 			}
-			turns = append(turns, Turn{ID: w.ID, At: w.At, Said: w.Said, Answer: w.Answer, Tokens: w.Tokens, Via: w.Via})
+			turns = append(turns, Turn{ID: w.ID, At: w.At, Said: w.Said, Answer: w.Answer, Tokens: w.Tokens, Via: w.Via, By: w.By})
 		}
 		s.turns, s.read = turns, true
 	}
@@ -173,7 +186,7 @@ func (s *Session) Clear() {
 // twice.
 func (s *Session) Forget() {
 	s.Clear()
-	s.pinned, s.model = nil, ""
+	s.pinned, s.model, s.modelBy = nil, "", ""
 	for name := range s.fields {
 		if name != fieldVersion && name != fieldAbsorbed {
 			s.put(name, nil)
@@ -204,10 +217,18 @@ func (s *Session) Pin(fact string) {
 // Model is the pool this conversation chose; empty for none.
 func (s *Session) Model() string { return s.model }
 
-// SetModel chooses a pool; empty goes back to the default.
-func (s *Session) SetModel(name string) {
-	s.model = name
+// ModelBy is the role of who chose it; empty for none, and for one of before roles were
+// remembered.
+func (s *Session) ModelBy() string { return s.modelBy }
+
+// SetModel chooses a pool, for somebody of a role; an empty name goes back to the default.
+func (s *Session) SetModel(name, by string) {
+	if name == "" {
+		by = ""
+	}
+	s.model, s.modelBy = name, by
 	s.store(fieldModel, name)
+	s.store(fieldModelBy, by)
 }
 
 // Absorb remembers that a waiting envelope was already taken into an earlier
@@ -269,7 +290,7 @@ func (s *Session) Changes() Changes {
 	}
 	for _, t := range s.added {
 		c.Append = append(c.Append, encode(wireTurn{
-			V: SchemaVersion, ID: t.ID, At: t.At.UTC(), Said: t.Said, Answer: t.Answer, Tokens: t.Tokens, Via: t.Via,
+			V: SchemaVersion, ID: t.ID, At: t.At.UTC(), Said: t.Said, Answer: t.Answer, Tokens: t.Tokens, Via: t.Via, By: t.By,
 		}))
 	}
 	if _, known := s.fields[fieldVersion]; !known && (len(c.Set) > 0 || len(c.Append) > 0) {

@@ -62,7 +62,7 @@ func TestGoldenMemory(t *testing.T) {
 	s := load(t, nil, nil)
 	s.Append(turn(1, 5))
 	s.Pin("Ada likes tea")
-	s.SetModel("fast")
+	s.SetModel("fast", "admin")
 	s.Absorb("e9")
 	s.Hear(session.Line{Name: "Ben", Text: "by the way"}, 5)
 	c := s.Changes()
@@ -144,7 +144,7 @@ func TestChangesMakeTheSameSession(t *testing.T) {
 func TestPinnedAndModelSurviveTrimAndClear(t *testing.T) {
 	s := load(t, nil, nil)
 	s.Pin("fact")
-	s.SetModel("fast")
+	s.SetModel("fast", "admin")
 	s.Append(turn(1, 1000))
 	fields, log := apply(nil, nil, s.Changes())
 	s = load(t, fields, log)

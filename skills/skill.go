@@ -54,6 +54,15 @@ type Turn struct {
 	Files Files
 }
 
+// Chosen gives the pool that the conversation chose, and the role by which it may: in private
+// that of who speaks, elsewhere that of who chose it.
+func (t *Turn) Chosen() (pool string, by Role) {
+	if t.Envelope.In.Place == core.Private {
+		return t.Session.Model(), t.Role
+	}
+	return t.Session.Model(), Role(t.Session.ModelBy())
+}
+
 // Files gives skills the bytes of media. It is used by one goroutine at a time.
 type Files interface {
 	// Open reads a media of the turn's envelope. One that is gone or too large is a

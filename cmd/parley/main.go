@@ -8,6 +8,7 @@
 //	parley replay    list the dead letters, put some back or drop them
 //	parley person    link, unlink, show, tell, export or erase people
 //	parley status    show the nodes of a hub on Redis, what each holds, and what waits
+//	parley models    list model pools and workers, switch versions, reload the configuration
 //	parley usage     show what the model workers did, for whom, and what it cost
 //	parley version   say which build this is
 //
@@ -86,9 +87,9 @@ type commands struct {
 	out, errOut io.Writer
 	file        string
 	// drop is replay's flag, text pair's, unlink that of person erase, to that of person
-	// send.
-	drop, text, unlink bool
-	to                 string
+	// send, configured that of models use.
+	drop, text, unlink, configured bool
+	to                             string
 }
 
 func (c *commands) root() *cobra.Command {
@@ -142,7 +143,7 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, c.lookAtAll(), explain, pair, replay, c.person(), c.nodes(), c.usage(), ver)
+	root.AddCommand(serve, check, c.lookAtAll(), explain, pair, replay, c.person(), c.nodes(), c.models(), c.usage(), ver)
 	return root
 }
 
@@ -198,7 +199,24 @@ func (c *commands) serve(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return app.Serve(cmd.Context(), app.Options{Config: cfg, File: path, Version: version, Log: c.errOut})
+	o := app.Options{Config: cfg, File: path, Version: version, Log: c.errOut}
+	if path != "" { // else there is nothing to reload, and a terminal that closes ends the hub
+		hangup := make(chan os.Signal, 1)
+		signal.Notify(hangup, syscall.SIGHUP)
+		defer signal.Stop(hangup)
+		o.Hangup, o.Reload = hangup, c.reload(path)
+	}
+	return app.Serve(cmd.Context(), o)
+}
+
+// reload reads the file again that the hub was started with.
+func (c *commands) reload(path string) func() (*configs.Config, []configs.Warning, error) {
+	return func() (*configs.Config, []configs.Warning, error) {
+		if _, err := os.Stat(path); err != nil {
+			return nil, nil, fmt.Errorf("configuration: %w", err)
+		}
+		return configs.Load(configs.Source{Path: path, Env: c.env, Factories: app.Factories()})
+	}
 }
 
 func (c *commands) check(*cobra.Command, []string) error {

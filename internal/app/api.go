@@ -14,12 +14,9 @@ func (a *App) makeAPI() http.Handler {
 	if len(a.cfg.API.Keys) == 0 {
 		return nil
 	}
-	registry := a.registry
-	if len(a.pools) == 0 { // the offline model talks to people; programs are told by a status
-		registry = models.NewRegistry("", nil)
-	}
 	o := openaiapi.Options{
-		Registry: registry, MaxBody: int64(a.cfg.API.MaxBody), Dir: a.cfg.DataDir, Observer: a.observer, Log: a.room("api"),
+		// The offline model talks to people; programs are told by a status.
+		Registry: a.programs, MaxBody: int64(a.cfg.API.MaxBody), Dir: a.cfg.DataDir, Observer: a.observer, Log: a.room("api"),
 	}
 	for _, k := range a.cfg.API.Keys {
 		o.Keys = append(o.Keys, openaiapi.Key{Name: k.Name, Secret: k.Key, Models: k.Models, Band: bands[k.Band], Role: k.Role})

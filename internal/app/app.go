@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -23,7 +23,6 @@ import (
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/cache"
-	"github.com/parley-hub/parley/models/pool"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
@@ -37,7 +36,13 @@ type Options struct {
 	Version string
 	// Log is where the log goes.
 	Log io.Writer
+	// Reload reads the configuration anew, as configs.Load does; nil where it came from no
+	// file. It is called for a signal of Hangup, and when an operator orders it.
+	Reload func() (*configs.Config, []configs.Warning, error)
+	Hangup <-chan os.Signal
 
+	// loaded is Config as it was loaded; the playground changes it.
+	loaded *configs.Config
 	// playground is the world around the hub; nil for the real one.
 	playground *playground.Playground
 }
@@ -62,15 +67,18 @@ type App struct {
 	topic adapters.Topic
 	lanes queue.Lanes
 
-	pools      []*pool.Pool
-	fronts     fronts
-	fleets     *fleets
-	signals    *signals
-	loads      *loads
-	registry   *models.Registry
-	set        *skills.Set
-	adapters   map[core.Account]adapters.Adapter
-	supervised map[core.Account]*adapters.Supervisor
+	pools   *poolset
+	control control
+	// workers is what model workers are reached with.
+	workers *http.Client
+	// running is the configuration that holds: cfg with the models of now.
+	running atomic.Pointer[configs.Config]
+	loads   *loads
+	// registry has what answers people, programs the pools alone, which answer programs.
+	registry, programs *models.Registry
+	set                *skills.Set
+	adapters           map[core.Account]adapters.Adapter
+	supervised         map[core.Account]*adapters.Supervisor
 	// single lets one node at a time do what must be single, by the leases that singles
 	// has; both nil for a hub alone. nodes are those that this one saw last.
 	single  adapters.Single
@@ -90,8 +98,12 @@ type App struct {
 func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{
 		o: o, cfg: o.Config, started: time.Now(),
-		adapters: map[core.Account]adapters.Adapter{}, supervised: map[core.Account]*adapters.Supervisor{}, fronts: fronts{},
+		adapters: map[core.Account]adapters.Adapter{}, supervised: map[core.Account]*adapters.Supervisor{},
 	}
+	if o.loaded == nil {
+		a.o.loaded = o.Config
+	}
+	a.running.Store(o.Config)
 	var err error
 	a.log, err = telemetry.NewLogger(telemetry.LogOptions{Level: o.Config.Log.Level, Format: o.Config.Log.Format, Writer: o.Log})
 	if err != nil {
@@ -146,18 +158,18 @@ func (a *App) open(ctx context.Context) error {
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
-	p := parts{config: a.cfg, models: a.registry, status: a.report, people: a.people, playground: a.o.playground != nil}
+	p := parts{config: a.cfg, models: a.registry, real: a.programs, status: a.report, people: a.people, playground: a.o.playground != nil}
 	if a.o.playground == nil { // there, links would lead out of it
 		p.doors = a.doors
-	}
-	if len(a.pools) > 0 {
-		p.real = a.registry
 	}
 	set, err := newSet(p)
 	if err != nil {
 		return err
 	}
 	a.set = set
+	if problems := a.skillProblems(a.cfg.Models); len(problems) > 0 {
+		return &configs.Problems{File: a.o.File, List: problems}
+	}
 	table, err := newTable(a.cfg, set)
 	if err != nil {
 		return err
@@ -302,18 +314,12 @@ func (a *App) Run(ctx context.Context) error {
 		{"outbox", a.emptyOutbox},
 		{"nodes", a.attend},
 		{"usage", a.usage.run},
-	}
-	for _, p := range a.pools {
-		stages = append(stages, stage{"model pool", p.Run})
-	}
-	if len(a.pools) > 0 {
-		stages = append(stages, stage{"seasons", newSeasons(a.cfg.DataDir, a.signals.byName, a.room("models")).run})
+		{"model pools", a.pools.run},
+		{"orders", a.orders},
+		{"seasons", newSeasons(a.cfg.DataDir, a.pools.signals, a.room("models")).run},
 	}
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
-	}
-	if a.fleets != nil && len(a.fleets.sources) > 0 {
-		stages = append(stages, stage{"model fleet", a.fleets.run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
 	a.arrive(ctx)
@@ -340,7 +346,9 @@ func (a *App) receive(ctx context.Context) error {
 
 // close ends what New opened; safe on a half-built hub.
 func (a *App) close() {
-	a.fronts.close()
+	if a.pools != nil {
+		a.pools.close()
+	}
 	if a.stores != nil {
 		if err := a.stores.close(); err != nil {
 			a.log.Error().Err(err).Msg("closing the stores")
@@ -361,25 +369,6 @@ func (d drafts) Seen(in core.Conversation) bool { return d.a.deliverer.Seen(in) 
 func (d drafts) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.a.deliverer.StopDraft(ctx, id, turn)
 }
-
-// gate is the inbox as adapters see it: shut as soon as the hub stops, so that
-// platforms keep what comes then for the next process.
-type gate struct {
-	inbox  adapters.Inbox
-	closed atomic.Bool
-}
-
-var errStopping = errors.New("the hub is stopping")
-
-// Accept passes the envelope on while the gate is open.
-func (g *gate) Accept(ctx context.Context, e core.Envelope) error {
-	if g.closed.Load() {
-		return fault.New(fault.Retryable, "accept", errStopping)
-	}
-	return g.inbox.Accept(ctx, e)
-}
-
-func (g *gate) shut() { g.closed.Store(true) }
 
 // greet tells the operator where to look first.
 func (a *App) greet(ctx context.Context) {

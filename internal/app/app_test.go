@@ -100,7 +100,7 @@ func TestNewRefuses(t *testing.T) {
 			func(c *configs.Config) {
 				c.Routes = []configs.Route{{Name: "odd", To: configs.Target{Skill: "nosuch"}}}
 			},
-			`route "odd": there is no skill "nosuch" (there are: chat, start, help, new, recap, link, unlink, accounts, reach, forget, whoami, status)`,
+			`route "odd": there is no skill "nosuch" (there are: chat, start, help, new, recap, link, unlink, accounts, reach, model, forget, whoami, status)`,
 		},
 		{
 			"kept answers of nobody", nil,

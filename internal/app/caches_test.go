@@ -212,7 +212,7 @@ func TestVersionsKeepTheirAnswers(t *testing.T) {
 	if other, saved, _ := hub.ask(t, "more", cold("ann", "why?")); other == blue || saved {
 		t.Errorf("another pool's answer: %q", other)
 	}
-	if got := hub.fronts["chat"].version(cold("ann", "why?")); got != `chat/blue/"fake"` {
+	if got := hub.pools.blends["chat"].front.version(cold("ann", "why?")); got != `chat/blue/"fake"` {
 		t.Errorf("%q", got)
 	}
 }

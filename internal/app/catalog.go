@@ -8,12 +8,14 @@ import (
 	"github.com/parley-hub/parley/adapters/whatsapp"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/accounts"
 	"github.com/parley-hub/parley/skills/chat"
 	"github.com/parley-hub/parley/skills/forget"
 	"github.com/parley-hub/parley/skills/help"
 	"github.com/parley-hub/parley/skills/link"
+	"github.com/parley-hub/parley/skills/model"
 	"github.com/parley-hub/parley/skills/newchat"
 	"github.com/parley-hub/parley/skills/reach"
 	"github.com/parley-hub/parley/skills/recap"
@@ -37,9 +39,9 @@ func Factories() []adapters.Factory {
 // parts is what skills are made from.
 type parts struct {
 	config *configs.Config
-	models chat.Models
-	// real is the models without the offline one; nil when there is no other.
-	real   recap.Models
+	models *models.Registry
+	// real is the models without the offline one.
+	real   *models.Registry
 	status status.Source
 	people *persons
 	// doors are the links to the bot's other accounts; nil for none.
@@ -66,6 +68,7 @@ func builtin(p parts) []skills.Skill {
 		unlink.New(p.people),
 		accounts.New(p.people),
 		reach.New(p.people),
+		model.New(model.Options{Models: p.models, Of: chat.Name}),
 		forget.New(p.people),
 		whoami.New(),
 		status.New(p.status),

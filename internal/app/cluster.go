@@ -152,7 +152,7 @@ func (a *App) member() cluster.Member {
 	ctx, cancel := context.WithTimeout(context.Background(), lagTimeout)
 	defer cancel()
 	m := cluster.Member{
-		ID: a.cluster.Node(), Format: storeFormat, Version: a.o.Version, Address: a.address, Started: a.started, Config: digest(a.cfg), Holds: a.singles.Holds(),
+		ID: a.cluster.Node(), Format: storeFormat, Version: a.o.Version, Address: a.address, Started: a.started, Config: digest(a.running.Load()), Holds: a.singles.Holds(),
 	}
 	if s, err := a.queue.Stats(ctx, queue.Inbox); err == nil && !s.Oldest.IsZero() {
 		m.Lag = max(time.Since(s.Oldest), 0)

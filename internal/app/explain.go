@@ -34,7 +34,7 @@ func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file strin
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	set, err := newSet(parts{config: cfg, models: &models.Registry{}, status: nil})
+	set, err := newSet(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ type front struct {
 	name  string
 	total time.Duration
 	usage *usages
+	// config and cache are what it is made from.
+	config models.PoolConfig
+	cache  models.CacheConfig
 	// admit is the pool's own, for vectors.
 	admit func(models.Request) (func(models.Usage), error)
 
@@ -41,7 +44,8 @@ type front struct {
 	semantic *cache.Semantic
 	// again are the skills whose answers are as good the second time.
 	again map[string]bool
-	saved atomic.Int64
+	// saved is that of the pool's fronts before, too.
+	saved *atomic.Int64
 	// together is nil where each request for vectors goes by itself.
 	together *batch.Batcher
 }
@@ -54,7 +58,7 @@ var (
 
 // newFront puts the batcher in front of a pool; answers are kept once keep is called.
 func newFront(name string, p models.PoolConfig, over *pool.Pool, u *usages) *front {
-	f := &front{Pool: over, name: name, total: p.Total, usage: u, admit: u.admit(served(p)), chat: over}
+	f := &front{Pool: over, name: name, total: p.Total, usage: u, admit: u.admit(served(p)), chat: over, saved: &atomic.Int64{}}
 	if p.Batch.Items > 1 {
 		unborne := func(u models.Usage) { f.vectors(pool.Attempt{Outcome: pool.Cancelled, Usage: u}) }
 		f.together = batch.New(batch.Options{

@@ -1,16 +1,16 @@
 package app
 
 import (
-	"maps"
-	"slices"
+	"context"
+	"fmt"
+	"reflect"
 
+	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/internal/telemetry"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/cache"
+	"github.com/parley-hub/parley/models/pool"
 )
-
-// fronts are the pools by name.
-type fronts map[string]*front
 
 // keepAnswers makes what has answers that are kept forgotten: here alone, or on all nodes.
 func (a *App) keepAnswers() {
@@ -22,25 +22,85 @@ func (a *App) keepAnswers() {
 	a.people.answers = a.generations
 }
 
-// vectors gives what makes those of questions; nil for none.
-func (f fronts) vectors(pool string) models.Embedder {
-	if of, ok := f[pool]; ok {
-		return of
+// frontOf puts a front before a pool. It goes on with the answers of the one before as
+// long as they are kept in the same way; nil for none.
+func (a *App) frontOf(name string, p models.PoolConfig, over *pool.Pool, c models.CacheConfig, before *front) *front {
+	f := newFront(name, p, over, a.usage)
+	f.config, f.cache = p, c
+	switch {
+	case before == nil:
+	case reflect.DeepEqual(before.cache, c):
+		f.saved, f.chat, f.exact, f.semantic, f.again = before.saved, before.chat, before.exact, before.semantic, before.again
+		return f
+	default:
+		f.saved = before.saved
 	}
-	return nil
+	var vectors models.Embedder
+	if c.Semantic.Pool != "" {
+		vectors = vectorsOf{a.programs, c.Semantic.Pool}
+	}
+	f.keep(c, vectors, a.generations, a.room("cache"))
+	return f
 }
 
-func (f fronts) close() {
-	for _, one := range f {
-		one.close()
+// vectorsOf makes vectors with the pool that has a name at the time.
+type vectorsOf struct {
+	registry *models.Registry
+	pool     string
+}
+
+// Embed implements models.Embedder.
+func (v vectorsOf) Embed(ctx context.Context, r models.EmbedRequest) (models.Embeddings, error) {
+	c, _ := v.registry.Client(v.pool)
+	e, ok := c.(models.Embedder)
+	if !ok {
+		return models.Embeddings{}, fault.New(fault.Retryable, "make vectors", fmt.Errorf("model pool %q is not there", v.pool))
+	}
+	return e.Embed(ctx, r)
+}
+
+// stand puts the front before a pool that its configuration wants.
+func (s *poolset) stand(b *blend) {
+	p, c := s.config.Pools[b.name], s.config.Cache
+	before := b.front
+	if before != nil && reflect.DeepEqual(before.config, p) && reflect.DeepEqual(before.cache, c) {
+		return
+	}
+	b.front = s.front(b.name, p, b.Pool, c, before)
+	if before != nil && before.exact != b.front.exact {
+		b.past = append(b.past, before)
 	}
 }
 
-// states tells telemetry what became of requests that an answer could be kept for.
-func (f fronts) states() []telemetry.CacheState {
+// clear ends what fronts of before keep, once nobody waits for an answer of the pool.
+func (b *blend) clear() {
+	if len(b.past) > 0 && !b.Busy() {
+		for _, f := range b.past {
+			f.close()
+		}
+		b.past = nil
+	}
+}
+
+// close ends answers on their way that are to be kept, after run.
+func (s *poolset) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.retired {
+		b.end()
+	}
+	for _, b := range s.blends {
+		b.end()
+	}
+}
+
+// caches tells telemetry what became of requests that an answer could be kept for.
+func (s *poolset) caches() []telemetry.CacheState {
 	var all []telemetry.CacheState
-	for _, name := range slices.Sorted(maps.Keys(f)) {
-		one := f[name]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range s.names() {
+		one := s.blends[name].front
 		s := telemetry.CacheState{Pool: name, Saved: one.saved.Load()}
 		if one.exact != nil {
 			n := one.exact.Stats()

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -14,55 +15,72 @@ import (
 	"github.com/parley-hub/parley/models/offline"
 	"github.com/parley-hub/parley/models/openaichat"
 	"github.com/parley-hub/parley/models/pool"
+	"github.com/parley-hub/parley/skills/chat"
 )
 
 // makeModels makes the pools. Without any in the configuration it looks for a
 // worker at the usual local addresses, and else says honestly that there is none.
 func (a *App) makeModels(ctx context.Context) error {
-	client := &http.Client{Transport: workerTransport()}
-	cfg := a.cfg.Models.WithDefaults()
-	if len(cfg.Pools) == 0 {
-		base, model, ok := models.Discover(ctx, a.candidates(), client)
-		if !ok {
-			a.log.Warn().Msg("no model worker is configured and none answers locally: the offline model says so")
-			var pace time.Duration
-			if a.o.playground != nil {
-				pace = playgroundPace
+	a.workers = &http.Client{Transport: workerTransport()}
+	file := a.localModels(ctx, a.cfg.Models.WithDefaults(), a.workers)
+	a.registry, a.programs = &models.Registry{}, &models.Registry{}
+	a.pools = &poolset{
+		registry: a.registry, real: a.programs, without: a.offlineModel, log: a.room("models"),
+		blend: func(name string) *blend {
+			return &blend{
+				name: name, signals: fleet.NewSignals(fleet.SignalsOptions{Least: 1}), found: map[string][]fleet.Address{}, made: map[madeKey]madeWorker{},
+				worker: func(w models.WorkerConfig, model string, p models.PoolConfig) (pool.Worker, error) {
+					return a.newWorker(w, model, p, a.workers)
+				},
 			}
-			a.registry = models.NewRegistry(offline.Name, map[string]models.Client{
-				offline.Name: a.troubled(offline.New(a.skillsWithoutModel, pace)),
-			})
-			return nil
-		}
-		a.log.Info().Str("worker", base).Str("model", model).Msg("found a model worker on this machine")
-		cfg.Default = "local"
-		cfg.Pools = map[string]models.PoolConfig{
-			cfg.Default: {Model: model, Workers: []models.WorkerConfig{{URL: base}}},
-		}
-		cfg = cfg.WithDefaults()
+		},
+		options: a.poolOptions, front: a.frontOf,
 	}
-	clients, shared := map[string]models.Client{}, map[string]busy{}
 	if a.cluster != nil {
-		a.loads = newLoads(a.cluster, func() map[string]busy { return shared }, a.room("models"))
+		a.loads = newLoads(a.cluster, a.pools.busy, a.room("models"))
 	}
-	a.fleets, a.signals = newFleets(a.room("models")), newSignals(cfg)
-	for name, p := range cfg.Pools {
-		pool, err := a.newPool(name, p, client) //nolint:contextcheck // requests are admitted after this start is over
-		if err != nil {
-			return err
-		}
-		a.pools = append(a.pools, pool)
-		a.fronts[name] = newFront(name, p, pool, a.usage)
-		clients[name], shared[name] = a.fronts[name], pool
-	}
-	for _, f := range a.fronts {
-		f.keep(cfg.Cache, a.fronts.vectors(cfg.Cache.Semantic.Pool), a.generations, a.room("cache"))
-	}
-	a.registry = models.NewRegistry(cfg.Default, clients)
-	if err := a.telemetry.WatchCaches(a.fronts.states); err != nil {
+	// What is ordered from here on is done by the running hub.
+	var err error
+	if a.control.seen, err = a.records.LastOrder(ctx); err != nil {
 		return err
 	}
-	return a.telemetry.WatchPools(a.signals.states)
+	if err := a.takeFile(ctx, file); err != nil {
+		return err
+	}
+	if err := a.telemetry.WatchCaches(a.pools.caches); err != nil {
+		return err
+	}
+	return a.telemetry.WatchPools(a.pools.states)
+}
+
+// localModels gives the configuration, or where it has no pool one of a worker on this
+// machine, if one answers.
+func (a *App) localModels(ctx context.Context, cfg models.Config, client *http.Client) models.Config {
+	if len(cfg.Pools) > 0 {
+		return cfg
+	}
+	base, model, ok := models.Discover(ctx, a.candidates(), client)
+	if !ok {
+		a.log.Warn().Msg("no model worker is configured and none answers locally: the offline model says so")
+		return cfg
+	}
+	a.log.Info().Str("worker", base).Str("model", model).Msg("found a model worker on this machine")
+	cfg.Default = "local"
+	cfg.Pools = map[string]models.PoolConfig{
+		cfg.Default: {Model: model, Workers: []models.WorkerConfig{{URL: base}}},
+	}
+	return cfg.WithDefaults()
+}
+
+// offlineModel is what answers people without a worker.
+func (a *App) offlineModel() models.Offer {
+	var pace time.Duration
+	if a.o.playground != nil {
+		pace = playgroundPace
+	}
+	return models.Offer{Default: offline.Name, Pools: map[string]models.Client{
+		offline.Name: a.troubled(offline.New(a.skillsWithoutModel, pace)),
+	}}
 }
 
 // Models are the pools as skills and the endpoint see them.
@@ -76,7 +94,8 @@ func (a *App) troubled(c models.Client) models.Client {
 	return a.o.playground.Model(c)
 }
 
-func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*pool.Pool, error) {
+// poolOptions are all of a pool's but its versions.
+func (a *App) poolOptions(name string, p models.PoolConfig, by *fleet.Signals) pool.Options {
 	o := pool.Options{
 		Name: name, Policy: p.Policy, Vision: p.Vision, FirstContent: p.FirstContent, Total: p.Total, Hedge: p.Hedge, Queue: p.Queue,
 		Observer: a.observer, Log: a.room("models"), Account: a.usage.account, Admit: a.usage.admit(served(p)),
@@ -84,21 +103,17 @@ func (a *App) newPool(name string, p models.PoolConfig, client *http.Client) (*p
 	if a.loads != nil {
 		o.Elsewhere = a.loads.elsewhere(name)
 	}
-	by := follow(&o)
-	b := &blend{
-		config: p, options: o, found: map[string][]fleet.Address{},
-		worker: func(w models.WorkerConfig, model string) (pool.Worker, error) {
-			return a.newWorker(w, model, p, client)
+	o.KeepWarm, o.Warm = p.KeepWarm, func(version string) int { return a.pools.warm(name, p, version) }
+	admit := o.Admit
+	o.Shadow = pool.Shadow{
+		Version: p.Shadow.Version, Share: float64(p.Shadow.Share) / 100,
+		Admit: func(r models.Request) (func(models.Usage), error) {
+			r.For = models.Payer{Account: shadowOf(name)}
+			return admit(r)
 		},
 	}
-	versions, err := b.versions()
-	if err != nil {
-		return nil, err
-	}
-	b.options.Versions = versions
-	b.Pool = pool.New(b.options)
-	a.signals.add(name, b.Pool, by)
-	return b.Pool, a.fleets.add(name, b)
+	follow(&o, by)
+	return o
 }
 
 func (a *App) newWorker(w models.WorkerConfig, model string, p models.PoolConfig, client *http.Client) (pool.Worker, error) {
@@ -109,9 +124,15 @@ func (a *App) newWorker(w models.WorkerConfig, model string, p models.PoolConfig
 	if err != nil {
 		return pool.Worker{}, fault.New(fault.NeedsHuman, "model worker "+w.Name(), err)
 	}
-	return pool.Worker{Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe, Load: c.Load, Tell: func(ctx context.Context) (models.Server, error) {
-		return c.Discover(ctx, model)
-	}}, nil
+	warming := openaichat.Warming{Model: model, Opening: chat.Opening(a.cfg.Skills.Chat.Prompt, p.Vision)}
+	if p.KeepWarm > 0 || p.MinWarm > 0 {
+		warming.Keep = 2 * cmp.Or(p.KeepWarm, pool.DefaultKeepWarm)
+	}
+	return pool.Worker{
+		Name: w.Name(), Client: a.troubled(c), Slots: w.Slots, Probe: c.Probe, Load: c.Load,
+		Warm: func(ctx context.Context) error { return c.Warm(ctx, warming) },
+		Tell: func(ctx context.Context) (models.Server, error) { return c.Discover(ctx, model) },
+	}, nil
 }
 
 // candidates are the usual local addresses, without the one this hub listens on.

@@ -31,7 +31,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	o.playground = world
+	o.playground, o.loaded = world, o.Config
 	return behind(ctx, world.Run, func(ctx context.Context) error { return lives(ctx, o) })
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"math"
 	"time"
 
 	"github.com/parley-hub/parley/internal/telemetry"
@@ -9,27 +10,8 @@ import (
 	"github.com/parley-hub/parley/models/pool"
 )
 
-// signals tell how many workers the pools of this node should have.
-type signals struct {
-	schedule *fleet.Schedule
-	pools    []signalled
-}
-
-// signalled is a pool and what follows it.
-type signalled struct {
-	name string
-	pool *pool.Pool
-	*fleet.Signals
-}
-
-func newSignals(c models.Config) *signals {
-	return &signals{schedule: fleet.NewSchedule(c.Prewarm, c.Default)}
-}
-
-// follow has a pool's options tell what comes and how long it takes. The pool made of
-// them is given to add.
-func follow(o *pool.Options) *fleet.Signals {
-	s := fleet.NewSignals(fleet.SignalsOptions{Least: 1})
+// follow has a pool's options tell what comes and how long it takes.
+func follow(o *pool.Options, s *fleet.Signals) {
 	admit, account := o.Admit, o.Account
 	o.Admit = func(r models.Request) (func(models.Usage), error) {
 		s.Arrived()
@@ -41,38 +23,56 @@ func follow(o *pool.Options) *fleet.Signals {
 		}
 		account(a)
 	}
-	return s
 }
 
-func (s *signals) add(name string, p *pool.Pool, by *fleet.Signals) {
-	s.pools = append(s.pools, signalled{name, p, by})
-}
-
-// byName are the signals of all pools.
-func (s *signals) byName() map[string]*fleet.Signals {
-	all := make(map[string]*fleet.Signals, len(s.pools))
-	for _, p := range s.pools {
-		all[p.name] = p.Signals
+// signals are those of all pools.
+func (s *poolset) signals() map[string]*fleet.Signals {
+	all := map[string]*fleet.Signals{}
+	for _, b := range s.all() {
+		all[b.name] = b.signals
 	}
 	return all
 }
 
-// states are what a scrape shows.
-func (s *signals) states() []telemetry.PoolState {
-	all := make([]telemetry.PoolState, 0, len(s.pools))
-	for _, p := range s.pools {
-		l := fleet.Load{Minimum: s.schedule.Minimum(p.name, time.Now())}
-		for _, v := range p.pool.Versions() {
+// minimum is how many workers of a pool are to be warm now for an expected peak.
+func (s *poolset) minimum(pool string) int { return s.schedule.Load().Minimum(pool, time.Now()) }
+
+// warm is how many of a version's workers are to be kept warm now: those that are configured,
+// and its part of what a peak is expected to take.
+func (s *poolset) warm(pool string, p models.PoolConfig, version string) int {
+	n := p.MinWarm
+	if n == 0 && p.KeepWarm > 0 {
+		n = math.MaxInt
+	}
+	own, total := 0, 0
+	for _, v := range p.All() {
+		total += v.Weight
+		if v.Name == version {
+			own = v.Weight
+		}
+	}
+	if total > 0 {
+		n = max(n, (s.minimum(pool)*own+total-1)/total)
+	}
+	return n
+}
+
+// states are what a scrape shows: how many workers the pools of this node should have.
+func (s *poolset) states() []telemetry.PoolState {
+	var all []telemetry.PoolState
+	for _, p := range s.all() {
+		l := fleet.Load{Minimum: s.minimum(p.name)}
+		for _, v := range p.Versions() {
 			l.QueueTokens, l.Waiting, l.Wait = l.QueueTokens+v.QueuedTokens, l.Waiting+v.Queued, max(l.Wait, v.Wait)
 		}
-		for _, w := range p.pool.Workers() {
+		for _, w := range p.Workers() {
 			l.InFlight += w.InFlight
 			if up(w) {
 				l.Workers++
 				l.Slots += w.Slots
 			}
 		}
-		a := p.Advise(l)
+		a := p.signals.Advise(l)
 		all = append(all, telemetry.PoolState{
 			Pool: p.name, QueueTokens: l.QueueTokens, Waiting: l.Waiting, Wait: l.Wait, Utilization: a.Utilization,
 			PerMinute: a.PerMinute, Demand: a.Demand, Advised: a.Workers, Minimum: l.Minimum,

@@ -88,7 +88,16 @@ func (a *App) accountStates() []telemetry.AccountState {
 
 func (a *App) workerStates() []telemetry.WorkerState {
 	var out []telemetry.WorkerState
+	type series struct{ pool, worker string }
+	seen := map[series]bool{}
 	for _, w := range a.registry.Workers() {
+		if seen[series{w.Pool, w.Name}] {
+			w.Name += " " + w.Model // a server with two models is two workers
+		}
+		if seen[series{w.Pool, w.Name}] {
+			continue
+		}
+		seen[series{w.Pool, w.Name}] = true
 		out = append(out, telemetry.WorkerState{Pool: w.Pool, Worker: w.Name, Up: up(w), State: string(w.State), InFlight: w.InFlight})
 	}
 	return out

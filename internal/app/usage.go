@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,26 +19,58 @@ import (
 
 // usages prices what model workers do, keeps it in the records, and bounds what is spent.
 type usages struct {
-	prices  *usage.Table
+	prices  atomic.Pointer[usage.Table]
 	ledger  *usage.Recorder
 	budgets *admission.Budgets
 	// crowd counts each person's requests, atOnce is how many there may be, by role.
 	crowd  *admission.Crowd
-	atOnce func(role string) int
-	// drop takes old lines out of the ledger.
+	atOnce atomic.Pointer[models.AtOnce]
+	// kept is how long lines stay in the ledger, drop takes out those that are older.
+	kept atomic.Int64
 	drop func(context.Context) error
 }
 
 // newUsages makes the ledger and the budgets of a valid configuration. Nothing is written
 // before run, which takes a grace at most to end.
 func newUsages(cfg models.Config, r records.Usage, grace time.Duration, log zerolog.Logger) *usages {
-	return &usages{
-		prices:  usage.NewTable(cfg.Prices),
+	u := &usages{
 		ledger:  usage.NewRecorder(usage.RecorderOptions{Store: usageLines{r}, Grace: grace, Log: log}),
-		budgets: admission.NewBudgets(admission.BudgetsOptions{Budgets: cfg.Budgets, Zone: cfg.Location(), Store: purses{r}, Log: log}),
-		crowd:   admission.NewCrowd(), atOnce: cfg.AtOnce.For,
-		drop: func(ctx context.Context) error { return dropOld(ctx, r, cfg.KeepUsage, log) },
+		budgets: admission.NewBudgets(admission.BudgetsOptions{Budgets: budgetsOf(cfg), Zone: cfg.Location(), Store: purses{r}, Log: log}),
+		crowd:   admission.NewCrowd(),
 	}
+	u.drop = func(ctx context.Context) error {
+		return dropOld(ctx, r, func() time.Duration { return time.Duration(u.kept.Load()) }, log)
+	}
+	u.hold(cfg)
+	return u
+}
+
+// hold has prices and bounds hold from now on.
+func (u *usages) hold(cfg models.Config) {
+	u.prices.Store(usage.NewTable(cfg.Prices))
+	u.atOnce.Store(&cfg.AtOnce)
+	u.kept.Store(int64(cfg.KeepUsage))
+}
+
+// reload has other prices, bounds and budgets hold from now on.
+func (u *usages) reload(cfg models.Config) {
+	u.hold(cfg)
+	u.budgets.Reload(budgetsOf(cfg), cfg.Location())
+}
+
+// shadowOf is the account that the copies of a pool's requests are bounded by. No channel and
+// no key is called so.
+func shadowOf(pool string) string { return usage.ShadowAccount + "/" + pool }
+
+// budgetsOf are the budgets of a configuration, and those of copies.
+func budgetsOf(cfg models.Config) []models.Budget {
+	all := slices.Clone(cfg.Budgets)
+	for name, p := range cfg.Pools {
+		if p.Shadow.Tokens > 0 {
+			all = append(all, models.Budget{Scope: models.ScopeAccount, Name: shadowOf(name), Day: models.Limit{Tokens: p.Shadow.Tokens}})
+		}
+	}
+	return all
 }
 
 // run writes what was used and spent until ctx ends, and then what is left.
@@ -69,7 +103,7 @@ func (u *usages) account(a pool.Attempt) {
 // times, so the trace does not tell requests apart: each attempt gets a name of its own,
 // under which it is written once.
 func (u *usages) note(a pool.Attempt) {
-	u.ledger.Record(u.prices.Price(usage.Entry{
+	u.ledger.Record(u.prices.Load().Price(usage.Entry{
 		Request: string(core.NewTraceID()), Attempt: a.Number, Outcome: usage.Outcome(a.Outcome), Trace: a.Trace, At: time.Now(),
 		Account: a.For.Account, Person: a.For.Person, Role: a.For.Role, Skill: a.For.Skill,
 		Pool: a.Pool, Version: a.Version, Model: a.Model, Worker: a.Worker,

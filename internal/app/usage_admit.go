@@ -28,7 +28,7 @@ func (u *usages) admit(pool []string) func(models.Request) (settle func(models.U
 		if r.For.Account == sharedAccount {
 			return func(models.Usage) {}, nil
 		}
-		leave, err := u.crowd.Enter(r.For, u.atOnce(r.For.Role))
+		leave, err := u.crowd.Enter(r.For, u.atOnce.Load().For(r.For.Role))
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func served(p models.PoolConfig) []string {
 func (u *usages) worth(pool []string, used models.Usage) admission.Sum {
 	sum := admission.Sum{Tokens: int64(used.Prompt) + int64(used.Completion)}
 	for _, model := range pool {
-		if micros, ok := u.prices.Cost(model, int64(used.Prompt), int64(used.Cached), int64(used.Completion)); ok {
+		if micros, ok := u.prices.Load().Cost(model, int64(used.Prompt), int64(used.Cached), int64(used.Completion)); ok {
 			sum.Cost = max(sum.Cost, models.Amount(micros))
 		}
 	}

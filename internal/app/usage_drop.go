@@ -20,15 +20,14 @@ const (
 
 // dropOld takes lines that are older than kept out of the ledger of usage until ctx ends; 0
 // keeps all. Several nodes may do so at once.
-func dropOld(ctx context.Context, r records.Usage, kept time.Duration, log zerolog.Logger) error {
-	if kept <= 0 {
-		<-ctx.Done()
-		return nil
-	}
+func dropOld(ctx context.Context, r records.Usage, kept func() time.Duration, log zerolog.Logger) error {
 	tick := time.NewTicker(dropEvery)
 	defer tick.Stop()
 	for {
-		n, err := dropBefore(ctx, r, time.Now().Add(-kept))
+		n, err := 0, error(nil)
+		if keep := kept(); keep > 0 {
+			n, err = dropBefore(ctx, r, time.Now().Add(-keep))
+		}
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:

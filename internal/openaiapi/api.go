@@ -212,22 +212,22 @@ func (c *call) ids() []string {
 }
 
 // pick finds the pool: that of the header, else the one asked for in the body, else the
-// hub's default.
+// key's, else the hub's default.
 func (c *call) pick(asked string) (models.Client, error) {
 	if header := c.r.Header.Get("X-Model-Id"); header != "" {
 		asked = header
 	}
-	if asked == "" {
-		asked = c.api.o.Registry.Default()
-	}
+	choice, ok := c.api.o.Registry.Choose(models.Wish{Named: asked, Account: c.key.Name})
 	ids := c.ids()
-	if !slices.Contains(ids, asked) {
+	if asked == "" {
+		asked = choice.Pool
+	}
+	if !ok || !slices.Contains(ids, asked) {
 		return nil, noModel(asked, ids)
 	}
-	client, _ := c.api.o.Registry.Client(asked)
 	c.model = asked
 	c.w.Header().Set("X-Model-ID", asked)
-	return client, nil
+	return choice.Client, nil
 }
 
 // maxEcho bounds how much of an unknown model's name is repeated.

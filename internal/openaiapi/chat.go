@@ -105,17 +105,20 @@ func (c *call) cacheMode() (models.CacheMode, error) {
 // headerCache asks for an answer that was there, and says that it was.
 const headerCache = "X-Cache"
 
-// told tells whose answer it is: what the worker says it is, and whether it was there.
+// told tells whose answer it is, and whether it was there.
 func (c *call) told(last models.Delta) {
-	c.version(last.Model)
+	c.version(last.Version, last.Model)
 	if last.Saved != nil {
 		c.trail(headerCache, "hit")
 	}
 }
 
-func (c *call) version(model string) {
-	if model != "" {
-		c.trail("X-Model-Version", model)
+// version tells which version answered, and what its worker calls the model.
+func (c *call) version(version, model string) {
+	for header, value := range map[string]string{"X-Model-Version": version, "X-Model-Name": model} {
+		if value != "" {
+			c.trail(header, value)
+		}
 	}
 }
 

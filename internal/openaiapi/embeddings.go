@@ -108,7 +108,7 @@ func (c *call) embed() error {
 	if err != nil {
 		return err
 	}
-	c.version(e.Model)
+	c.version(e.Version, e.Model)
 	b := []byte(`{"object":"list","data":[`)
 	for i, vector := range e.Vectors {
 		if i > 0 {

@@ -145,7 +145,7 @@ func (p *played) asked() models.Request {
 
 // says is an answer in one piece.
 func says(text string) *played {
-	return &played{deltas: []models.Delta{{Text: text}, {Finish: models.FinishStop, Model: "tiny-1", Usage: &models.Usage{Prompt: 5, Completion: 2, Cached: 3}}}}
+	return &played{deltas: []models.Delta{{Text: text}, {Finish: models.FinishStop, Model: "tiny-1", Version: "blue", Usage: &models.Usage{Prompt: 5, Completion: 2, Cached: 3}}}}
 }
 
 // do sends a request with a key; body "" is none.

@@ -48,7 +48,7 @@ func TestOfficialClientPlain(t *testing.T) {
 		got.Model != "chat" || got.Usage.CompletionTokens == 0 || got.Usage.TotalTokens != got.Usage.PromptTokens+got.Usage.CompletionTokens {
 		t.Errorf("%s", got.RawJSON())
 	}
-	if resp.Header.Get("X-Model-Id") != "chat" || resp.Header.Get("X-Model-Version") != "tiny" || resp.Header.Get("X-Request-Id") == "" {
+	if resp.Header.Get("X-Model-Id") != "chat" || resp.Header.Get("X-Model-Version") != "main" || resp.Header.Get("X-Model-Name") != "tiny" || resp.Header.Get("X-Request-Id") == "" {
 		t.Errorf("headers %v", resp.Header)
 	}
 	last := w.Last()
@@ -209,7 +209,7 @@ type vectors struct {
 
 func (v *vectors) Embed(_ context.Context, r models.EmbedRequest) (models.Embeddings, error) {
 	v.embed = r
-	e := models.Embeddings{Model: "vec-1", Usage: models.Usage{Prompt: 4}}
+	e := models.Embeddings{Model: "vec-1", Version: "blue", Usage: models.Usage{Prompt: 4}}
 	for i := range r.Texts {
 		e.Vectors = append(e.Vectors, []float32{float32(i), 0.1, -1e-9})
 	}

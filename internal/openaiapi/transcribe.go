@@ -52,7 +52,7 @@ func (c *call) transcribe() error {
 	if err != nil {
 		return err
 	}
-	c.version(t.Model)
+	c.version(t.Version, t.Model)
 	if r.format == "text" {
 		c.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		c.send(http.StatusOK, []byte(t.Text+"\n"))

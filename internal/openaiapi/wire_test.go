@@ -50,7 +50,7 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			resp, body := h.do(t, c.method, c.path, keyCI, c.body)
 			got := fmt.Sprintf("%d %s\n", resp.StatusCode, resp.Header.Get("Content-Type"))
-			for _, k := range []string{"X-Model-Id", "X-Model-Version", "Allow"} {
+			for _, k := range []string{"X-Model-Id", "X-Model-Version", "X-Model-Name", "Allow"} {
 				if v := resp.Header.Get(k) + resp.Trailer.Get(k); v != "" {
 					got += k + ": " + v + "\n"
 				}
@@ -289,5 +289,28 @@ func TestTranscriptionProblems(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A key has a pool of its own where the request names none, as far as it may use it.
+func TestKeysOwnModel(t *testing.T) {
+	pools := map[string]models.Client{"chat": says("from chat"), "fast": says("from fast")}
+	registry := &models.Registry{}
+	registry.Offer(models.Offer{Default: "chat", Pools: pools, Accounts: map[string]string{"ci": "fast", "app": "fast"}})
+	h := start(t, nil, func(o *openaiapi.Options) { o.Registry = registry })
+	for name, c := range map[string]struct {
+		key, body, want string
+	}{
+		"its own":      {keyCI, `{"messages":[{"role":"user","content":"hi"}]}`, "from fast"},
+		"a named one":  {keyCI, `{"model":"chat","messages":[{"role":"user","content":"hi"}]}`, "from chat"},
+		"not for this": {keyApp, `{"messages":[{"role":"user","content":"hi"}]}`, "There are: chat."},
+	} {
+		if _, body := h.do(t, http.MethodPost, "/chat/completions", c.key, c.body); !strings.Contains(body, c.want) {
+			t.Errorf("%s: %s, want %q", name, body, c.want)
+		}
+	}
+	registry.Offer(models.Offer{Default: "chat", Pools: map[string]models.Client{"chat": says("from chat")}, Accounts: map[string]string{"ci": "fast"}})
+	if _, body := h.do(t, http.MethodPost, "/chat/completions", keyCI, `{"messages":[{"role":"user","content":"hi"}]}`); !strings.Contains(body, "from chat") {
+		t.Errorf("its own is gone: %s", body)
 	}
 }

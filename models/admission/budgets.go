@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -44,6 +45,8 @@ type BudgetsOptions struct {
 type Budgets struct {
 	o    BudgetsOptions
 	some chan struct{}
+	// rules are what holds now; they are exchanged, never changed.
+	rules atomic.Pointer[rules]
 
 	mu     sync.Mutex
 	purses map[Purse]*purse
@@ -63,13 +66,12 @@ type purse struct {
 
 // NewBudgets makes budgets. What is spent gets to the store by Run.
 func NewBudgets(o BudgetsOptions) *Budgets {
-	if o.Zone == nil {
-		o.Zone = time.UTC
-	}
 	if o.Store == nil {
 		o.Store = NewMemory()
 	}
-	return &Budgets{o: o, some: make(chan struct{}, 1), purses: make(map[Purse]*purse)}
+	b := &Budgets{o: o, some: make(chan struct{}, 1), purses: make(map[Purse]*purse)}
+	b.Reload(o.Budgets, o.Zone)
+	return b
 }
 
 // bound is a budget's limit on one purse.
@@ -83,7 +85,8 @@ type bound struct {
 // bounds are the limits that hold for a payer.
 func (b *Budgets) bounds(now time.Time, p models.Payer) []bound {
 	var all []bound
-	for _, budget := range b.o.Budgets {
+	rules := b.rules.Load()
+	for _, budget := range rules.budgets {
 		name := map[models.Scope]string{models.ScopePerson: p.Person, models.ScopeRole: p.Role, models.ScopeAccount: p.Account}[budget.Scope]
 		if name == "" || budget.Name != "" && budget.Name != name {
 			continue
@@ -92,7 +95,7 @@ func (b *Budgets) bounds(now time.Time, p models.Payer) []bound {
 			if at.limit == (models.Limit{}) {
 				continue
 			}
-			from, until := at.key.Span.begins(now, b.o.Zone)
+			from, until := at.key.Span.begins(now, rules.zone)
 			at.key.Scope, at.key.Name, at.key.Starts = budget.Scope, name, from.UTC()
 			at.until, at.budget = until, budget
 			all = append(all, at)

@@ -151,7 +151,7 @@ func (b *Batcher) fail(a *asker, err error) {
 // and its vector is each asker's own.
 func (a *asker) take(at int, got models.Embeddings, i int, u models.Usage, paid bool) {
 	a.got.Vectors[at] = got.Vectors[i]
-	a.got.Model, a.got.Worker = got.Model, got.Worker
+	a.got.Model, a.got.Worker, a.got.Version = got.Model, got.Worker, got.Version
 	if paid {
 		a.got.Vectors[at] = slices.Clone(got.Vectors[i])
 	} else {

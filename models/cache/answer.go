@@ -14,9 +14,10 @@ const chunk = 64
 // answer is a complete one, with finish stop and without tool calls. Its JSON is what
 // a Remote keeps.
 type answer struct {
-	Text  string       `json:"text"`
-	Model string       `json:"model"`
-	Usage models.Usage `json:"usage"`
+	Text    string       `json:"text"`
+	Model   string       `json:"model"`
+	Version string       `json:"version"`
+	Usage   models.Usage `json:"usage"`
 	// Fresh is until when it is given as it is, Stale until when while it is asked for
 	// anew.
 	Fresh time.Time `json:"fresh"`
@@ -43,7 +44,7 @@ func (a *answer) state(now time.Time) state {
 }
 
 // weight is about how many bytes the answer takes.
-func (a *answer) weight() uint32 { return uint32(len(a.Text)+len(a.Model)) + 256 }
+func (a *answer) weight() uint32 { return uint32(len(a.Text)+len(a.Model)+len(a.Version)) + 256 }
 
 // pieces are the deltas of an answer that is given again.
 func (a *answer) pieces(yield func(models.Delta) bool) {
@@ -58,16 +59,17 @@ func (a *answer) pieces(yield func(models.Delta) bool) {
 		rest = rest[n:]
 	}
 	saved := a.Usage
-	yield(models.Delta{Finish: models.FinishStop, Usage: &models.Usage{}, Saved: &saved, Model: a.Model})
+	yield(models.Delta{Finish: models.FinishStop, Usage: &models.Usage{}, Saved: &saved, Model: a.Model, Version: a.Version})
 }
 
 // collector gathers a stream into an answer.
 type collector struct {
-	text   []byte
-	usage  models.Usage
-	model  string
-	finish models.Finish
-	calls  bool
+	text    []byte
+	usage   models.Usage
+	model   string
+	version string
+	finish  models.Finish
+	calls   bool
 	// saved is true for an answer that was given before.
 	saved bool
 }
@@ -83,7 +85,7 @@ func (c *collector) add(d models.Delta) {
 		c.usage = *d.Usage
 	}
 	if d.Finish != "" {
-		c.finish, c.model = d.Finish, d.Model
+		c.finish, c.model, c.version = d.Finish, d.Model, d.Version
 	}
 }
 

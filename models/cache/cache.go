@@ -292,7 +292,7 @@ func (c *Cache) give(ctx context.Context, f *flight, r models.Request, k key, ag
 	}
 	c.stats.kept.Add(1)
 	until := time.Now().Add(c.o.Fresh)
-	a := &answer{Text: string(got.text), Model: got.model, Usage: got.usage, Fresh: until, Stale: until.Add(c.o.Stale)}
+	a := &answer{Text: string(got.text), Model: got.model, Version: got.version, Usage: got.usage, Fresh: until, Stale: until.Add(c.o.Stale)}
 	c.kept.Set(k, a)
 	return a, nil
 }

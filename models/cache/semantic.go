@@ -241,7 +241,7 @@ func (s *Semantic) ask(ctx context.Context, r models.Request, e *entry, yield fu
 		got.add(d)
 		if err == nil && got.whole() {
 			until := time.Now().Add(s.o.Fresh)
-			e.answer = &answer{Text: string(got.text), Model: got.model, Usage: got.usage, Fresh: until, Stale: until}
+			e.answer = &answer{Text: string(got.text), Model: got.model, Version: got.version, Usage: got.usage, Fresh: until, Stale: until}
 			s.remember(e)
 		}
 		if !yield(d, err) {

@@ -92,6 +92,9 @@ func (w *Worker) models(rw http.ResponseWriter, r *http.Request) {
 		more = fmt.Sprintf(`"owned_by":"sglang","root":%s,"max_model_len":%d`, quote(w.o.Model), w.o.Context)
 	case models.KindLlamaCPP:
 		more = fmt.Sprintf(`"owned_by":"llamacpp","meta":{"n_ctx":%d,"n_ctx_train":%d}`, w.o.Context, w.o.Context)
+		if w.o.Router {
+			more += `,"status":{"value":` + quote(w.status()) + `}`
+		}
 	case models.KindOllama:
 		more = `"owned_by":"library"`
 	}

@@ -48,6 +48,12 @@ type Options struct {
 	// Loading is how long after its start, and after each Return, it answers everything
 	// with 503 "Loading model".
 	Loading time.Duration
+	// Load is how long it takes to load the model into memory. Keep is how long Ollama keeps
+	// it there behind the last request, where that did not say; 0 for always. Router is
+	// llama.cpp's mode in which a model must be loaded by request; Asleep has vLLM begin
+	// asleep.
+	Load, Keep     time.Duration
+	Router, Asleep bool
 	// Chunk is the length of a token in runes; 0 means a word.
 	Chunk int
 	// PerChunk is how many tokens come in one event behind the first token, as busy
@@ -111,6 +117,8 @@ type Worker struct {
 	// is over.
 	loading, ready time.Time
 	speed          float64
+	home           residence
+	resided        Residence
 	line           []chan struct{}
 	cache          prefixCache
 	changed        chan struct{}
@@ -132,6 +140,7 @@ func New(o Options) *Worker {
 	w.mux.HandleFunc("POST /v1/audio/transcriptions", w.transcription)
 	w.mux.HandleFunc("GET /v1/models", w.models)
 	w.routesOfKind()
+	w.routesOfLoading()
 	return w
 }
 
@@ -141,6 +150,7 @@ func (w *Worker) boot() {
 	defer w.mu.Unlock()
 	w.cache = newPrefixCache(w.o.Cache)
 	w.ready, w.loading = time.Now().Add(w.o.Loading), time.Time{}
+	w.home = residence{asleep: w.o.Asleep}
 }
 
 // ServeHTTP serves the protocol.
@@ -275,7 +285,7 @@ func (w *Worker) chat(rw http.ResponseWriter, r *http.Request) {
 	w.last = chat
 	w.mu.Unlock()
 	a := newAnswer(q, chat)
-	if q.refuse() || q.overflows(a.prompt.tokens) || !q.enterSlot() {
+	if q.refuse() || q.overflows(a.prompt.tokens) || !q.enterSlot() || !q.resident() {
 		return
 	}
 	q.finished = a.send()

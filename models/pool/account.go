@@ -98,6 +98,10 @@ func (t *try) close(outcome Outcome, err error) {
 		// It was cut off before anything came, with its prompt computed most likely.
 		usage.Prompt = max(usage.Prompt, j.prompt.Tokens)
 	}
+	if j.shadow {
+		j.served.Prompt, j.served.Completion = usage.Prompt, usage.Completion
+		outcome = ShadowWaste
+	}
 	if outcome == Served {
 		j.served.Prompt += usage.Prompt
 		j.served.Completion += usage.Completion

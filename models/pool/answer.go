@@ -35,6 +35,7 @@ func (p *Pool) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Delt
 		}
 		defer a.over()
 		a.req.Model = a.v.model
+		p.cast(s, r, a.v) //nolint:contextcheck // a copy does not end with the request
 		a.run(ctx)
 	}
 }
@@ -225,7 +226,7 @@ func (a *answer) relay(t *try, d models.Delta) {
 	t.l.answered(d.Usage)
 	t.close(Served, nil)
 	a.err, a.done = nil, true
-	d.Worker = t.l.w.name
+	d.Worker, d.Version = t.l.w.name, a.v.name
 	d.Model = cmp.Or(d.Model, a.v.model)
 	a.yield(d, nil)
 }

@@ -27,7 +27,7 @@ func (p *Pool) Embed(ctx context.Context, r models.EmbedRequest) (models.Embeddi
 			return u, fault.New(fault.Permanent, "embed", errUnable)
 		}
 		out, err = embedder.Embed(ctx, r)
-		out.Model, out.Worker = cmp.Or(out.Model, j.v.model), l.w.name
+		out.Model, out.Worker, out.Version = cmp.Or(out.Model, j.v.model), l.w.name, j.v.name
 		return out.Usage, err
 	})
 	if err != nil {
@@ -48,7 +48,7 @@ func (p *Pool) Transcribe(ctx context.Context, r models.TranscribeRequest) (mode
 			return u, fault.New(fault.Permanent, "transcribe", errUnable)
 		}
 		out, err = transcriber.Transcribe(ctx, r)
-		out.Model, out.Worker = cmp.Or(out.Model, j.v.model), l.w.name
+		out.Model, out.Worker, out.Version = cmp.Or(out.Model, j.v.model), l.w.name, j.v.name
 		return u, err
 	})
 	if err != nil {

@@ -96,6 +96,8 @@ type job struct {
 	until    time.Time
 	attempts int
 	worker   string
+	// shadow is true for a copy whose answer nobody sees.
+	shadow bool
 	// broken is the first attempt that ended in an error inside a worker; poison that a
 	// second one did too. Both are guarded by Pool.mu.
 	broken *lease
@@ -127,6 +129,9 @@ func (j *job) over() {
 	}
 	j.p.reap()
 	j.p.unlock()
+	if j.shadow {
+		return
+	}
 	j.s.o.Observer.Observe(core.Event{
 		Stage: core.StageModel, Trace: j.trace, At: time.Now(), Took: time.Since(j.began), Model: j.v.model, Worker: j.worker, Err: j.err,
 	})
@@ -134,7 +139,7 @@ func (j *job) over() {
 
 // again tells whether a failed attempt may be followed by another one.
 func (j *job) again(ctx context.Context, err error) bool {
-	if j.attempts >= maxAttempts || ctx.Err() != nil || !otherWorkerMayHelp(err) {
+	if j.shadow || j.attempts >= maxAttempts || ctx.Err() != nil || !otherWorkerMayHelp(err) {
 		return false
 	}
 	j.p.mu.Lock()

@@ -39,6 +39,15 @@ type Options struct {
 	// Admit reserves what a request may cost, or says that its payer has no more. settle
 	// is called exactly once, with what was served. Nil admits everybody.
 	Admit func(models.Request) (settle func(models.Usage), err error)
+	// KeepWarm is how long a worker may be idle until it is warmed again; 0 means
+	// DefaultKeepWarm. Warm tells of how many of a version's workers that holds now, of those
+	// that were asked last; nil for none.
+	KeepWarm time.Duration
+	Warm     func(version string) int
+
+	// Shadow copies requests to a version; its Admit is not nil where it names one.
+	Shadow Shadow
+
 	// Elsewhere tells how many requests other nodes have at a worker; nil for no others.
 	Elsewhere func(worker string) int
 	// Account is told of every attempt once; nil for nobody.
@@ -68,10 +77,13 @@ type Worker struct {
 	// Slots is how many answers it works on at a time; 0 means what the server says, else
 	// what its first contents teach, from models.DefaultSlots on.
 	Slots int
+	// Revision stands for how it is configured: when it changes, the server is asked anew
+	// what it can do.
+	Revision string
 	// Probe asks it cheaply whether it lives. Nil: only requests tell.
 	Probe func(ctx context.Context) error
-	// Warm makes it ready for its first request, by one generation behind the usual
-	// system prompt. Nil for nothing.
+	// Warm makes it ready for its first request, or keeps it so, by one generation behind
+	// the usual system prompt. Nil for nothing.
 	Warm func(ctx context.Context) error
 	// Tell asks the server what it can do. Nil, and what it does not say: everything.
 	Tell func(ctx context.Context) (models.Server, error)
@@ -92,6 +104,10 @@ func (o Options) withDefaults() Options {
 	o.Queue.Wait = cmp.Or(o.Queue.Wait, models.DefaultQueueWait)
 	if o.Admit == nil {
 		o.Admit = func(models.Request) (func(models.Usage), error) { return func(models.Usage) {}, nil }
+	}
+	o.KeepWarm = cmp.Or(o.KeepWarm, DefaultKeepWarm)
+	if o.Warm == nil {
+		o.Warm = func(string) int { return 0 }
 	}
 	if o.Elsewhere == nil {
 		o.Elsewhere = func(string) int { return 0 }

@@ -73,7 +73,7 @@ func (p *Pool) trial(now time.Time, j *job) *worker {
 // busy tells whether a worker will have room for the request by itself.
 func (p *Pool) busy(now time.Time, j *job) bool {
 	return slices.ContainsFunc(j.v.lane.workers, func(w *worker) bool {
-		return j.takes(w) && (w.usable(now) || w.state == models.StateProbing)
+		return j.takes(w) && (w.usable(now) || w.state == models.StateProbing || w.coming())
 	})
 }
 

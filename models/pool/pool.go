@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"math"
 	"slices"
 	"sync"
@@ -34,6 +35,9 @@ type Pool struct {
 	leaving []*lane
 	retries bucket
 	hedges  quota
+	// life is Run's context, nil before; shadows are the copies of requests under way in it.
+	life    context.Context
+	shadows sync.WaitGroup
 	// changes are what is to be logged once mu is free.
 	changes []change
 	// candidates and found are made anew by every pick.

@@ -29,6 +29,15 @@ const (
 func (p *Pool) Run(ctx context.Context) error {
 	var probes sync.WaitGroup
 	defer probes.Wait()
+	p.mu.Lock()
+	p.life = ctx
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		p.life = nil
+		p.mu.Unlock()
+		p.shadows.Wait()
+	}()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
@@ -36,6 +45,9 @@ func (p *Pool) Run(ctx context.Context) error {
 			probes.Go(func() { p.probeOnce(ctx, w) })
 		}
 		p.scrape(ctx, &probes)
+		for _, w := range p.warmsDue() {
+			probes.Go(func() { p.keepWarm(ctx, w) })
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -70,7 +82,7 @@ func (w *worker) probeDue(now time.Time) bool {
 		return false
 	}
 	well := w.state == models.StateReady || w.state == models.StateDegraded
-	if !well || w.probeFails > 0 {
+	if !well || w.probeFails > 0 || w.afresh {
 		return true
 	}
 	return now.Sub(w.aliveAt()) >= probeIdle && now.Sub(w.probedAt) >= probeIdle
@@ -83,8 +95,11 @@ func (p *Pool) probeOnce(ctx context.Context, w *worker) {
 	limited, cancel := context.WithTimeout(ctx, probeTimeout)
 	err := conf.Probe(limited)
 	cancel()
-	if p.probed(ctx, w, err) {
+	switch {
+	case p.probed(ctx, w, err):
 		p.warmUp(ctx, w, conf)
+	case err == nil:
+		p.askAfresh(ctx, w, conf)
 	}
 	p.mu.Lock()
 	w.probing = false
@@ -146,6 +161,7 @@ func (p *Pool) warmUp(ctx context.Context, w *worker, conf Worker) {
 	if err == nil && conf.Warm != nil {
 		p.mu.Lock()
 		w.to(models.StateWarming, nil)
+		w.err = nil
 		p.unlock()
 		limited, cancel := context.WithTimeout(ctx, warmTimeout)
 		err = conf.Warm(limited)
@@ -167,7 +183,11 @@ func (p *Pool) warmUp(ctx context.Context, w *worker, conf Worker) {
 		w.to(models.StateWarming, err)
 		return
 	}
-	w.server = server
+	// What it tells while its model is being loaded need not be all.
+	w.server, w.afresh = server, conf.Warm != nil && conf.Tell != nil
+	if conf.Warm != nil {
+		w.warmedAt = now
+	}
 	switch w.state {
 	case models.StateNew:
 		w.ready(now, w.late)

@@ -116,6 +116,7 @@ func (p *Pool) employ(key id, w Worker, first bool) *worker {
 		live = &worker{id: key, pool: p, state: models.StateNew, late: !first, limit: newLimit()}
 		p.workers[key] = live
 	}
+	live.afresh = live.afresh || live.conf.Revision != w.Revision
 	live.conf = w
 	return live
 }

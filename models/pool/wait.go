@@ -198,7 +198,7 @@ func (p *Pool) hope(now time.Time, l *lane) bool {
 		return true
 	}
 	for _, w := range l.workers {
-		if w.usable(now) || w.state == models.StateProbing || w.soon(now) {
+		if w.usable(now) || w.state == models.StateProbing || w.coming() || w.soon(now) {
 			return true
 		}
 	}

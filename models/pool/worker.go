@@ -52,6 +52,11 @@ type worker struct {
 	probedAt       time.Time
 	probing, warm  bool
 	server         models.Server
+	// warmedAt is when it was warmed last, warming true while it is.
+	warmedAt time.Time
+	warming  bool
+	// afresh is true until the server was asked anew what it can do.
+	afresh bool
 	// tellsCached is true for one whose usage says what it had cached.
 	tellsCached bool
 	err         error

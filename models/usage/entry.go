@@ -19,6 +19,8 @@ const (
 	RetryWaste Outcome = "retry-waste"
 	// HedgeWaste: another one that ran beside it was faster.
 	HedgeWaste Outcome = "hedge-waste"
+	// ShadowWaste: a copy of a request, to see how a version does.
+	ShadowWaste Outcome = "shadow-waste"
 	// Cancelled: nobody wanted the answer any more.
 	Cancelled Outcome = "cancelled"
 )
@@ -28,11 +30,12 @@ const (
 const (
 	RetryAccount     = "waste/retry"
 	HedgeAccount     = "waste/hedge"
+	ShadowAccount    = "waste/shadow"
 	CancelledAccount = "waste/cancelled"
 )
 
 // wasteAccounts bear the outcomes that were of no use to anybody.
-var wasteAccounts = map[Outcome]string{RetryWaste: RetryAccount, HedgeWaste: HedgeAccount, Cancelled: CancelledAccount}
+var wasteAccounts = map[Outcome]string{RetryWaste: RetryAccount, HedgeWaste: HedgeAccount, ShadowWaste: ShadowAccount, Cancelled: CancelledAccount}
 
 // Entry is one line of the ledger: one attempt of a request.
 type Entry struct {

@@ -21,6 +21,7 @@ type Records interface {
 	records.People
 	records.Memories
 	records.Usage
+	records.Orders
 }
 
 // RunPeople puts what keeps people, and memories, through the contract. open gives new, empty

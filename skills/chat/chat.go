@@ -31,10 +31,9 @@ const maxAnswer = 256 << 10
 // errUnfinished is in the fault of a stream that ended without a finish reason.
 var errUnfinished = errors.New("the answer ended without a finish reason")
 
-// Models finds the client of a model pool by its configured name; the empty name
-// is the default pool. ok is false for a pool that is not configured.
+// Models says which model pool answers. ok is false where there is none.
 type Models interface {
-	Client(name string) (client models.Client, ok bool)
+	Choose(w models.Wish) (c models.Choice, ok bool)
 	// Sees tells whether that pool's model sees pictures.
 	Sees(name string) bool
 }
@@ -81,11 +80,11 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 		w.Reply(core.Text{Text: nothingSaid.In(t.Envelope.From.Language)})
 		return nil
 	}
-	client, pool, err := s.client(t)
+	choice, err := s.choose(t)
 	if err != nil {
 		return err
 	}
-	sees := s.options.Models.Sees(pool)
+	sees := s.options.Models.Sees(choice.Pool)
 	// What people said past the bot since it last spoke comes before.
 	lines := append(slices.Clone(t.Session.TakeHeard()), session.Line{Name: speaker(t.Envelope), Text: said})
 	messages, err := s.prompt(t, lines, sees)
@@ -98,7 +97,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 			return err
 		}
 	}
-	a, err := stream(ctx, client, models.Request{
+	a, err := stream(ctx, choice.Client, models.Request{
 		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace,
 		// A draft takes the place of the one before, so that an answer may begin again.
 		Shown: func() bool { return t.Drafts && w.Drafted() }, Restart: true,
@@ -114,6 +113,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	default:
 		return err
 	}
+	a.by.Pool = choice.Pool
 	return s.finish(t, w, lines, a)
 }
 
@@ -125,28 +125,28 @@ func standsAlone(t *skills.Turn, lines []session.Line, messages []models.Message
 	})
 }
 
-// client is that of the pool which the route names, else of the one which the
-// conversation chose, else of the default, which has no name.
-func (s *Skill) client(t *skills.Turn) (c models.Client, pool string, err error) {
-	if t.Model == "" {
-		if chosen := t.Session.Model(); chosen != "" {
-			if c, ok := s.options.Models.Client(chosen); ok {
-				return c, chosen, nil
-			}
-			t.Log.Warn().Str("model", chosen).Msg("the conversation's model is no longer configured, taking the default")
-		}
+// choose gives the pool that answers: the one which the route names, else the one which
+// the conversation chose, else the configuration's. It holds for the whole turn.
+func (s *Skill) choose(t *skills.Turn) (models.Choice, error) {
+	chosen, by := t.Chosen()
+	c, ok := s.options.Models.Choose(models.Wish{
+		Named: t.Model, Chosen: chosen, ChosenBy: string(by), Skill: Name, Account: string(t.Envelope.In.Account),
+	})
+	if len(c.Missed) > 0 {
+		t.Log.Warn().Strs("models", c.Missed).Str("instead", c.Pool).Msg("a model that was asked for is not there, or not for this role")
 	}
-	if c, ok := s.options.Models.Client(t.Model); ok {
-		return c, t.Model, nil
+	if !ok {
+		return c, fault.New(fault.Permanent, "chat", fmt.Errorf("none of the model pools %q is configured", c.Missed),
+			fault.WithPublic(noModel.In(t.Envelope.From.Language)))
 	}
-	return nil, "", fault.New(fault.Permanent, "chat", fmt.Errorf("model pool %q is not configured", t.Model),
-		fault.WithPublic(noModel.In(t.Envelope.From.Language)))
+	return c, nil
 }
 
-// answer is what a model said and why it stopped.
+// answer is what a model said, why it stopped, and which it was.
 type answer struct {
 	text   string
 	finish models.Finish
+	by     session.By
 }
 
 // brokeOff ends an answer of which no worker said the rest.
@@ -171,7 +171,7 @@ func stream(ctx context.Context, client models.Client, r models.Request, w skill
 			}
 		}
 		if d.Finish != "" {
-			return answer{text: said(), finish: d.Finish}, nil
+			return answer{said(), d.Finish, session.By{Version: d.Version, Model: d.Model}}, nil
 		}
 		if text.Len() > maxAnswer {
 			return answer{text: said(), finish: models.FinishLength}, nil
@@ -202,6 +202,7 @@ func (s *Skill) finish(t *skills.Turn, w skills.Writer, lines []session.Line, a 
 	}
 	turn := session.Turn{
 		ID: t.ID, At: t.Now, Said: lines, Answer: a.text, Tokens: cost(lines...) + messageTokens + core.EstimateTokens(a.text),
+		By: a.by,
 	}
 	if t.Envelope.In.Place == core.Private {
 		turn.Via = t.Envelope.In.Account

@@ -63,7 +63,7 @@ func says(words ...string) *scripted {
 	for _, w := range words {
 		s.deltas = append(s.deltas, models.Delta{Text: w})
 	}
-	s.deltas = append(s.deltas, models.Delta{Finish: models.FinishStop})
+	s.deltas = append(s.deltas, models.Delta{Finish: models.FinishStop, Version: "blue", Model: "m-1"})
 	return s
 }
 
@@ -81,12 +81,18 @@ func (s slow) Chat(ctx context.Context, _ models.Request) iter.Seq2[models.Delta
 	}
 }
 
-// pools is Models by name.
+// pools is Models by name; the empty one is the default.
 type pools map[string]models.Client
 
-func (p pools) Client(name string) (models.Client, bool) {
-	c, ok := p[name]
-	return c, ok
+func (p pools) Choose(w models.Wish) (models.Choice, bool) {
+	named := map[string]models.Client{}
+	for name, c := range p {
+		if name == "" {
+			name = "default"
+		}
+		named[name] = c
+	}
+	return models.NewRegistry("default", named).Choose(w)
 }
 
 func with(c models.Client) *chat.Skill {
@@ -122,7 +128,8 @@ func TestAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []session.Turn{{ID: turn.ID, At: turn.Now, Said: []session.Line{{Text: "hi"}}, Answer: "Hello **you**", Tokens: 4 + 1 + 4 + 4, Via: "account"}}
+	want := []session.Turn{{ID: turn.ID, At: turn.Now, Said: []session.Line{{Text: "hi"}}, Answer: "Hello **you**", Tokens: 4 + 1 + 4 + 4, Via: "account",
+		By: session.By{Pool: "default", Version: "blue", Model: "m-1"}}}
 	if diff := cmp.Diff(want, history); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
@@ -298,8 +305,9 @@ func TestModelChoice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := chat.New(chat.Options{Models: pools{"": says("default"), "big": says("big"), "small": says("small")}})
 			turn := skilltest.NewTurn(skilltest.TurnOptions{Model: c.route})
+			turn.Role = skills.Admin
 			if c.chosen != "" {
-				turn.Session.SetModel(c.chosen)
+				turn.Session.SetModel(c.chosen, string(skills.Admin))
 			}
 			var w skilltest.RecordingWriter
 			err := s.Handle(t.Context(), turn, &w)

@@ -80,19 +80,24 @@ func ago(d time.Duration) string {
 	}
 }
 
+// Opening is what every prompt of the skill begins with: a worker that has read it answers
+// the first message of a conversation sooner.
+func Opening(prompt string, sees bool) string {
+	about := aboutAttachments
+	if sees {
+		about = aboutPictures
+	}
+	if prompt == "" {
+		return about
+	}
+	return prompt + "\n\n" + about
+}
+
 // system gives the message that comes first. It changes only when the operator or
 // a pinned fact does, or the person goes on elsewhere, so that workers can keep the
 // prompt's head cached.
 func (s *Skill) system(t *skills.Turn, sees bool, goingOn string) []models.Message {
-	var paragraphs []string
-	if s.options.Prompt != "" {
-		paragraphs = append(paragraphs, s.options.Prompt)
-	}
-	if sees {
-		paragraphs = append(paragraphs, aboutPictures)
-	} else {
-		paragraphs = append(paragraphs, aboutAttachments)
-	}
+	paragraphs := []string{Opening(s.options.Prompt, sees)}
 	if t.Envelope.In.Place == core.Group {
 		paragraphs = append(paragraphs, aboutGroups)
 	}

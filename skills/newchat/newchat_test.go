@@ -32,7 +32,7 @@ func TestNewForgetsTheHistoryOnly(t *testing.T) {
 			c.turn.Session = skilltest.NewSession(session.Turn{ID: "a", Answer: "1"}, session.Turn{ID: "b", Answer: "2"})
 			turn := skilltest.NewTurn(c.turn)
 			turn.Session.Pin("fact")
-			turn.Session.SetModel("big")
+			turn.Session.SetModel("big", "admin")
 			var w skilltest.RecordingWriter
 			if err := newchat.New().Handle(t.Context(), turn, &w); err != nil {
 				t.Fatal(err)

@@ -27,10 +27,9 @@ const (
 	maxSummary = 16 << 10
 )
 
-// Models finds the client of a model pool by its name; the empty name is the default
-// pool.
+// Models says which model pool answers. ok is false where there is none.
 type Models interface {
-	Client(name string) (client models.Client, ok bool)
+	Choose(w models.Wish) (c models.Choice, ok bool)
 }
 
 // Skill sums up. It is safe for concurrent use.
@@ -77,17 +76,16 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	return nil
 }
 
-// client is that of the conversation's pool, else of the default one.
+// client is that of the pool which answers the conversation.
 func (s *Skill) client(t *skills.Turn) (models.Client, bool) {
 	if s.models == nil {
 		return nil, false
 	}
-	for _, pool := range []string{t.Model, t.Session.Model(), ""} {
-		if c, ok := s.models.Client(pool); ok {
-			return c, true
-		}
-	}
-	return nil, false
+	chosen, by := t.Chosen()
+	c, ok := s.models.Choose(models.Wish{
+		Named: t.Model, Chosen: chosen, ChosenBy: string(by), Skill: Name, Account: string(t.Envelope.In.Account),
+	})
+	return c.Client, ok
 }
 
 // summarise has the model say what was talked about.

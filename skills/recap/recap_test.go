@@ -24,7 +24,7 @@ type model struct {
 	working chan struct{}
 }
 
-func (m model) Client(string) (models.Client, bool) { return m, true }
+func (m model) Choose(models.Wish) (models.Choice, bool) { return models.Choice{Client: m}, true }
 
 func (m model) Chat(ctx context.Context, r models.Request) iter.Seq2[models.Delta, error] {
 	return func(yield func(models.Delta, error) bool) {

@@ -17,6 +17,7 @@ func TestCommands(t *testing.T) {
 		"/new – Forget this conversation and begin anew\n/recap – Say what our conversation is about\n" +
 		"/link [code] – Link your accounts: one conversation on every platform\n/unlink [number] – Take one of your linked accounts away\n" +
 		"/accounts – Show which of your accounts are linked\n/reach_me_on [number|last|all] – Say on which account I reach you when you did not ask\n" +
+		"/model [name|default] – Show which model answers here, or choose another one\n" +
 		"/forget – Erase all that is kept of you here\n/whoami – Show who you are to this bot\n" +
 		"/status – Show whether the bot and its models are well\n\nAnything else you write is answered too."
 	w.told(w.ask(ann, "/help", 2), help)
@@ -48,6 +49,7 @@ func TestCommandMenu(t *testing.T) {
 		{Command: "unlink", Description: "Take one of your linked accounts away"},
 		{Command: "accounts", Description: "Show which of your accounts are linked"},
 		{Command: "reach_me_on", Description: "Say on which account I reach you when you did not ask"},
+		{Command: "model", Description: "Show which model answers here, or choose another one"},
 		{Command: "forget", Description: "Erase all that is kept of you here"},
 		{Command: "whoami", Description: "Show who you are to this bot"},
 		{Command: "status", Description: "Show whether the bot and its models are well"},
