@@ -52,7 +52,7 @@ func (a *App) makeModels(ctx context.Context) error {
 			return err
 		}
 		a.pools = append(a.pools, pool)
-		a.fronts[name] = newFront(name, p, pool, a.usage)
+		a.fronts[name] = newFront(name, p, pool, a.usage) //nolint:contextcheck // so are these
 		clients[name], shared[name] = a.fronts[name], pool
 	}
 	for _, f := range a.fronts {
