@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// MaxCached is the longest value of a Cache, in bytes, and MaxCachedKey the longest key.
-	MaxCached    = 64 << 10
+	// MaxCached is the longest value of a Cache, in bytes.
+	MaxCached = 64 << 10
+	// MaxCachedKey is its longest key, in bytes.
 	MaxCachedKey = 1 << 10
 	// MaxCachedLife is how long a value may be kept.
 	MaxCachedLife = 31 * 24 * time.Hour

@@ -126,11 +126,11 @@ func TestNobodyGetsAnothersAnswer(t *testing.T) {
 func FuzzCrossing(f *testing.F) {
 	f.Add("bot", "ann", "", "bota", "nn", "", "hello")
 	f.Add("bot", "ann", "u", "bot", "annu", "", "hello")
+	w := numbered(f)
+	hub := runHub(f, func(c *configs.Config) {
+		c.Models.Pools = map[string]models.PoolConfig{"chat": poolAt("fake", w.Base())}
+	})
 	f.Fuzz(func(t *testing.T, account, person, user, account2, person2, user2, text string) {
-		w := numbered(t)
-		hub := runHub(t, func(c *configs.Config) {
-			c.Models.Pools = map[string]models.PoolConfig{"chat": poolAt("fake", w.Base())}
-		})
 		ask := func(account, person, user string) string {
 			r := cold(person, text)
 			r.For.Account, r.Cache.User = account, user

@@ -33,7 +33,7 @@ type running struct {
 	stop func()
 }
 
-func runHub(t *testing.T, edit func(*configs.Config)) running {
+func runHub(t testing.TB, edit func(*configs.Config)) running {
 	t.Helper()
 	env := []string{"PARLEY_DATA_DIR=" + filepath.Join(t.TempDir(), "data"), "PARLEY_HTTP_LISTEN=127.0.0.1:0"}
 	c, _, err := configs.Load(configs.Source{Env: env, Factories: Factories()})
@@ -63,7 +63,7 @@ func runHub(t *testing.T, edit func(*configs.Config)) running {
 }
 
 // numbered is a worker that gives each answer a number of its own.
-func numbered(t *testing.T) *modeltest.Worker {
+func numbered(t testing.TB) *modeltest.Worker {
 	t.Helper()
 	var n atomic.Int64
 	return modeltest.Start(t, modeltest.Options{Answer: func([]models.Message) string { return fmt.Sprint("answer ", n.Add(1)) }})
