@@ -24,7 +24,7 @@ type poolset struct {
 	// blend gives a pool of a name that is made of nothing yet, options what it is made from.
 	blend   func(name string) *blend
 	options func(name string, p models.PoolConfig, by *fleet.Signals) pool.Options
-	// front gives what stands before a pool, in place of what did before; nil for nothing.
+	// front gives what stands before a pool, in place of what did before, if anything.
 	front func(name string, p models.PoolConfig, over *pool.Pool, c models.CacheConfig, before *front) *front
 	// registry has what answers people, real what answers programs: the pools alone.
 	registry, real *models.Registry

@@ -93,6 +93,9 @@ func inFarm(t *testing.T, c models.Config, test func(f *farm)) {
 			options: func(name string, p models.PoolConfig, _ *fleet.Signals) pool.Options {
 				return pool.Options{Name: name, Policy: p.Policy, Log: zerolog.Nop()}
 			},
+			front: func(name string, _ models.PoolConfig, over *pool.Pool, _ models.CacheConfig, _ *front) *front {
+				return &front{Pool: over, name: name, chat: over}
+			},
 		}
 		f.apply(c)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -28,7 +28,7 @@ func TestCache(t *testing.T) {
 		}
 	}
 	resp, answer := h.chat(t, body("chat", "false"))
-	if resp.Header.Get("X-Cache") != "hit" || resp.Header.Get("X-Model-Version") != "tiny-1" || !strings.Contains(answer, `"total_tokens":0`) {
+	if resp.Header.Get("X-Cache") != "hit" || resp.Header.Get("X-Model-Name") != "tiny-1" || !strings.Contains(answer, `"total_tokens":0`) {
 		t.Errorf("%v %s", resp.Header, answer)
 	}
 	if resp, answer = h.chat(t, body("chat", "true")); resp.Trailer.Get("X-Cache") != "hit" {

@@ -57,8 +57,8 @@ func (a *auto) Pick(p Prompt, workers []Worker) int {
 	case p.Tokens <= exploreMost && a.rand() < exploring:
 		return a.byLot(workers)
 	}
-	key, home, slack := a.price(p, workers, top)
-	return a.accept(workers, open, top, func() int { return a.choose(key, home, slack, workers) })
+	key, home, leeway := a.price(p, workers, top)
+	return a.accept(workers, open, top, func() int { return a.choose(key, home, leeway, workers) })
 }
 
 // Cost counts what the worker lacks of what another one has, and not what none has: in
@@ -108,9 +108,9 @@ func (a *auto) bound(workers []Worker, open int) int {
 
 // price gives each open worker its cost in seconds. It tells by what a prompt has its
 // home, and where that is: by its session or, as long as nobody knows how it begins, by
-// its system prompt, which is then computed in one place only; 0 for nothing. slack is how
+// its system prompt, which is then computed in one place only; 0 for nothing. leeway is how
 // much dearer than others the home may be, in seconds.
-func (a *auto) price(p Prompt, workers []Worker, top float64) (key uint64, home int, slack float64) {
+func (a *auto) price(p Prompt, workers []Worker, top float64) (key uint64, home int, leeway float64) {
 	if cap(a.costs) < len(workers) {
 		a.costs = make([]float64, len(workers))
 	}
@@ -134,14 +134,14 @@ func (a *auto) price(p Prompt, workers []Worker, top float64) (key uint64, home 
 	if home >= 0 && best > 0 && key == p.Session {
 		a.costs[home] -= presumed * float64(p.Tokens-best) * workers[home].prefill()
 		if best <= p.begins {
-			slack = beginning * service
+			leeway = beginning * service
 		}
 	}
 	for i := range workers {
 		// A worker's weight is beside others here, so that full is full for all.
 		a.costs[i] += loadWeight * workers[i].load() * top * service
 	}
-	return key, home, slack
+	return key, home, leeway
 }
 
 // home gives the worker that is nearest to a key, open or not; -1 for none. Every node
@@ -163,17 +163,17 @@ func (a *auto) home(key uint64, workers []Worker) int {
 	return home
 }
 
-// choose gives the home where it is open and no dearer than slack allows; else the open
+// choose gives the home where it is open and no dearer than leeway allows; else the open
 // worker of the lowest cost, and of those that are about as cheap the one that is nearest
 // to the key, or any where there is none.
-func (a *auto) choose(key uint64, home int, slack float64, workers []Worker) int {
+func (a *auto) choose(key uint64, home int, leeway float64, workers []Worker) int {
 	lowest := math.Inf(1)
 	for i := range workers {
 		if a.open[i] {
 			lowest = min(lowest, a.costs[i])
 		}
 	}
-	if slack > 0 && a.open[home] && a.costs[home] <= lowest+slack {
+	if leeway > 0 && a.open[home] && a.costs[home] <= lowest+leeway {
 		return home
 	}
 	best, most, ties := -1, uint64(0), 0.0

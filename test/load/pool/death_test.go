@@ -80,7 +80,8 @@ func deadWorker(t *testing.T) []row {
 		rows = append(rows,
 			nobodyFailed("one of four "+d.name, r),
 			row{4, "one of four " + d.name + ": p99 over that of four", fmt.Sprintf("%.2f", p99), "<= 1.2", judge(p99 <= 1.2)},
-			row{4, "one of four " + d.name + ": the same, of prompts that were cached but for 512 tokens", fmt.Sprintf("%.2f", ratio(r.only(known).p99, healthy.only(known).p99)), "", info},
+			row{4, "one of four " + d.name + ": p99, and that of four", ms(r.p99) + ", " + ms(healthy.p99), "", info},
+			row{4, "one of four " + d.name + ": p99 over that of four, of prompts that were cached but for 512 tokens", fmt.Sprintf("%.2f", ratio(r.only(known).p99, healthy.only(known).p99)), "", info},
 		)
 	}
 	r, late, swallowed := kill(t, l, 1, swallows)
