@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// fate is what became of a question.
+// fate is what became of a question: nothing, when neither is set.
 type fate struct {
-	// take is of the whole answer; 0 when the person was told that there is none.
+	// take is of the whole answer.
 	take int
-	// told are the words of that note.
+	// told is what the person was told instead.
 	told string
 }
 
@@ -76,15 +76,16 @@ func review(person int, texts []string) (fates []fate, v verdict, wrong []string
 			r.turn = len(fates)
 		}
 		switch {
-		case open >= 0 && open != r.turn:
-			complain(&v.incomplete, "of the answer to %d stands a part, and then one to %d", open, r.turn)
-		case open >= 0:
-			complain(&v.incomplete, "of the answer to %d stands a part, and then again one", open)
 		case r.turn < len(fates):
 			complain(&v.doubled, "again an answer to %d: %.80q", r.turn, text)
 			continue
+		case open >= 0:
+			complain(&v.incomplete, "of the answer to %d stands a part, and behind it: %.80q", open, text)
 		case r.turn > len(fates):
 			complain(&v.disordered, "an answer to %d where one to %d should be: %.80q", r.turn, len(fates), text)
+		}
+		for len(fates) < r.turn {
+			fates = append(fates, fate{})
 		}
 		open = -1
 		switch {

@@ -65,10 +65,15 @@ func (m *model) answer(worker, version string, prompt []models.Message) string {
 func (m *model) goOn(version string, prompt []models.Message) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	said := prompt[len(prompt)-1].Text
+	last := len(prompt) - 1
+	said := prompt[last].Text
+	q, _, err := recall(prompt[:last])
+	if err != nil {
+		m.wrong = append(m.wrong, err.Error())
+	}
 	// Too little may be said to tell which take it is of; then it was the last one.
 	for _, b := range slices.Backward(m.takes) {
-		if text := b.text(); b.version == version && strings.HasPrefix(text, said) {
+		if text := b.text(); b.question == q && b.version == version && strings.HasPrefix(text, said) {
 			b.continued++
 			return text[len(said):]
 		}
