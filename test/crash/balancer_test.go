@@ -26,6 +26,38 @@ type balancer struct {
 	client   *http.Client
 	// refused counts what no hub took.
 	refused atomic.Int64
+	gap     gap
+}
+
+// gap is how long it takes at the worst, when somebody calls, until a hub takes a call:
+// that one or another.
+type gap struct {
+	mu    sync.Mutex
+	since time.Time
+	worst time.Duration
+}
+
+func (g *gap) asked() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.since.IsZero() {
+		g.since = time.Now()
+	}
+}
+
+func (g *gap) taken() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.since.IsZero() {
+		g.worst = max(g.worst, time.Since(g.since))
+	}
+	g.since = time.Time{}
+}
+
+func (g *gap) longest() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.worst
 }
 
 type backend struct {
@@ -80,6 +112,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the platform left
 	}
+	b.gap.asked()
 	first := b.next.Add(1)
 	for i := range b.backends {
 		hub := b.backends[(first+uint64(i))%uint64(len(b.backends))]
@@ -87,6 +120,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		if res := b.try(r, hub, body); res != nil {
+			b.gap.taken()
 			pass(w, res)
 			return
 		}

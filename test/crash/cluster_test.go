@@ -187,7 +187,8 @@ func (w *world) report() string {
 	for _, name := range slices.Sorted(maps.Keys(w.met)) {
 		fmt.Fprintf(&out, " %s %d", name, w.met[name])
 	}
-	fmt.Fprintf(&out, "\nno hub took %d calls of platforms, which made them again", w.balancer.refused.Load())
+	fmt.Fprintf(&out, "\nno hub took %d calls of platforms, which made them again; no hub took any for %v at most",
+		w.balancer.refused.Load(), w.balancer.gap.longest().Round(time.Millisecond))
 	fmt.Fprintf(&out, "\nan operator put %d replies back of which twice nobody knew whether they were sent", w.replayed.Load())
 	for _, n := range w.nodes {
 		fmt.Fprintf(&out, "\n%s: %d goroutines at rest, %d starts failed, %d messages of unknown outcome repeated", n.name, n.idle, n.failed, n.Count(unsure))
