@@ -76,12 +76,16 @@ func (w *world) report() {
 	if all.messages == 0 || all.whole == 0 {
 		w.t.Error("nobody got an answer")
 	}
+	failed := w.hub.Count("model worker failed")
+	if !w.restarted && w.counted != float64(failed) {
+		w.t.Errorf("%v failures of workers were counted, %d logged", w.counted, failed)
+	}
 	again := 0
 	for attempt := 2; attempt <= 4; attempt++ {
 		again += w.hub.Count(fmt.Sprintf(`"attempt":%d,"took"`, attempt))
 	}
 	w.t.Logf("seed %d, %v, %d people\n%s\nnotes: %v\ntroubles:%s\n%d attempts of workers failed, %d turns were run again",
-		w.seed, *duration, len(w.crowds)**people, &table, all.told, w.happened(), w.hub.Count("model worker failed"), again)
+		w.seed, *duration, len(w.crowds)**people, &table, all.told, w.happened(), failed, again)
 }
 
 func (s *tally) add(o tally) {

@@ -58,6 +58,10 @@ type world struct {
 	rng      *rand.Rand
 	seed     uint64
 	leave    []func() int64
+	// restarted tells that the hub was, which counts anew then; counted are the failures of
+	// workers by its own count.
+	restarted bool
+	counted   float64
 }
 
 // crowd is the people of one platform.
@@ -149,6 +153,7 @@ func (c *crowd) talk(ctx context.Context, n int, rng *rand.Rand, stop <-chan str
 // restart stops the hub as an operator does, and starts it again.
 func (w *world) restart() {
 	w.t.Log("the hub is stopped and started")
+	w.restarted = true
 	if code := w.hub.Stop(); code != 0 {
 		w.t.Errorf("the hub ended with %d", code)
 	}
@@ -172,6 +177,7 @@ func (w *world) settle(ctx context.Context) {
 			return
 		}
 	}
+	w.counted = max(w.hub.Metric("parley_worker_faults_total"), 0)
 	if code := w.hub.Stop(); code != 0 {
 		w.t.Errorf("the hub ended with %d", code)
 	}
