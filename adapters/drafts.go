@@ -40,6 +40,15 @@ const (
 // been lost: another node may have begun the turn anew.
 func (d *Deliverer) Draft(r core.Reply, turn queue.Lease) { d.drafts.show(r, turn, false) }
 
+// Drafted tells whether words of a reply's draft were given to the platform, or to the node
+// that shows them: from then on somebody may have read them.
+func (d *Deliverer) Drafted(id core.ReplyID) bool {
+	d.drafts.mu.Lock()
+	defer d.drafts.mu.Unlock()
+	dr := d.drafts.replies[id]
+	return dr != nil && dr.given
+}
+
 // SettleDraft is called before the final of a reply is committed, so that no draft
 // lands behind it. Where several nodes deliver it ends the drafts, and waits for the one
 // that is being shown. One node alone has nothing to do here: what delivers the final
@@ -109,6 +118,8 @@ type draft struct {
 	way       way
 	fresh     bool
 	nextWords time.Time
+	// given: words of this run of the turn left for the platform.
+	given bool
 	// asked: the draft waits for a message of its own; message is that message. Whoever
 	// places it may be on another node, so after askAgain it is asked for anew; asks
 	// counts the times.
@@ -217,7 +228,7 @@ func (w *drafts) show(r core.Reply, turn queue.Lease, remote bool) {
 	case turn.Token < dr.turn.Token:
 		return // of a turn that another took over
 	case turn.Token > dr.turn.Token:
-		dr.fresh, dr.asked = false, false // the turn was begun anew, and counts anew
+		dr.fresh, dr.asked, dr.given = false, false, false // the turn was begun anew, and counts anew
 	case r.Rev < dr.reply.Rev || len(r.Parts) == 0 && len(dr.reply.Parts) > 0:
 		dr.touched = now
 		return

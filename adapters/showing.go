@@ -109,6 +109,7 @@ func (w *drafts) step(ctx context.Context, dr *draft) {
 // and no more afterwards.
 func (w *drafts) words(ctx context.Context, dr *draft) {
 	r, a, turn, message := dr.reply, dr.account, dr.turn, dr.message
+	dr.given = true
 	switch {
 	case dr.away:
 		w.busyWith(ctx, dr, func(ctx context.Context) { w.tell(ctx, r, turn) })

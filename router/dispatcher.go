@@ -31,6 +31,8 @@ type Drafts interface {
 	// Draft shows a reply that is not final, for as long as its turn's lease holds;
 	// without parts, that the bot is typing. It returns at once.
 	Draft(r core.Reply, turn queue.Lease)
+	// Drafted tells whether anybody may have seen words of the draft.
+	Drafted(id core.ReplyID) bool
 	// SettleDraft is called before the final of a reply is committed. Once it returned, no
 	// draft can overtake the final, whoever delivers it. Its time is bounded.
 	SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token)

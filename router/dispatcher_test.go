@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,15 @@ func (r *rig) Draft(d core.Reply, turn queue.Lease) {
 	if turn.Left() <= 0 || turn.Token == 0 {
 		r.t.Errorf("a draft of a turn that holds nothing: %+v", d)
 	}
+}
+
+// Drafted tells that what was drafted was seen, but for what is hidden.
+func (r *rig) Drafted(id core.ReplyID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.drafts, func(d core.Reply) bool {
+		return d.ID == id && len(d.Parts) > 0 && core.JoinText(d.Parts) != "hidden"
+	})
 }
 
 func (r *rig) SettleDraft(_ context.Context, id core.ReplyID, _ queue.Token) {

@@ -64,7 +64,8 @@ type Writer interface {
 	// Draft shows the answer so far; newest wins, nothing is promised. Without
 	// parts it shows that the bot is typing.
 	Draft(parts ...core.Part)
-	// Drafted tells whether a draft with words was handed on for showing.
+	// Drafted tells whether somebody may have seen words of a draft: a platform that shows
+	// none, or not yet, has shown nothing.
 	Drafted() bool
 	// Reply adds one reply to the turn. It is sent after the turn is stored.
 	Reply(parts ...core.Part)

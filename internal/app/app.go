@@ -348,6 +348,8 @@ func (d drafts) Draft(r core.Reply, turn queue.Lease) { d.a.deliverer.Draft(r, t
 func (d drafts) SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.a.deliverer.SettleDraft(ctx, id, turn)
 }
+func (d drafts) Drafted(id core.ReplyID) bool { return d.a.deliverer.Drafted(id) }
+
 func (d drafts) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.a.deliverer.StopDraft(ctx, id, turn)
 }
