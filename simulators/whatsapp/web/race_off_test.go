@@ -1,5 +1,0 @@
-//go:build !race && !nowhatsmeow
-
-package web_test
-
-const raced = false
