@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func TestAttemptsThatFailed(t *testing.T) {
 		a.account(failed(pool.RetryWaste, fault.New(fault.Retryable, "chat", models.Blamed(models.BlameNobody, models.ErrBadCall))))
 	})
 	w := httptest.NewRecorder()
-	a.telemetry.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	a.telemetry.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
 		`parley_worker_faults_total{blame="worker",class="retryable",pool="main",worker="gpu"} 2`,
 		`parley_worker_faults_total{blame="request",class="permanent",pool="main",worker="gpu"} 1`,

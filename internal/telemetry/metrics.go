@@ -43,15 +43,6 @@ type (
 	turnKey  struct{ skill, rule string }
 )
 
-// WorkerFault is an attempt of a model worker that failed. Whoever asked may have been
-// answered all the same, by another worker.
-type WorkerFault struct {
-	Pool, Worker string
-	Class        fault.Class
-	// Blame is who made it fail: worker, request or nobody.
-	Blame string
-}
-
 // metrics are what events are counted in.
 type metrics struct {
 	stages *family[stageKey, stageChild]
@@ -76,7 +67,7 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 	}
 	stage, kind, account := newLabel(maxStages), newLabel(maxKinds), newLabel(maxAccounts)
 	skill, rule := newLabel(maxSkills), newLabel(maxRules)
-	model, pool, worker := newLabel(maxModels), newLabel(maxModels), newLabel(maxWorkers)
+	model, worker := newLabel(maxModels), newLabel(maxWorkers)
 
 	stageTotal := counter("parley_stage_total",
 		"Steps that messages made, by stage of their life.", "stage", "account", "kind")
@@ -90,9 +81,6 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 		"Turns handed to a skill, by the rule that chose it; a turn that is run again counts again.", "skill", "rule")
 	skillSeconds := histogram("parley_skill_seconds",
 		"How long a skill took for a turn, the model's time counted in.", "skill")
-	failed := counter("parley_worker_faults_total",
-		"Attempts of model workers that failed, by the class of the failure and who is to blame: worker, request or nobody.",
-		"pool", "worker", "class", "blame")
 	unsure := counter("parley_sends_unsure_total",
 		"Messages sent once more because nobody knew whether the platform had them: people may have seen them twice.", "account")
 
@@ -119,9 +107,7 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 		unsure: newFamily(maxFamily, func(k core.Account) prometheus.Counter {
 			return unsure.WithLabelValues(account.value(string(k)))
 		}),
-		failed: newFamily(maxFamily, func(k WorkerFault) prometheus.Counter {
-			return failed.WithLabelValues(pool.value(k.Pool), worker.value(k.Worker), k.Class.String(), k.Blame)
-		}),
+		failed: workerFaults(counter),
 	}
 	for _, a := range known {
 		m.unsure.get(a) // stands at 0 from the start, so that the first one is seen as a rise

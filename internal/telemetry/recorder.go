@@ -72,9 +72,6 @@ func (r *Recorder) Observe(e core.Event) {
 	r.journeys.observe(e)
 }
 
-// WorkerFailed counts an attempt of a model worker that failed.
-func (r *Recorder) WorkerFailed(f WorkerFault) { r.metrics.failed.get(f).Inc() }
-
 // Watch adds gauges that are read from the sources at each scrape. It is called
 // at most once: a second set of sources would give the same metrics twice.
 func (r *Recorder) Watch(s Sources) error {

@@ -131,7 +131,7 @@ func TestLies(t *testing.T) {
 			if a.Worker != "liar" || fault.ClassOf(a.Err) != test.class || models.Blame(a.Err) != test.blame || test.is != nil && !errors.Is(a.Err, test.is) {
 				t.Errorf("%s: class %v, to blame %v: %v", a.Worker, fault.ClassOf(a.Err), models.Blame(a.Err), a.Err)
 			}
-			if got := p.Workers()[0].State; got != test.state && !(test.state == models.StateNew && got == models.StateReady) {
+			if got := p.Workers()[0].State; got != test.state {
 				t.Errorf("it is %s", got)
 			}
 		})

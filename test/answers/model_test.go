@@ -105,8 +105,11 @@ func recall(prompt []models.Message) (q question, before []remembered, err error
 			continue
 		}
 		r, err := read(m.Text)
-		if err != nil || !r.whole || r.question != q {
-			return q, nil, fmt.Errorf("a prompt holds as the answer to %s: %.60q (%v)", q, m.Text, err)
+		if err != nil {
+			return q, nil, fmt.Errorf("a prompt holds as the answer to %s: %.60q: %w", q, m.Text, err)
+		}
+		if !r.whole || r.question != q {
+			return q, nil, fmt.Errorf("a prompt holds as the answer to %s: %.60q", q, m.Text)
 		}
 		before = append(before, remembered{q, r.take})
 	}

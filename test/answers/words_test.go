@@ -115,7 +115,7 @@ func readHead(text string) (reading, error) {
 		}
 		want := begins[i]
 		switch {
-		case want == "*" && (w == "" && !last || literal.MatchString(w)), want != "*" && w != want && !(last && strings.HasPrefix(want, w)):
+		case want == "*" && (w == "" && !last || literal.MatchString(w)), want != "*" && w != want && (!last || !strings.HasPrefix(want, w)):
 			return reading{}, fmt.Errorf("no head of an answer: %.80q", text)
 		}
 	}

@@ -165,10 +165,7 @@ func (w *world) restart() {
 func (w *world) settle(ctx context.Context) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		if w.hub.Metric("parley_queue_items") == 0 && w.hub.Metric("parley_worker_in_flight") == 0 {
-			break
-		}
+	for w.hub.Metric("parley_queue_items") != 0 || w.hub.Metric("parley_worker_in_flight") != 0 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
