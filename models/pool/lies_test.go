@@ -9,8 +9,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
@@ -217,4 +219,34 @@ func TestUnknownModel(t *testing.T) {
 	if fault.ClassOf(res.Err) != fault.NeedsHuman || server.Counts().Started != 0 {
 		t.Errorf("%q, %v; the server was asked %d times", res.Text, res.Err, server.Counts().Started)
 	}
+}
+
+// TestOversizedIsCounted: a prompt that is refused before any worker is asked is no attempt
+// of one, but an answer that failed, by its class.
+func TestOversizedIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events []core.Event
+		attempts := 0
+		p := pool.New(pool.Options{
+			Name: "main", Model: "m", Account: func(pool.Attempt) { attempts++ },
+			Observer: core.ObserverFunc(func(e core.Event) { events = append(events, e) }),
+			Workers: []pool.Worker{{
+				Name: "w", Client: &scripted{chat: says("a")}, Probe: func(context.Context) error { return nil },
+				Tell: func(context.Context) (models.Server, error) {
+					return models.Server{Capabilities: models.Capabilities{Chat: true, Context: 1000}}, nil
+				},
+			}},
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = p.Run(ctx) }()
+		synctest.Wait()
+		modeltest.Collect(t, t.Context(), p, modeltest.Ask(strings.Repeat("word ", 4000)))
+		cancel()
+		<-done
+		if attempts != 0 || len(events) != 1 || events[0].Stage != core.StageModel || fault.ClassOf(events[0].Err) != fault.Permanent ||
+			!errors.Is(events[0].Err, models.ErrOverflow) {
+			t.Errorf("%d attempts, events %+v", attempts, events)
+		}
+	})
 }
