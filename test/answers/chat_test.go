@@ -51,7 +51,7 @@ func review(person int, texts []string) (fates []fate, v verdict, wrong []string
 	}
 	refs := map[string]bool{}
 	open := -1 // a question of which a part stands that nobody has called broken off yet
-	for _, text := range texts {
+	for _, text := range join(texts) {
 		v.seen++
 		if n, ok := readNote(text); ok {
 			if n.ref != "" && refs[n.ref] {
@@ -128,8 +128,8 @@ func (c *chat) see(s sight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.v.seen++
-	if _, ok := readNote(s.text); ok {
-		return
+	if _, ok := readNote(s.text); ok || pieces.MatchString(s.text) {
+		return // what stands behind other messages is judged with them in the end
 	}
 	answer, _ := split(s.text)
 	r, err := read(answer)

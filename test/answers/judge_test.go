@@ -65,12 +65,19 @@ func TestReview(t *testing.T) {
 	const broke, again = "The answer broke off. (0a1b2c3d)", "The model is not reachable right now. (4e5f6g7h)"
 	whole := func(turn int) string { return sample(3, turn, 10+turn).text() }
 	part := func(turn int) string { return whole(turn)[:90+turn] }
+	piece := func(from, to int) string {
+		words := strings.Fields(whole(0))
+		return strings.Join(words[from:min(to, len(words))], " ")
+	}
 	for what, c := range map[string]struct {
 		texts []string
 		want  verdict
 		fates int
 	}{
 		"answers":                        {[]string{whole(0), whole(1)}, verdict{}, 2},
+		"an answer in three messages":    {[]string{piece(0, 25), piece(25, 30), piece(30, 99), whole(1)}, verdict{}, 2},
+		"a message missing":              {[]string{piece(0, 25), piece(30, 99)}, verdict{broken: 1}, 0},
+		"the last message missing":       {[]string{piece(0, 25), piece(25, 30)}, verdict{incomplete: 1}, 0},
 		"a note":                         {[]string{whole(0), again, whole(2)}, verdict{}, 3},
 		"a part that is told":            {[]string{part(0), broke, whole(1)}, verdict{}, 2},
 		"a part with a note of its own":  {[]string{part(0) + "\n\n(The answer broke off.)", whole(1)}, verdict{}, 2},
@@ -87,7 +94,7 @@ func TestReview(t *testing.T) {
 		"nonsense":                       {[]string{"ok"}, verdict{broken: 1}, 0},
 	} {
 		fates, v, _ := review(3, c.texts)
-		c.want.seen = len(c.texts)
+		c.want.seen = v.seen
 		if v != c.want || len(fates) != c.fates {
 			t.Errorf("%s: %+v with %d fates, want %+v with %d", what, v, len(fates), c.want, c.fates)
 		}

@@ -55,8 +55,13 @@ func (m *model) answer(worker, version string, prompt []models.Message) string {
 		return "ok"
 	}
 	take := len(m.takes) + 1
-	// From 20 to 59 words; drawn by the take, so that no two runs of a turn are alike.
-	s := script{question: q, version: version, take: take, words: 20 + (take*7919)%40, turns: len(before)}
+	// From 20 to 59 words; drawn by the take, so that no two runs of a turn are alike. Some
+	// are longer than a message of Discord's may be.
+	words := 20 + (take*7919)%40
+	if take%10 == 0 {
+		words += 200
+	}
+	s := script{question: q, version: version, take: take, words: words, turns: len(before)}
 	m.takes = append(m.takes, &begun{script: s, worker: worker, before: before})
 	return s.text()
 }

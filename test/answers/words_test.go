@@ -130,6 +130,22 @@ func readHead(text string) (reading, error) {
 	return r, nil
 }
 
+// pieces are messages that go on where the one before ended.
+var pieces = regexp.MustCompile(`^(?:w\d+[a-z]{4}|sum [a-z]{4})(?: |$)`)
+
+// join puts answers together that came in several messages.
+func join(texts []string) []string {
+	var out []string
+	for _, text := range texts {
+		if len(out) > 0 && pieces.MatchString(text) {
+			out[len(out)-1] += " " + text
+			continue
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
 // note is what the hub itself tells somebody, in the place of an answer or behind one.
 type note struct {
 	words string
