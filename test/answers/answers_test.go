@@ -132,6 +132,9 @@ func (w *world) judge(c *crowd) tally {
 					wrong = append(wrong, fmt.Sprintf("%s: a prompt held %v, answered were %v", q, take.before, before))
 				}
 			}
+			if f.told == "" && f.take != 0 || f.kept {
+				before = append(before, remembered{q, f.take, f.said})
+			}
 			switch {
 			case f.told != "":
 				s.notes++
@@ -141,7 +144,6 @@ func (w *world) judge(c *crowd) tally {
 				continue
 			}
 			s.whole++
-			before = append(before, remembered{q, f.take})
 			s.how(f.take, takes, chat.takes[turn])
 		}
 		s.verdict.add(v)

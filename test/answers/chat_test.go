@@ -2,15 +2,18 @@ package answers
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 )
 
 // fate is what became of a question: nothing, when neither is set.
 type fate struct {
-	// take is of the whole answer.
-	take int
-	// told is what the person was told instead.
+	// take is of the answer, said how many bytes of it stand.
+	take, said int
+	// told is what the person was told instead of an answer, or behind a part of one. kept
+	// tells that it was in the same breath: then the part is remembered as what was said.
 	told string
+	kept bool
 }
 
 // verdict counts what people saw.
@@ -90,9 +93,9 @@ func review(person int, texts []string) (fates []fate, v verdict, wrong []string
 		open = -1
 		switch {
 		case r.whole:
-			fates = append(fates, fate{take: r.take})
-		case behind != "":
-			fates = append(fates, fate{told: behind})
+			fates = append(fates, fate{take: r.take, said: r.shown})
+		case strings.Contains(behind, brokeOff):
+			fates = append(fates, fate{take: r.take, said: r.shown, told: behind, kept: true})
 		default:
 			open = r.turn
 		}
@@ -128,7 +131,7 @@ func (c *chat) see(s sight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.v.seen++
-	if _, ok := readNote(s.text); ok || pieces.MatchString(s.text) {
+	if _, ok := readNote(s.text); ok || pieces.MatchString(s.text) || strings.HasPrefix(s.text, "(") {
 		return // what stands behind other messages is judged with them in the end
 	}
 	answer, _ := split(s.text)

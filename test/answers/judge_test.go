@@ -81,6 +81,8 @@ func TestReview(t *testing.T) {
 		"a note":                         {[]string{whole(0), again, whole(2)}, verdict{}, 3},
 		"a part that is told":            {[]string{part(0), broke, whole(1)}, verdict{}, 2},
 		"a part with a note of its own":  {[]string{part(0) + "\n\n(The answer broke off.)", whole(1)}, verdict{}, 2},
+		"a part with other words":        {[]string{part(0) + "\n\n(The end.)"}, verdict{incomplete: 1}, 0},
+		"a part with a note behind it":   {[]string{part(0), "(The answer broke off here.)", whole(1)}, verdict{}, 2},
 		"a part that is all":             {[]string{whole(0), part(1)}, verdict{incomplete: 1}, 1},
 		"a part, and the next answer":    {[]string{part(0), whole(1)}, verdict{incomplete: 1}, 2},
 		"a part, and then the whole":     {[]string{part(0), whole(0)}, verdict{incomplete: 1}, 1},
@@ -140,8 +142,9 @@ func TestRecall(t *testing.T) {
 	}{
 		"the first":           {[]message{system, user(0)}, true},
 		"with what was said":  {[]message{system, user(0), said(0, 1), user(1), said(1, 2), user(2)}, true},
-		"with a turn missing": {[]message{system, user(0), said(0, 1), user(2)}, true}, // judged beside the fates
-		"with half an answer": {[]message{user(0), {"assistant", sample(3, 0, 1).text()[:90]}, user(1)}, false},
+		"with a turn missing": {[]message{system, user(0), said(0, 1), user(2)}, true},                         // judged beside the fates
+		"with half an answer": {[]message{user(0), {"assistant", sample(3, 0, 1).text()[:90]}, user(1)}, true}, // so is this
+		"with a hole":         {[]message{user(0), {"assistant", sample(3, 0, 1).text()[:90] + sample(3, 0, 1).text()[100:]}, user(1)}, false},
 		"out of order":        {[]message{user(1), said(1, 2), user(0), said(0, 1), user(2)}, false},
 		"another's":           {[]message{user(0), {"assistant", sample(4, 0, 1).text()}, user(1)}, false},
 		"two questions":       {[]message{user(0), user(1)}, false},

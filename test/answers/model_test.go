@@ -11,10 +11,12 @@ import (
 	"github.com/parley-hub/parley/models/modeltest"
 )
 
-// remembered is a turn as a prompt holds it: who asked what, and which take was answered.
+// remembered is a turn as a prompt holds it: who asked what, which take was answered, and
+// how many bytes of it, since an answer that broke off may be remembered as far as it was
+// said.
 type remembered struct {
 	question
-	take int
+	take, said int
 }
 
 // begun is one answer that a worker was asked for.
@@ -113,10 +115,10 @@ func recall(prompt []models.Message) (q question, before []remembered, err error
 		if err != nil {
 			return q, nil, fmt.Errorf("a prompt holds as the answer to %s: %.60q: %w", q, m.Text, err)
 		}
-		if !r.whole || r.question != q {
+		if r.known && r.question != q {
 			return q, nil, fmt.Errorf("a prompt holds as the answer to %s: %.60q", q, m.Text)
 		}
-		before = append(before, remembered{q, r.take})
+		before = append(before, remembered{q, r.take, r.shown})
 	}
 	if last < 0 || last%2 == 1 {
 		return q, nil, fmt.Errorf("a prompt ends with no question")

@@ -133,15 +133,19 @@ func readHead(text string) (reading, error) {
 // pieces are messages that go on where the one before ended.
 var pieces = regexp.MustCompile(`^(?:w\d+[a-z]{4}|sum [a-z]{4})(?: |$)`)
 
-// join puts answers together that came in several messages.
+// join puts answers together that came in several messages, and notes to what they stand
+// behind.
 func join(texts []string) []string {
 	var out []string
 	for _, text := range texts {
-		if len(out) > 0 && pieces.MatchString(text) {
+		switch {
+		case len(out) > 0 && pieces.MatchString(text):
 			out[len(out)-1] += " " + text
-			continue
+		case len(out) > 0 && strings.HasPrefix(text, "("):
+			out[len(out)-1] += "\n" + text
+		default:
+			out = append(out, text)
 		}
-		out = append(out, text)
 	}
 	return out
 }
@@ -155,6 +159,9 @@ type note struct {
 
 var noted = regexp.MustCompile(`^([A-Z][^\n]*[.!])(?: \(([0-9a-z]{8})\))?$`)
 
+// brokeOff is what every note says that stands behind a part of an answer.
+const brokeOff = "broke off"
+
 // readNote reads a message that the hub wrote by itself.
 func readNote(text string) (note, bool) {
 	m := noted.FindStringSubmatch(text)
@@ -167,7 +174,7 @@ func readNote(text string) (note, bool) {
 // split parts an answer from a note of the hub that stands behind it in the same message.
 func split(text string) (answer, behind string) {
 	answer, behind, _ = strings.Cut(text, "\n")
-	return answer, strings.Trim(behind, "\n ()")
+	return strings.TrimRight(answer, " "), strings.Trim(behind, "\n ()")
 }
 
 func number(digits string) int {
