@@ -40,15 +40,6 @@ const (
 // been lost: another node may have begun the turn anew.
 func (d *Deliverer) Draft(r core.Reply, turn queue.Lease) { d.drafts.show(r, turn, false) }
 
-// Drafted tells whether words of a reply's draft were given to the platform, or to the node
-// that shows them: from then on somebody may have read them.
-func (d *Deliverer) Drafted(id core.ReplyID) bool {
-	d.drafts.mu.Lock()
-	defer d.drafts.mu.Unlock()
-	dr := d.drafts.replies[id]
-	return dr != nil && dr.given
-}
-
 // SettleDraft is called before the final of a reply is committed, so that no draft
 // lands behind it. Where several nodes deliver it ends the drafts, and waits for the one
 // that is being shown. One node alone has nothing to do here: what delivers the final
@@ -65,6 +56,15 @@ func (d *Deliverer) SettleDraft(ctx context.Context, id core.ReplyID, turn queue
 // with it.
 func (d *Deliverer) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.drafts.halt(ctx, id, turn)
+}
+
+// Drafted tells whether words of a reply's draft were given to the platform, or to the node
+// that shows them: from then on somebody may have read them.
+func (d *Deliverer) Drafted(id core.ReplyID) bool {
+	d.drafts.mu.Lock()
+	defer d.drafts.mu.Unlock()
+	dr := d.drafts.replies[id]
+	return dr != nil && dr.given
 }
 
 // drafts holds what is being shown. There is at most one goroutine per chat, alive
