@@ -41,7 +41,9 @@ func TestAnswers(t *testing.T) {
 	w.settle(ctx)
 	w.report()
 	if t.Failed() {
-		lines := slices.DeleteFunc(w.hub.Lines(), func(l string) bool { return strings.HasPrefix(l, `{"level":"info"`) })
+		lines := slices.DeleteFunc(w.hub.Lines(), func(l string) bool {
+			return strings.HasPrefix(l, `{"level":"info"`) || strings.HasPrefix(l, `{"level":"debug"`) && !strings.Contains(l, "draft")
+		})
 		t.Logf("log of the hub:\n%s", strings.Join(lines, "\n"))
 	}
 }

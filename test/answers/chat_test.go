@@ -135,7 +135,8 @@ func (c *chat) see(s sight) {
 		return // what stands behind other messages is judged with them in the end
 	}
 	answer, _ := split(s.text)
-	r, err := read(answer)
+	// A draft that is longer than a message shows its beginning.
+	r, err := read(strings.TrimSuffix(answer, "…"))
 	before, again := c.messages[s.message]
 	switch {
 	case err != nil:

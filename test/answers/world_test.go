@@ -31,7 +31,7 @@ models:
         - {name: green, weight: 40, model: green-8b, workers: [%s]}
 skills: {rate: {count: 0}}
 shutdown: 10s
-log: {level: info}
+log: {level: debug}
 `
 
 // workers are those of the test: some can take up an answer that another began, some
