@@ -211,6 +211,10 @@ func TestFailedDraft(t *testing.T) {
 			[]string{"send 1 one", "typing 1", "send 1 done"}, 0,
 		},
 		{
+			"unsure, where it may be repeated", group("again", "1"), fault.New(fault.Retryable, "draft", errTest, fault.Unsure()),
+			[]string{"send 1 one", "send 1 one", "edit 1 done"}, 0,
+		},
+		{
 			"retryable", group("a", "1"), fault.New(fault.Retryable, "draft", errTest),
 			[]string{"send 1 one", "send 1 one", "edit 1 done"}, 0,
 		},
@@ -221,7 +225,8 @@ func TestFailedDraft(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q, b := newLanes(), newBot("a")
+				q, b := newLanes(), newBot(test.to.Account)
+				b.about.Capabilities.Repeatable = test.to.Account == "again"
 				h := deliver(t, q, adapters.DelivererOptions{}, b)
 				b.on(ahead(once("", test.err)), nil)
 				began := time.Now()
