@@ -24,6 +24,9 @@ type verdict struct {
 	// disordered are answers that came before the one to an earlier question; lost
 	// questions got neither an answer nor a note.
 	disordered, lost int
+	// stray are drafts that were left beside the answer, as where nobody knows whether the
+	// message of one was sent.
+	stray int
 	// forgotten are prompts that did not hold what was said before.
 	forgotten int
 	// seen counts the texts that were looked at, on the way and in the end.
@@ -37,10 +40,12 @@ func (v *verdict) add(o verdict) {
 	v.disordered += o.disordered
 	v.lost += o.lost
 	v.forgotten += o.forgotten
+	v.stray += o.stray
 	v.seen += o.seen
 }
 
-// bad is what nobody may ever see.
+// bad is what nobody may ever see. A stray draft is not among it: it is held against what
+// the hub knows of.
 func (v verdict) bad() int {
 	return v.broken + v.doubled + v.incomplete + v.disordered + v.lost + v.forgotten
 }
@@ -79,9 +84,14 @@ func review(person int, texts []string) (fates []fate, v verdict, wrong []string
 			r.turn = len(fates)
 		}
 		switch {
+		case r.turn < len(fates) && !r.whole && behind == "" && fates[r.turn].take != 0:
+			complain(&v.stray, "behind the answer to %d stands a draft: %.80q", r.turn, text)
+			continue
 		case r.turn < len(fates):
 			complain(&v.doubled, "again an answer to %d: %.80q", r.turn, text)
 			continue
+		case open == r.turn && r.whole:
+			complain(&v.stray, "before the answer to %d stands a draft", open)
 		case open >= 0:
 			complain(&v.incomplete, "of the answer to %d stands a part, and behind it: %.80q", open, text)
 		case r.turn > len(fates):
