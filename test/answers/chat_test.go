@@ -145,8 +145,9 @@ func (c *chat) see(s sight) {
 		return // what stands behind other messages is judged with them in the end
 	}
 	answer, _ := split(s.text)
-	// A draft that is longer than a message shows its beginning.
-	r, err := read(strings.TrimSuffix(answer, "…"))
+	// A draft that is longer than a message shows its beginning, to the end of a word.
+	answer, longer := strings.CutSuffix(answer, "…")
+	r, err := read(answer)
 	before, again := c.messages[s.message]
 	switch {
 	case err != nil:
@@ -157,7 +158,7 @@ func (c *chat) see(s sight) {
 		return
 	case again && before.known && r.known && before.turn != r.turn:
 		c.complain(&c.v.broken, "the answer to %d in %s became one to %d", before.turn, s.message, r.turn)
-	case again && before.take == r.take && r.shown < before.shown && r.take != 0:
+	case again && before.take == r.take && r.shown < before.shown && r.take != 0 && !longer:
 		c.complain(&c.v.broken, "take %d in %s went back from %d bytes to %d", r.take, s.message, before.shown, r.shown)
 	}
 	c.messages[s.message] = r

@@ -112,6 +112,7 @@ func TestSeeing(t *testing.T) {
 		bad   int
 	}{
 		"it grows":                    {[]string{text[:40], text[:90], text}, 0},
+		"it is too long to grow":      {[]string{text[:120], text[:116] + "…"}, 0},
 		"it begins again":             {[]string{text[:90], other[:60], other}, 0},
 		"it goes back":                {[]string{text[:120], text[:90]}, 1},
 		"it is nobody's":              {[]string{"ok"}, 1},
