@@ -190,6 +190,11 @@ func (w *world) report() string {
 	fmt.Fprintf(&out, "\nno hub took %d calls of platforms, which made them again; no hub took any for %v at most",
 		w.balancer.refused.Load(), w.balancer.gap.longest().Round(time.Millisecond))
 	fmt.Fprintf(&out, "\nan operator put %d replies back of which twice nobody knew whether they were sent", w.replayed.Load())
+	for _, c := range w.crowds {
+		if c.late > 0 {
+			fmt.Fprintf(&out, "\n%s told %d messages behind later ones, which a hub had not been able to read at first", c.name, c.late)
+		}
+	}
 	for _, n := range w.nodes {
 		fmt.Fprintf(&out, "\n%s: %d goroutines at rest, %d starts failed, %d messages of unknown outcome repeated", n.name, n.idle, n.failed, n.Count(unsure))
 		if n.why != "" {

@@ -25,6 +25,10 @@ type crowd struct {
 	// swaps is how many pairs of messages the platform is yet to tell in the wrong order.
 	swaps atomic.Int64
 
+	// late is how many messages were told so late that others came before; known when it is
+	// judged.
+	late int
+
 	mu sync.Mutex
 	// said are each person's words, in the order in which the platform tells them.
 	said [][]string
@@ -109,7 +113,30 @@ func (c *crowd) total() int {
 func (c *crowd) judge() verdict {
 	var v verdict
 	for person, said := range c.said {
-		v = v.add(judge(c.t, c.who(person), fmt.Sprintf("c%d.", c.first+person), said, c.sim.answers(person)))
+		answers := c.sim.answers(person)
+		v = v.add(judge(c.t, c.who(person), fmt.Sprintf("c%d.", c.first+person), c.told(person, said, answers), answers))
 	}
 	return v
+}
+
+// told is said in the order in which the platform told it to the hubs: a message that it
+// told once more is as late as its answer says.
+func (c *crowd) told(person int, said, answers []string) []string {
+	sim, ok := c.sim.(retelling)
+	if !ok {
+		return said
+	}
+	again := sim.retold(person)
+	said = slices.Clone(said)
+	before := ""
+	for _, text := range answers {
+		word, _, _ := strings.Cut(text, " after ")
+		from := slices.Index(said, word)
+		if behind := slices.Index(said, before); again[word] && behind > from && from >= 0 {
+			said = slices.Insert(slices.Delete(said, from, from+1), behind, word)
+			c.late++
+		}
+		before = word
+	}
+	return said
 }

@@ -108,6 +108,12 @@ type repeating interface{ repeat(events int) }
 // swapping platforms can tell somebody's next message after the one behind it.
 type swapping interface{ swap(person int) }
 
+// retelling platforms tell a message that a hub received and could not read once more,
+// behind what was said meanwhile: they know which.
+type retelling interface {
+	retold(person int) map[string]bool
+}
+
 // last lets a fault last.
 func last(d time.Duration) {
 	timer := time.NewTimer(d)

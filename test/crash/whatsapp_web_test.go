@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"testing"
 
 	simulator "github.com/parley-hub/parley/simulators/whatsapp/web"
@@ -24,17 +25,53 @@ const webNumber = "4915551000"
 type whatsAppWeb struct {
 	sim *simulator.Server
 	endpoint
+
+	mu sync.Mutex
+	// said are the words by the ids of their messages, asked those of the messages that
+	// the hub's device asked for again.
+	said  map[string]string
+	asked map[string]bool
 }
 
 func newWhatsAppWeb(t *testing.T, people, each int) platform {
 	sim := simulator.New(simulator.Options{MaxMessages: 4*each + 100, MaxCalls: 100})
 	t.Cleanup(sim.Close)
 	sim.AddNumber(simulator.Number{Phone: webNumber, Name: "Crash"})
-	p := &whatsAppWeb{sim: sim}
+	p := &whatsAppWeb{sim: sim, said: map[string]string{}, asked: map[string]bool{}}
+	p.hear(t)
 	for c := range people {
 		sim.AddPerson(simulator.Person{Phone: p.person(c), Name: fmt.Sprint("P", c), ByLID: c%2 == 1})
 	}
 	return p
+}
+
+// hear keeps what the device asks for again.
+func (p *whatsAppWeb) hear(t *testing.T) {
+	sub := p.sim.Subscribe(1 << 16)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for e := range sub.C {
+			if e.Kind == simulator.EventRetry && e.From == e.Number {
+				p.mu.Lock()
+				p.asked[e.MessageID] = true
+				p.mu.Unlock()
+			}
+		}
+	})
+	t.Cleanup(func() {
+		sub.Close()
+		wg.Wait()
+	})
+}
+
+func (p *whatsAppWeb) retold(int) map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	again := map[string]bool{}
+	for id := range p.asked {
+		again[p.said[id]] = true
+	}
+	return again
 }
 
 // person is nobody of the Cloud API: who has the same number is the same person.
@@ -56,7 +93,10 @@ func (p *whatsAppWeb) channels() string {
 }
 
 func (p *whatsAppWeb) say(c int, text string) error {
-	_, err := p.sim.Say(webNumber, p.person(c), text)
+	id, err := p.sim.Say(webNumber, p.person(c), text)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said[id] = text
 	return err
 }
 
