@@ -116,6 +116,10 @@ func review(person int, texts []string) (fates []fate, v verdict, wrong []string
 	return fates, v, wrong
 }
 
+// oneMessage is what fits into one message everywhere. What does not ends at the end of a
+// word, and may have shown a little more before.
+const oneMessage = 1900
+
 // chat is what one person sees while answers come.
 type chat struct {
 	person int
@@ -145,9 +149,8 @@ func (c *chat) see(s sight) {
 		return // what stands behind other messages is judged with them in the end
 	}
 	answer, _ := split(s.text)
-	// A draft that is longer than a message shows its beginning, to the end of a word.
-	answer, longer := strings.CutSuffix(answer, "…")
-	r, err := read(answer)
+	// A draft that is longer than a message shows its beginning.
+	r, err := read(strings.TrimSuffix(answer, "…"))
 	before, again := c.messages[s.message]
 	switch {
 	case err != nil:
@@ -158,7 +161,7 @@ func (c *chat) see(s sight) {
 		return
 	case again && before.known && r.known && before.turn != r.turn:
 		c.complain(&c.v.broken, "the answer to %d in %s became one to %d", before.turn, s.message, r.turn)
-	case again && before.take == r.take && r.shown < before.shown && r.take != 0 && !longer:
+	case again && before.take == r.take && r.shown < before.shown && r.take != 0 && len(r.text()) < oneMessage:
 		c.complain(&c.v.broken, "take %d in %s went back from %d bytes to %d", r.take, s.message, before.shown, r.shown)
 	}
 	c.messages[s.message] = r

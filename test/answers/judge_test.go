@@ -107,12 +107,15 @@ func TestReview(t *testing.T) {
 // TestSeeing does the same for what is seen on the way.
 func TestSeeing(t *testing.T) {
 	text, other := sample(3, 0, 7).text(), sample(3, 0, 8).text()
+	longest := sample(3, 0, 9)
+	longest.words = 300
+	long := longest.text()
 	for what, c := range map[string]struct {
 		texts []string
 		bad   int
 	}{
 		"it grows":                    {[]string{text[:40], text[:90], text}, 0},
-		"it is too long to grow":      {[]string{text[:120], text[:116] + "…"}, 0},
+		"it is too long to grow":      {[]string{long[:2000], long[:1996] + "…"}, 0},
 		"it begins again":             {[]string{text[:90], other[:60], other}, 0},
 		"it goes back":                {[]string{text[:120], text[:90]}, 1},
 		"it is nobody's":              {[]string{"ok"}, 1},
