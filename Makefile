@@ -16,7 +16,7 @@ FUZZTIME   ?= 10s
 TAGS       ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fuzz bench bench-pool e2e cluster-test golden fmt vet tidy generated arch setup clean
+.PHONY: help build run test check lint race fuzz bench bench-pool e2e cluster-test answers-test golden fmt vet tidy generated arch setup clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ SEED    ?= 0
 FORM    ?= sentinel
 cluster-test: build setup ## several hubs while everything around them fails, from a seed (MINUTES, SEED, FORM=sentinel or cluster)
 	$(GO) test -count=1 -timeout $$(( $(MINUTES) + 10 ))m -v -run 'TestCluster$$' ./test/crash -duration $(MINUTES)m -seed $(SEED) -redis $(FORM)
+
+answers-test: build ## what people of four platforms see while model workers fail, from a seed (MINUTES, SEED)
+	$(GO) test -count=1 -timeout $$(( $(MINUTES) + 10 ))m -v -run 'TestAnswers$$' ./test/answers -duration $(MINUTES)m -seed $(SEED)
 
 clean: ## remove what was built
 	rm -rf bin .tools

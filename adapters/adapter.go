@@ -52,6 +52,9 @@ type Capabilities struct {
 	// and not many, sends of the account follow each other; one that takes longer
 	// than this lets the next begin. 0 sends as many at once as there is work.
 	Overlap time.Duration
+	// Repeatable is true where the same reply, sent again soon, brings back the message
+	// that stands instead of a second one.
+	Repeatable bool
 	// SingleSender is true where only who receives for the account can send: the node
 	// that has its connection. Where there are several nodes, its replies wait in an
 	// outbox of their own for Deliverer.Serve.

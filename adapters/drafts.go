@@ -40,14 +40,6 @@ const (
 // been lost: another node may have begun the turn anew.
 func (d *Deliverer) Draft(r core.Reply, turn queue.Lease) { d.drafts.show(r, turn, false) }
 
-// Seen tells whether people see the words of drafts in a conversation: by drafts of the
-// platform's own, or in a message that is edited. Either way a later one takes the place
-// of those before, and so does the final.
-func (d *Deliverer) Seen(in core.Conversation) bool {
-	a, ok := d.accounts[in.Account]
-	return ok && wayOf(a, in.Place) != byNone
-}
-
 // SettleDraft is called before the final of a reply is committed, so that no draft
 // lands behind it. Where several nodes deliver it ends the drafts, and waits for the one
 // that is being shown. One node alone has nothing to do here: what delivers the final
@@ -64,6 +56,15 @@ func (d *Deliverer) SettleDraft(ctx context.Context, id core.ReplyID, turn queue
 // with it.
 func (d *Deliverer) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.drafts.halt(ctx, id, turn)
+}
+
+// Drafted tells whether words of a reply's draft were given to the platform, or to the node
+// that shows them: from then on somebody may have read them.
+func (d *Deliverer) Drafted(id core.ReplyID) bool {
+	d.drafts.mu.Lock()
+	defer d.drafts.mu.Unlock()
+	dr := d.drafts.replies[id]
+	return dr != nil && dr.given
 }
 
 // drafts holds what is being shown. There is at most one goroutine per chat, alive
@@ -117,6 +118,8 @@ type draft struct {
 	way       way
 	fresh     bool
 	nextWords time.Time
+	// given: words of this run of the turn left for the platform.
+	given bool
 	// asked: the draft waits for a message of its own; message is that message. Whoever
 	// places it may be on another node, so after askAgain it is asked for anew; asks
 	// counts the times.
@@ -225,7 +228,7 @@ func (w *drafts) show(r core.Reply, turn queue.Lease, remote bool) {
 	case turn.Token < dr.turn.Token:
 		return // of a turn that another took over
 	case turn.Token > dr.turn.Token:
-		dr.fresh, dr.asked = false, false // the turn was begun anew, and counts anew
+		dr.fresh, dr.asked, dr.given = false, false, false // the turn was begun anew, and counts anew
 	case r.Rev < dr.reply.Rev || len(r.Parts) == 0 && len(dr.reply.Parts) > 0:
 		dr.touched = now
 		return

@@ -63,6 +63,47 @@ func TestDraftsThatVanish(t *testing.T) {
 	})
 }
 
+// TestDrafted: words were seen once they left for the platform, not when the deliverer has
+// them; a platform that shows none has shown nothing, and each run of a turn counts anew.
+func TestDrafted(t *testing.T) {
+	for name, test := range map[string]struct {
+		to   core.Conversation
+		seen bool
+	}{
+		"by drafts": {private("a", "1"), true},
+		"by edits":  {group("a", "1"), true},
+		"not shown": {private("plain", "1"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q, b, plain := newLanes(), newBot("a"), newBot("plain")
+				plain.about.Capabilities.DraftsIn = nil
+				h := deliver(t, q, adapters.DelivererOptions{}, b, plain)
+				h.Draft(draft(test.to, "x.0", 0, ""))
+				h.Draft(draft(test.to, "x.0", 1, "one"))
+				elapse(200 * time.Millisecond)
+				if h.Drafted("x.0") {
+					t.Error("seen although it is held back")
+				}
+				elapse(200 * time.Millisecond)
+				if h.Drafted("x.0") != test.seen {
+					t.Errorf("seen: %t", !test.seen)
+				}
+				h.Deliverer.Draft(draft(test.to, "x.0", 1, "other words"), queue.Lease{Token: 2, Left: func() time.Duration { return time.Hour }})
+				if h.Drafted("x.0") || h.Drafted("y.0") {
+					t.Error("seen although it was just begun")
+				}
+				h.StopDraft("x.0")
+				publish(t, q, reply(test.to, "x.0", "done"))
+				elapse(time.Minute)
+				if h.Drafted("x.0") {
+					t.Error("there is no draft any more")
+				}
+			})
+		})
+	}
+}
+
 // TestDraftsByEdit: one message grows and becomes the final.
 func TestDraftsByEdit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -170,6 +211,10 @@ func TestFailedDraft(t *testing.T) {
 			[]string{"send 1 one", "typing 1", "send 1 done"}, 0,
 		},
 		{
+			"unsure, where it may be repeated", group("again", "1"), fault.New(fault.Retryable, "draft", errTest, fault.Unsure()),
+			[]string{"send 1 one", "send 1 one", "edit 1 done"}, 0,
+		},
+		{
 			"retryable", group("a", "1"), fault.New(fault.Retryable, "draft", errTest),
 			[]string{"send 1 one", "send 1 one", "edit 1 done"}, 0,
 		},
@@ -180,7 +225,8 @@ func TestFailedDraft(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q, b := newLanes(), newBot("a")
+				q, b := newLanes(), newBot(test.to.Account)
+				b.about.Capabilities.Repeatable = test.to.Account == "again"
 				h := deliver(t, q, adapters.DelivererOptions{}, b)
 				b.on(ahead(once("", test.err)), nil)
 				began := time.Now()

@@ -110,10 +110,17 @@ func (w *drafts) send(ctx context.Context, s *sending, asker string) (queue.Comm
 		return queue.Commit{}, err
 	}
 	var receipt core.Receipt
-	err := w.d.call(ctx, draftTimeout, func(ctx context.Context) (err error) {
-		receipt, err = s.account.Send(ctx, s.reply)
-		return err
-	})
+	try := func() error {
+		return w.d.call(ctx, draftTimeout, func(ctx context.Context) (err error) {
+			receipt, err = s.account.Send(ctx, s.reply)
+			return err
+		})
+	}
+	err := try()
+	if err != nil && unsure(err) && s.account.about.Capabilities.Repeatable {
+		// Its message may stand, and would be left behind: the final would not know of it.
+		err = try()
+	}
 	if err != nil {
 		w.failed(ctx, s.reply, MethodSend, err)
 		if class := fault.ClassOf(err); class == fault.RateLimited || class == fault.Retryable && !unsure(err) {

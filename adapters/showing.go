@@ -109,6 +109,7 @@ func (w *drafts) step(ctx context.Context, dr *draft) {
 // and no more afterwards.
 func (w *drafts) words(ctx context.Context, dr *draft) {
 	r, a, turn, message := dr.reply, dr.account, dr.turn, dr.message
+	dr.given = true
 	switch {
 	case dr.away:
 		w.busyWith(ctx, dr, func(ctx context.Context) { w.tell(ctx, r, turn) })
@@ -208,7 +209,7 @@ func (w *drafts) showWords(ctx context.Context, limit time.Duration, a *account,
 // failed takes in that a draft could not be shown. It is shown again later if that
 // may help, else its words are not shown any more. Nobody is told: the final comes.
 func (w *drafts) failed(ctx context.Context, r core.Reply, m Method, err error) {
-	w.d.log.Debug().Err(err).Object("reply", r).Str("method", string(m)).Msg("draft not shown")
+	w.d.log.Debug().Err(err).Object("reply", r).Str("method", string(m)).Bool("unknown", unsure(err)).Msg("draft not shown")
 	w.d.observe(core.StageDraft, r, 0, err)
 	class := fault.ClassOf(err)
 	var wait time.Duration

@@ -31,11 +31,11 @@ type Drafts interface {
 	// Draft shows a reply that is not final, for as long as its turn's lease holds;
 	// without parts, that the bot is typing. It returns at once.
 	Draft(r core.Reply, turn queue.Lease)
+	// Drafted tells whether anybody may have seen words of the draft.
+	Drafted(id core.ReplyID) bool
 	// SettleDraft is called before the final of a reply is committed. Once it returned, no
 	// draft can overtake the final, whoever delivers it. Its time is bounded.
 	SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token)
-	// Seen tells whether people see the words of drafts in a conversation.
-	Seen(in core.Conversation) bool
 	// StopDraft ends the showing of a reply that will not come, or comes from another
 	// turn: drafts of a later turn are left alone. Once it returned, nothing of it is under
 	// way. Its time is bounded.
@@ -187,7 +187,7 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 	return handler.Handle(ctx, &skills.Turn{
 		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Key: memoryOf(del.Key), Role: route.Role, Session: s,
 		Model: route.Model, Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
-		Last: del.Last, Drafts: d.o.Drafts.Seen(e.In), Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
+		Last: del.Last, Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
 	}, w)
 }
 

@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -96,6 +97,15 @@ func (r *rig) Draft(d core.Reply, turn queue.Lease) {
 	}
 }
 
+// Drafted tells that what was drafted was seen, but for what is hidden.
+func (r *rig) Drafted(id core.ReplyID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.drafts, func(d core.Reply) bool {
+		return d.ID == id && len(d.Parts) > 0 && core.JoinText(d.Parts) != "hidden"
+	})
+}
+
 func (r *rig) SettleDraft(_ context.Context, id core.ReplyID, _ queue.Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,9 +116,6 @@ func (r *rig) SettleDraft(_ context.Context, id core.ReplyID, _ queue.Token) {
 		}
 	}
 }
-
-// Seen is true of groups.
-func (r *rig) Seen(in core.Conversation) bool { return in.Place == core.Group }
 
 func (r *rig) StopDraft(_ context.Context, id core.ReplyID, _ queue.Token) {
 	r.mu.Lock()

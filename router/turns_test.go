@@ -216,6 +216,28 @@ func TestFailuresAreTriedAgainThenToldAndKept(t *testing.T) {
 	}
 }
 
+// TestDrafted: a skill learns whether its words were seen, not whether it said them.
+func TestDrafted(t *testing.T) {
+	var seen []bool
+	r := newRig(t, func(_ context.Context, _ *skills.Turn, w skills.Writer) error {
+		for _, words := range []string{"", "hidden", "words"} {
+			if w.Draft(); words != "" {
+				w.Draft(core.Text{Text: words})
+			}
+			seen = append(seen, w.Drafted())
+		}
+		w.Reply(core.Text{Text: "one"})
+		seen = append(seen, w.Drafted())
+		return nil
+	}, nil)
+	r.run()
+	r.say(says(private, "1", "x"))
+	r.text()
+	if !slices.Equal(seen, []bool{false, false, true, false}) {
+		t.Errorf("seen: %v", seen)
+	}
+}
+
 // TestDraftsSettleBeforeTheCommit: when a final can be delivered, its drafts are over.
 func TestDraftsSettleBeforeTheCommit(t *testing.T) {
 	own := queue.NewLanes(private.Account)

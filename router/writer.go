@@ -43,8 +43,8 @@ func (w *writer) Draft(parts ...core.Part) {
 	w.drafts.Draft(r, w.turn)
 }
 
-// Drafted tells whether words were handed on.
-func (w *writer) Drafted() bool { return w.drafted }
+// Drafted tells whether words of the next reply may have been seen.
+func (w *writer) Drafted() bool { return w.drafted && w.drafts.Drafted(w.next().ID) }
 
 // Reply adds a final reply. One without parts says nothing and is left out.
 func (w *writer) Reply(parts ...core.Part) {

@@ -45,9 +45,6 @@ type Turn struct {
 	// this one does not say remains unsaid.
 	Attempt int
 	Last    bool
-	// Drafts is true where people see the words of drafts. A later draft and the reply
-	// take the place of those before.
-	Drafts bool
 	// Log carries the turn's ids already.
 	Log zerolog.Logger
 	// Files are the bytes of the media that the turn hears of and answers with.
@@ -78,7 +75,8 @@ type Writer interface {
 	// Draft shows the answer so far; newest wins, nothing is promised. Without
 	// parts it shows that the bot is typing.
 	Draft(parts ...core.Part)
-	// Drafted tells whether a draft with words was handed on for showing.
+	// Drafted tells whether somebody may have seen words of a draft: a platform that shows
+	// none, or not yet, has shown nothing.
 	Drafted() bool
 	// Reply adds one reply to the turn. It is sent after the turn is stored.
 	Reply(parts ...core.Part)

@@ -151,6 +151,8 @@ func (a *Adapter) Describe() adapters.Description {
 			DraftEvery: map[core.Place]time.Duration{core.Private: 1200 * time.Millisecond, core.Group: 1200 * time.Millisecond},
 			TypingFor:  10 * time.Second,
 			Limits:     a.config.Limits,
+			// By the nonce; answers to interactions have none.
+			Repeatable: a.config.Mode == ModeGateway,
 			Support:    can,
 		},
 	}

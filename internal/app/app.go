@@ -361,11 +361,12 @@ func (a *App) room(name string) zerolog.Logger { return a.log.With().Str("room",
 // drafts passes drafts on to the deliverer, which is made after the dispatcher.
 type drafts struct{ a *App }
 
+func (d drafts) Drafted(id core.ReplyID) bool { return d.a.deliverer.Drafted(id) }
+
 func (d drafts) Draft(r core.Reply, turn queue.Lease) { d.a.deliverer.Draft(r, turn) }
 func (d drafts) SettleDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.a.deliverer.SettleDraft(ctx, id, turn)
 }
-func (d drafts) Seen(in core.Conversation) bool { return d.a.deliverer.Seen(in) }
 func (d drafts) StopDraft(ctx context.Context, id core.ReplyID, turn queue.Token) {
 	d.a.deliverer.StopDraft(ctx, id, turn)
 }

@@ -98,7 +98,7 @@ func (a *App) troubled(c models.Client) models.Client {
 func (a *App) poolOptions(name string, p models.PoolConfig, by *fleet.Signals) pool.Options {
 	o := pool.Options{
 		Name: name, Policy: p.Policy, Vision: p.Vision, FirstContent: p.FirstContent, Total: p.Total, Hedge: p.Hedge, Queue: p.Queue,
-		Observer: a.observer, Log: a.room("models"), Account: a.usage.account, Admit: a.usage.admit(served(p)),
+		Observer: a.observer, Log: a.room("models"), Account: a.account, Admit: a.usage.admit(served(p)),
 	}
 	if a.loads != nil {
 		o.Elsewhere = a.loads.elsewhere(name)

@@ -158,9 +158,10 @@ func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher 
 
 type silent struct{}
 
+func (silent) Drafted(core.ReplyID) bool { return false }
+
 func (silent) Draft(core.Reply, queue.Lease)                          {}
 func (silent) SettleDraft(context.Context, core.ReplyID, queue.Token) {}
-func (silent) Seen(core.Conversation) bool                            { return true }
 func (silent) StopDraft(context.Context, core.ReplyID, queue.Token)   {}
 
 // dying runs a skill and fails behind its work, once a turn, while it is the one that

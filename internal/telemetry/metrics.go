@@ -51,6 +51,7 @@ type metrics struct {
 	turns  *family[turnKey, prometheus.Counter]
 	skills *family[string, prometheus.Observer]
 	unsure *family[core.Account, prometheus.Counter]
+	failed *family[WorkerFault, prometheus.Counter]
 }
 
 func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
@@ -106,6 +107,7 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 		unsure: newFamily(maxFamily, func(k core.Account) prometheus.Counter {
 			return unsure.WithLabelValues(account.value(string(k)))
 		}),
+		failed: workerFaults(counter),
 	}
 	for _, a := range known {
 		m.unsure.get(a) // stands at 0 from the start, so that the first one is seen as a rise

@@ -123,6 +123,9 @@ func (w *Worker) say(messages []models.Message) string {
 	if messages[last].Role != models.Assistant {
 		return w.o.Answer(messages)
 	}
+	if w.o.Continue != nil {
+		return w.o.Continue(messages)
+	}
 	return strings.TrimPrefix(w.o.Answer(messages[:last]), messages[last].Text)
 }
 

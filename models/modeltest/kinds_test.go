@@ -227,4 +227,12 @@ func TestContinue(t *testing.T) {
 			t.Errorf("behind %q: %s %v", said, answer, err)
 		}
 	}
+	own, client := modeltest.StartPiped(t, modeltest.Options{Continue: func(messages []models.Message) string {
+		return " behind " + messages[len(messages)-1].Text
+	}})
+	body := `{"messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two"}]}`
+	_, answer, err := post(t, client, own.Base()+"/chat/completions", body, http.Header{})
+	if err != nil || !strings.Contains(answer, `"content":" behind two"`) {
+		t.Errorf("a rule of its own: %s %v", answer, err)
+	}
 }

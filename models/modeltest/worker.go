@@ -27,6 +27,9 @@ type Options struct {
 	Key string
 	// Answer makes the answer; nil means Echo.
 	Answer func(messages []models.Message) string
+	// Continue makes what follows where the last message is the assistant's, who has
+	// begun the answer; nil means the rest of Answer.
+	Continue func(messages []models.Message) string
 	// Slots is how many requests it works on at a time; those that find none wait in
 	// line, first come first served. 0 for no bound.
 	Slots int

@@ -114,19 +114,6 @@ func TestCapturedAnswers(t *testing.T) {
 	}
 }
 
-// TestCapturedStreamsSplit lets the recorded answers come in two parts, cut behind
-// every byte: what they say must not depend on it.
-func TestCapturedStreamsSplit(t *testing.T) {
-	for _, name := range []string{
-		"llamacpp-2025-02.stream_nousage", "llamacpp-2025-02.stream_usage", "llamacpp-2026-08.stream_nousage",
-		"llamacpp-2026-08.stream_usage", "ollama-0.17.4.stream_nousage", "ollama-0.17.4.stream_usage",
-		"llamacpp-2025-02.plain", "llamacpp-2026-08.plain", "ollama-0.17.4.plain",
-	} {
-		c := capture(t, name)
-		splits(t, name, c)
-	}
-}
-
 // splits compares an answer in one piece with all its splits in two.
 func splits(t *testing.T, name string, c *canned) {
 	t.Helper()

@@ -33,7 +33,9 @@ type Attempt struct {
 	Estimated bool
 	// FirstContent is how long the first content took, 0 when none came; Took is all.
 	FirstContent, Took time.Duration
-	Err                error
+	// Err is how it failed. One that was served failed too when another worker took up
+	// the answer where it broke off.
+	Err error
 }
 
 // try is an attempt under way.
@@ -111,7 +113,7 @@ func (t *try) close(outcome Outcome, err error) {
 		Trace: j.trace, For: j.payer, Pool: j.p.name, Version: j.v.name, Model: j.v.model, Worker: t.l.w.name, Number: t.number,
 		Outcome: outcome, Usage: usage, Estimated: estimated, FirstContent: t.first, Took: time.Since(t.l.began), Err: err,
 	})
-	if outcome == RetryWaste {
+	if err != nil && outcome != Cancelled {
 		j.s.o.Log.Warn().Err(err).Str("pool", j.p.name).Str("version", j.v.name).Str("worker", t.l.w.name).
 			Stringer("class", fault.ClassOf(err)).Stringer("blame", models.Blame(err)).Int("attempt", t.number).Msg("model worker failed")
 	}

@@ -92,7 +92,7 @@ func (a *answer) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			t.close(Cancelled, err)
 		case more && !a.reset && a.said:
-			t.close(Served, nil)
+			t.close(Served, err)
 		default:
 			t.close(RetryWaste, err)
 		}

@@ -100,7 +100,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	a, err := stream(ctx, choice.Client, models.Request{
 		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace,
 		// A draft takes the place of the one before, so that an answer may begin again.
-		Shown: func() bool { return t.Drafts && w.Drafted() }, Restart: true,
+		Shown: w.Drafted, Restart: true,
 		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
 		Cache: models.Caching{Locale: t.Envelope.From.Language, First: standsAlone(t, lines, messages)},
 	}, w)

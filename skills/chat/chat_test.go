@@ -156,40 +156,12 @@ func TestShownIsWhatTheWriterSays(t *testing.T) {
 		}
 		after = model.last(t).Shown()
 	}
-	turn := skilltest.NewTurn(skilltest.TurnOptions{})
-	turn.Drafts = true
 	client := observed{model, func(r models.Request) { before = r.Shown() }}
-	if err := with(client).Handle(t.Context(), turn, &w); err != nil {
+	if err := with(client).Handle(t.Context(), skilltest.NewTurn(skilltest.TurnOptions{}), &w); err != nil {
 		t.Fatal(err)
 	}
-	if before || !after {
-		t.Errorf("Shown was %t before the first words and %t behind them", before, after)
-	}
-}
-
-// TestNothingIsShownWhereNoDraftsAre: what nobody saw may always begin again.
-func TestNothingIsShownWhereNoDraftsAre(t *testing.T) {
-	model := says("words")
-	var w skilltest.RecordingWriter
-	shown := false
-	w.OnDraft = func([]core.Part) { shown = shown || model.last(t).Shown() }
-	if err := with(observed{model, func(models.Request) {}}).Handle(t.Context(), skilltest.NewTurn(skilltest.TurnOptions{}), drafting{&w, model}); err != nil {
-		t.Fatal(err)
-	}
-	if r := model.last(t); shown || r.Shown() || !r.Restart {
-		t.Errorf("Shown was %t, Restart %t", shown, r.Restart)
-	}
-}
-
-// drafting leaves out the draft before the model is asked.
-type drafting struct {
-	*skilltest.RecordingWriter
-	model *scripted
-}
-
-func (d drafting) Draft(parts ...core.Part) {
-	if len(parts) > 0 {
-		d.RecordingWriter.Draft(parts...)
+	if before || !after || !model.last(t).Restart {
+		t.Errorf("Shown was %t before the first words and %t behind them, Restart %t", before, after, model.last(t).Restart)
 	}
 }
 

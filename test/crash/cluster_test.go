@@ -141,7 +141,7 @@ func (w *world) operate(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if !slices.ContainsFunc(w.nodes, func(n *node) bool { return n.metric("parley_queue_dead_letters") > 0 }) {
+		if !slices.ContainsFunc(w.nodes, func(n *node) bool { return n.Metric("parley_queue_dead_letters") > 0 }) {
 			continue
 		}
 		list, err := w.nodes[0].Run(ctx, "replay")

@@ -1,41 +1,13 @@
 package crash
 
 import (
-	"bufio"
 	"fmt"
 	"regexp"
-	"strconv"
-	"strings"
 
 	"github.com/parley-hub/parley/test/redistest"
 )
 
-// metric reads the sum of a metric over its labels; -1 when the hub does not tell.
-func (n *node) metric(name string) float64 {
-	_, text, err := n.Get("/metrics")
-	if err != nil {
-		return -1
-	}
-	sum, found := 0.0, false
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for lines.Scan() {
-		rest, ok := strings.CutPrefix(lines.Text(), name)
-		if !ok || rest == "" || rest[0] != ' ' && rest[0] != '{' {
-			continue
-		}
-		value, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
-		if err != nil {
-			return -1
-		}
-		sum, found = sum+value, true
-	}
-	if !found {
-		return -1
-	}
-	return sum
-}
-
-func (n *node) goroutines() int { return int(n.metric("go_goroutines")) }
+func (n *node) goroutines() int { return int(n.Metric("go_goroutines")) }
 
 // spare is how many goroutines more than at its start a hub may have at rest, keptOpen how
 // many more those of connections are that it keeps open for a minute and a half. A long run
@@ -56,7 +28,7 @@ func (w *world) settle(long bool) {
 	}
 	w.wait("the queues are empty", func() error {
 		for _, n := range w.nodes {
-			if items := n.metric("parley_queue_items"); items != 0 {
+			if items := n.Metric("parley_queue_items"); items != 0 {
 				return fmt.Errorf("%s: %v items", n.name, items)
 			}
 		}
@@ -64,7 +36,7 @@ func (w *world) settle(long bool) {
 	})
 	w.balancer.client.CloseIdleConnections()
 	for _, n := range w.nodes {
-		if dead := n.metric("parley_queue_dead_letters"); dead != 0 {
+		if dead := n.Metric("parley_queue_dead_letters"); dead != 0 {
 			w.t.Errorf("%s: %v dead letters", n.name, dead)
 		}
 		w.wait(n.name+" has ended what it began", func() error {
