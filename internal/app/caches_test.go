@@ -274,6 +274,7 @@ func TestVectorsAreCharged(t *testing.T) {
 		cfg := priced(models.Budget{Scope: models.ScopePerson, Name: "poor", Day: models.Limit{Tokens: 1}})
 		cfg.Prices.Table[0].Model = "embed-small"
 		cfg.Pools = map[string]models.PoolConfig{"vectors": poolAt("embed-small", w.Base())}
+		cfg.AtOnce.User = 64
 		c.Models = cfg
 	})
 	client, _ := hub.registry.Client("vectors")
