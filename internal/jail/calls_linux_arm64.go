@@ -1,0 +1,9 @@
+package jail
+
+import "golang.org/x/sys/unix"
+
+// machine is how the kernel names the numbers of this machine's system calls.
+const machine = unix.AUDIT_ARCH_AARCH64
+
+// machineCalls are those that not every machine has.
+var machineCalls = []uint32{unix.SYS_NEWFSTATAT, unix.SYS_RENAMEAT}

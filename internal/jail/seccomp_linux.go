@@ -1,0 +1,130 @@
+package jail
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Offsets in the kernel's struct seccomp_data; the arguments' low halves stand first on
+// the machines that this filter knows.
+const (
+	atNumber  = 0
+	atMachine = 4
+	atArgs    = 16
+)
+
+// newest is the last system call that was looked at for the list of those allowed. Later
+// ones answer as on a kernel that does not have them.
+const newest = 470
+
+// seccomp lets this thread, and the program that it becomes, call only what a plain
+// program needs. Signals go to pid alone, which is its own.
+func seccomp(pid uint32) error {
+	if machine == 0 {
+		return fmt.Errorf("no list of system calls for %s", runtime.GOARCH)
+	}
+	prog := filter(pid)
+	f := unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]}
+	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&f)))
+	runtime.KeepAlive(prog)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func stmt(code uint16, k uint32) unix.SockFilter { return unix.SockFilter{Code: code, K: k} }
+
+// jump goes on behind yes instructions if the comparison holds, else behind no.
+func jump(code uint16, k uint32, yes, no uint8) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | code | unix.BPF_K, Jt: yes, Jf: no, K: k}
+}
+
+func load(offset uint32) unix.SockFilter {
+	return stmt(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, offset)
+}
+
+func arg(n uint32) unix.SockFilter { return load(atArgs + 8*n) }
+
+var (
+	yes    = stmt(unix.BPF_RET|unix.BPF_K, unix.SECCOMP_RET_ALLOW)
+	no     = stmt(unix.BPF_RET|unix.BPF_K, unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM))
+	absent = stmt(unix.BPF_RET|unix.BPF_K, unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS))
+	end    = stmt(unix.BPF_RET|unix.BPF_K, unix.SECCOMP_RET_KILL_PROCESS)
+)
+
+// filter is the program that the kernel runs at each system call.
+func filter(pid uint32) []unix.SockFilter {
+	prog := []unix.SockFilter{
+		load(atMachine), jump(unix.BPF_JEQ, machine, 1, 0), end, // a call in another machine's numbers
+		load(atNumber), jump(unix.BPF_JGE, 0x40000000, 0, 1), absent, // x32
+	}
+	for _, nr := range append(plainCalls, machineCalls...) {
+		prog = append(prog, jump(unix.BPF_JEQ, nr, 0, 1), yes)
+	}
+	for _, r := range looked(pid) {
+		prog = append(prog, jump(unix.BPF_JEQ, r.nr, 0, uint8(len(r.body))))
+		prog = append(prog, r.body...)
+	}
+	return append(prog, jump(unix.BPF_JGT, newest, 0, 1), absent, no)
+}
+
+// ruling is what decides on a call by its arguments.
+type ruling struct {
+	nr   uint32
+	body []unix.SockFilter
+}
+
+// only allows a call whose argument is one of the values.
+func only(nr, n uint32, values ...uint32) ruling {
+	body := []unix.SockFilter{arg(n)}
+	for _, v := range values {
+		body = append(body, jump(unix.BPF_JEQ, v, 0, 1), yes)
+	}
+	return ruling{nr, append(body, no)}
+}
+
+// but allows a call whose argument is none of the values.
+func but(nr, n uint32, values ...uint32) ruling {
+	body := []unix.SockFilter{arg(n)}
+	for _, v := range values {
+		body = append(body, jump(unix.BPF_JEQ, v, 0, 1), no)
+	}
+	return ruling{nr, append(body, yes)}
+}
+
+// fioSetOwn is FIOSETOWN, which golang.org/x/sys does not name.
+const fioSetOwn = 0x8901
+
+// looked are the calls that are allowed for some arguments.
+func looked(pid uint32) []ruling {
+	const newSpaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+	return []ruling{
+		// A thread, never a process. The flags of clone3 are in memory, where no filter can
+		// see them; without it, programs fall back to clone.
+		{unix.SYS_CLONE, []unix.SockFilter{
+			arg(0), jump(unix.BPF_JSET, newSpaces, 0, 1), no, jump(unix.BPF_JSET, unix.CLONE_THREAD, 0, 1), yes, no,
+		}},
+		{unix.SYS_CLONE3, []unix.SockFilter{absent}},
+		// Memory that RLIMIT_DATA does not count: shared without a file, huge pages, stacks
+		// that grow.
+		{unix.SYS_MMAP, []unix.SockFilter{
+			arg(3), jump(unix.BPF_JSET, unix.MAP_HUGETLB|unix.MAP_GROWSDOWN, 0, 1), no,
+			jump(unix.BPF_JSET, unix.MAP_ANONYMOUS, 1, 0), yes, jump(unix.BPF_JSET, unix.MAP_SHARED, 0, 1), no, yes,
+		}},
+		only(unix.SYS_SOCKET, 0, unix.AF_UNIX),
+		only(unix.SYS_SOCKETPAIR, 0, unix.AF_UNIX),
+		only(unix.SYS_KILL, 0, pid),
+		only(unix.SYS_TGKILL, 0, pid),
+		only(unix.SYS_PRLIMIT64, 0, 0, pid),
+		// Names of threads and of mappings. Above all not PR_SET_PDEATHSIG.
+		only(unix.SYS_PRCTL, 0, unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_GET_DUMPABLE, unix.PR_GET_NO_NEW_PRIVS, unix.PR_GET_SECCOMP),
+		// The kernel sends signals to the owner of a file for whoever set it.
+		but(unix.SYS_FCNTL, 1, unix.F_SETOWN, unix.F_SETSIG, unix.F_SETOWN_EX),
+		// The same, and typing into somebody's terminal.
+		but(unix.SYS_IOCTL, 1, fioSetOwn, unix.SIOCSPGRP, unix.TIOCSTI, unix.TIOCLINUX, unix.TIOCSETD),
+	}
+}
