@@ -7,3 +7,6 @@ const machine = unix.AUDIT_ARCH_AARCH64
 
 // machineCalls are those that not every machine has.
 var machineCalls = []uint32{unix.SYS_NEWFSTATAT, unix.SYS_RENAMEAT}
+
+// machineModes are those among them that give a file its mode.
+var machineModes map[uint32]uint32

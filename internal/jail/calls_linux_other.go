@@ -6,3 +6,5 @@ package jail
 const machine = 0
 
 var plainCalls, machineCalls []uint32
+
+var machineModes map[uint32]uint32

@@ -55,7 +55,7 @@ func (o Options) plan() plan {
 		Memory: o.Memory, Processes: o.Processes, Files: o.Files, FileSize: o.FileSize,
 		CPU:    int64((o.CPU + time.Second - 1) / time.Second),
 		Parent: os.Getpid(),
-		Env:    append([]string{"HOME", "TMPDIR"}, o.Pass...),
+		Env:    slices.Clone(o.Pass),
 	}
 	for _, v := range o.Env {
 		name, _, _ := strings.Cut(v, "=")
@@ -66,9 +66,14 @@ func (o Options) plan() plan {
 
 func (p plan) wants(l Layer) bool { return slices.Contains(p.Layers, l) }
 
-// environment is what of an environment may pass.
+// environment is what of an environment may pass, and the folder under its usual names.
 func (p plan) environment(env []string) []string {
 	var out []string
+	for _, name := range []string{"HOME", "TMPDIR"} {
+		if !slices.Contains(p.Env, name) {
+			out = append(out, name+"="+p.Dir)
+		}
+	}
 	for _, v := range env {
 		name, _, _ := strings.Cut(v, "=")
 		if slices.ContainsFunc(p.Env, func(pattern string) bool {

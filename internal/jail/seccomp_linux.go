@@ -99,10 +99,16 @@ func but(nr, n uint32, values ...uint32) ruling {
 // fioSetOwn is FIOSETOWN, which golang.org/x/sys does not name.
 const fioSetOwn = 0x8901
 
+// modeless allows a call whose argument makes no file that lends its owner's rights: the
+// program's user may be the hub's.
+func modeless(nr, n uint32) ruling {
+	return ruling{nr, []unix.SockFilter{arg(n), jump(unix.BPF_JSET, unix.S_ISUID|unix.S_ISGID, 0, 1), no, yes}}
+}
+
 // looked are the calls that are allowed for some arguments.
 func looked(pid uint32) []ruling {
 	const newSpaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
-	return []ruling{
+	list := []ruling{
 		// A thread, never a process. The flags of clone3 are in memory, where no filter can
 		// see them; without it, programs fall back to clone.
 		{unix.SYS_CLONE, []unix.SockFilter{
@@ -126,5 +132,16 @@ func looked(pid uint32) []ruling {
 		but(unix.SYS_FCNTL, 1, unix.F_SETOWN, unix.F_SETSIG, unix.F_SETOWN_EX),
 		// The same, and typing into somebody's terminal.
 		but(unix.SYS_IOCTL, 1, fioSetOwn, unix.SIOCSPGRP, unix.TIOCSTI, unix.TIOCLINUX, unix.TIOCSETD),
+		modeless(unix.SYS_OPENAT, 3),
+		modeless(unix.SYS_MKDIRAT, 2),
+		modeless(unix.SYS_FCHMOD, 1),
+		modeless(unix.SYS_FCHMODAT, 2),
+		modeless(unix.SYS_FCHMODAT2, 2),
+		// Its mode is in memory, as the flags of clone3.
+		{unix.SYS_OPENAT2, []unix.SockFilter{absent}},
 	}
+	for nr, n := range machineModes {
+		list = append(list, modeless(nr, n))
+	}
+	return list
 }

@@ -150,7 +150,7 @@ func (s *system) with(ctx context.Context, o Options, layers []Layer) (*exec.Cmd
 	if err != nil {
 		return nil, err
 	}
-	cmd.Env = append([]string{"HOME=" + o.Dir, "TMPDIR=" + o.Dir}, o.Env...)
+	cmd.Env = append([]string{}, o.Env...)
 	cmd.ExtraFiles = o.Inherit
 	return cmd, nil
 }

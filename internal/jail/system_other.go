@@ -31,7 +31,7 @@ func (s *system) command(ctx context.Context, o Options) (*exec.Cmd, error) {
 	}
 	cmd := exec.CommandContext(ctx, self) //nolint:gosec // this very program
 	cmd.Args = []string{mark, string(arg)}
-	cmd.Env = append([]string{"HOME=" + o.Dir, "TMPDIR=" + o.Dir}, o.Env...)
+	cmd.Env = append([]string{}, o.Env...)
 	cmd.ExtraFiles = o.Inherit
 	cmd.Cancel = func() error { return Kill(cmd) }
 	cmd.WaitDelay = waitDelay
