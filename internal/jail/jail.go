@@ -151,10 +151,10 @@ func Owner(dir string) int {
 // and lose their links: inside, only the real ones exist.
 func (o Options) complete() (Options, error) {
 	var err error
-	if o.Path, err = real(o.Path); err != nil {
+	if o.Path, err = actual(o.Path); err != nil {
 		return o, fmt.Errorf("program: %w", err)
 	}
-	if o.Dir, err = real(o.Dir); err != nil {
+	if o.Dir, err = actual(o.Dir); err != nil {
 		return o, fmt.Errorf("folder: %w", err)
 	}
 	if info, err := os.Stat(o.Dir); err != nil || !info.IsDir() {
@@ -190,7 +190,8 @@ func orElse[N int | int64](n *N, otherwise N) {
 	}
 }
 
-func real(path string) (string, error) {
+// actual is a path without links.
+func actual(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("is not named")
 	}

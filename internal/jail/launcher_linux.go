@@ -224,7 +224,7 @@ func (l *launcher) landlock() error {
 	}
 	l.abi = int(abi)
 	attr := rights(l.abi)
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0) //nolint:gosec // how the call takes it
 	if errno != 0 {
 		return fmt.Errorf("make rules: %w", errno)
 	}
@@ -280,7 +280,7 @@ func allow(rules uintptr, path string, access uint64) error {
 		access &= ofFile
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, rules, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, rules, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0) //nolint:gosec // how the call takes it
 	runtime.KeepAlive(&rule)
 	if errno != 0 {
 		return &os.PathError{Op: "allow", Path: path, Err: errno}

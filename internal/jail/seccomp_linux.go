@@ -28,7 +28,7 @@ func seccomp(pid uint32) error {
 	}
 	prog := filter(pid)
 	f := unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]}
-	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&f)))
+	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&f))) //nolint:gosec // how the call takes it
 	runtime.KeepAlive(prog)
 	if errno != 0 {
 		return errno
@@ -78,18 +78,18 @@ type ruling struct {
 	body []unix.SockFilter
 }
 
-// only allows a call whose argument is one of the values.
-func only(nr, n uint32, values ...uint32) ruling {
-	body := []unix.SockFilter{arg(n)}
+// only allows a call whose first argument is one of the values.
+func only(nr uint32, values ...uint32) ruling {
+	body := []unix.SockFilter{arg(0)}
 	for _, v := range values {
 		body = append(body, jump(unix.BPF_JEQ, v, 0, 1), yes)
 	}
 	return ruling{nr, append(body, no)}
 }
 
-// but allows a call whose argument is none of the values.
-func but(nr, n uint32, values ...uint32) ruling {
-	body := []unix.SockFilter{arg(n)}
+// but allows a call whose second argument is none of the values.
+func but(nr uint32, values ...uint32) ruling {
+	body := []unix.SockFilter{arg(1)}
 	for _, v := range values {
 		body = append(body, jump(unix.BPF_JEQ, v, 0, 1), no)
 	}
@@ -121,17 +121,17 @@ func looked(pid uint32) []ruling {
 			arg(3), jump(unix.BPF_JSET, unix.MAP_HUGETLB|unix.MAP_GROWSDOWN, 0, 1), no,
 			jump(unix.BPF_JSET, unix.MAP_ANONYMOUS, 1, 0), yes, jump(unix.BPF_JSET, unix.MAP_SHARED, 0, 1), no, yes,
 		}},
-		only(unix.SYS_SOCKET, 0, unix.AF_UNIX),
-		only(unix.SYS_SOCKETPAIR, 0, unix.AF_UNIX),
-		only(unix.SYS_KILL, 0, pid),
-		only(unix.SYS_TGKILL, 0, pid),
-		only(unix.SYS_PRLIMIT64, 0, 0, pid),
+		only(unix.SYS_SOCKET, unix.AF_UNIX),
+		only(unix.SYS_SOCKETPAIR, unix.AF_UNIX),
+		only(unix.SYS_KILL, pid),
+		only(unix.SYS_TGKILL, pid),
+		only(unix.SYS_PRLIMIT64, 0, pid),
 		// Names of threads and of mappings. Above all not PR_SET_PDEATHSIG.
-		only(unix.SYS_PRCTL, 0, unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_GET_DUMPABLE, unix.PR_GET_NO_NEW_PRIVS, unix.PR_GET_SECCOMP),
+		only(unix.SYS_PRCTL, unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_GET_DUMPABLE, unix.PR_GET_NO_NEW_PRIVS, unix.PR_GET_SECCOMP),
 		// The kernel sends signals to the owner of a file for whoever set it.
-		but(unix.SYS_FCNTL, 1, unix.F_SETOWN, unix.F_SETSIG, unix.F_SETOWN_EX),
+		but(unix.SYS_FCNTL, unix.F_SETOWN, unix.F_SETSIG, unix.F_SETOWN_EX),
 		// The same, and typing into somebody's terminal.
-		but(unix.SYS_IOCTL, 1, fioSetOwn, unix.SIOCSPGRP, unix.TIOCSTI, unix.TIOCLINUX, unix.TIOCSETD),
+		but(unix.SYS_IOCTL, fioSetOwn, unix.SIOCSPGRP, unix.TIOCSTI, unix.TIOCLINUX, unix.TIOCSETD),
 		modeless(unix.SYS_OPENAT, 3),
 		modeless(unix.SYS_MKDIRAT, 2),
 		modeless(unix.SYS_FCHMOD, 1),

@@ -51,7 +51,7 @@ func look(ctx context.Context) (*system, error) {
 		return nil, fault.New(fault.NeedsHuman, "", err)
 	}
 	defer func() { _ = os.RemoveAll(top) }() // in the folder for such things
-	if top, err = real(top); err != nil {
+	if top, err = actual(top); err != nil {
 		return nil, fault.New(fault.NeedsHuman, "", err)
 	}
 	dir := filepath.Join(top, "folder")
