@@ -5,6 +5,7 @@ package jail
 // machine 0: nobody made a list for this one.
 const machine = 0
 
-var plainCalls, machineCalls []uint32
-
-var machineModes map[uint32]uint32
+var (
+	plainCalls, machineCalls, walledCalls, machineWalled []uint32
+	machineModes, walledModes, machineWalledModes        map[uint32]uint32
+)

@@ -54,7 +54,7 @@ func (l *launcher) run() error {
 	if err := l.try(Landlock, l.landlock); err != nil {
 		return err
 	}
-	if err := l.try(Seccomp, func() error { return seccomp(uint32(os.Getpid())) }); err != nil {
+	if err := l.try(Seccomp, func() error { return seccomp(uint32(os.Getpid()), l.wants(Mounts)) }); err != nil {
 		return err
 	}
 	return l.finish()

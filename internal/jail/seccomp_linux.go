@@ -2,7 +2,9 @@ package jail
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,12 +23,13 @@ const (
 const newest = 470
 
 // seccomp lets this thread, and the program that it becomes, call only what a plain
-// program needs. Signals go to pid alone, which is its own.
-func seccomp(pid uint32) error {
+// program needs. Signals go to pid alone, which is its own. A program that is walled sees no files
+// but its own, and may do more to them.
+func seccomp(pid uint32, walled bool) error {
 	if machine == 0 {
 		return fmt.Errorf("no list of system calls for %s", runtime.GOARCH)
 	}
-	prog := filter(pid)
+	prog := filter(pid, walled)
 	f := unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]}
 	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&f))) //nolint:gosec // how the call takes it
 	runtime.KeepAlive(prog)
@@ -57,15 +60,23 @@ var (
 )
 
 // filter is the program that the kernel runs at each system call.
-func filter(pid uint32) []unix.SockFilter {
+func filter(pid uint32, walled bool) []unix.SockFilter {
 	prog := []unix.SockFilter{
 		load(atMachine), jump(unix.BPF_JEQ, machine, 1, 0), end, // a call in another machine's numbers
 		load(atNumber), jump(unix.BPF_JGE, 0x40000000, 0, 1), absent, // x32
 	}
-	for _, nr := range append(plainCalls, machineCalls...) {
+	calls, modes := slices.Concat(plainCalls, machineCalls), maps.Clone(machineModes)
+	if walled {
+		calls = slices.Concat(calls, walledCalls, machineWalled)
+		modes = map[uint32]uint32{}
+		for _, m := range []map[uint32]uint32{machineModes, walledModes, machineWalledModes} {
+			maps.Copy(modes, m)
+		}
+	}
+	for _, nr := range calls {
 		prog = append(prog, jump(unix.BPF_JEQ, nr, 0, 1), yes)
 	}
-	for _, r := range looked(pid) {
+	for _, r := range looked(pid, modes) {
 		prog = append(prog, jump(unix.BPF_JEQ, r.nr, 0, uint8(len(r.body))))
 		prog = append(prog, r.body...)
 	}
@@ -105,8 +116,9 @@ func modeless(nr, n uint32) ruling {
 	return ruling{nr, []unix.SockFilter{arg(n), jump(unix.BPF_JSET, unix.S_ISUID|unix.S_ISGID, 0, 1), no, yes}}
 }
 
-// looked are the calls that are allowed for some arguments.
-func looked(pid uint32) []ruling {
+// looked are the calls that are allowed for some arguments; modes are those that give a file
+// its mode, besides those that every machine has.
+func looked(pid uint32, modes map[uint32]uint32) []ruling {
 	const newSpaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 	list := []ruling{
 		// A thread, never a process. The flags of clone3 are in memory, where no filter can
@@ -135,12 +147,10 @@ func looked(pid uint32) []ruling {
 		modeless(unix.SYS_OPENAT, 3),
 		modeless(unix.SYS_MKDIRAT, 2),
 		modeless(unix.SYS_FCHMOD, 1),
-		modeless(unix.SYS_FCHMODAT, 2),
-		modeless(unix.SYS_FCHMODAT2, 2),
 		// Its mode is in memory, as the flags of clone3.
 		{unix.SYS_OPENAT2, []unix.SockFilter{absent}},
 	}
-	for nr, n := range machineModes {
+	for nr, n := range modes {
 		list = append(list, modeless(nr, n))
 	}
 	return list

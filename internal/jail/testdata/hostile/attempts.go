@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -98,6 +99,20 @@ var attempts = []struct {
 	{"take the hub's data by a hard link", func() error {
 		_ = os.Remove("hard")
 		return os.Link(world.Open, "hard")
+	}},
+	{"see whether the hub's data is there", func() error {
+		_, err := os.Stat(world.Data)
+		return err
+	}},
+	{"change the mode of the hub's data", func() error { return os.Chmod(world.Open, 0o666) }},
+	{"cut the hub's data", func() error { return os.Truncate(world.Open, 6) }},
+	{"change the time of the hub's data", func() error { return os.Chtimes(world.Open, time.Time{}, time.Now()) }},
+	{"watch the hub's data", func() error {
+		fd, err := syscall.InotifyInit1(0)
+		if err == nil {
+			_, err = syscall.InotifyAddWatch(fd, world.Data, syscall.IN_ACCESS)
+		}
+		return err
 	}},
 	{"write outside its folder", func() error {
 		f, err := os.OpenFile(world.Open, os.O_WRONLY|os.O_APPEND, 0)
