@@ -2,10 +2,14 @@ package jail
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/parley-hub/parley/core/fault"
 )
 
 // A Layer is one thing that keeps a program in its jail.
@@ -97,6 +101,10 @@ type memory struct {
 
 // look gives what the system holds. A look that fails is not remembered.
 func (m *memory) look(ctx context.Context) (*system, error) {
+	if os.Args[0] == mark {
+		// Else each launcher would start the next one.
+		return nil, fault.New(fault.Bug, "", errors.New("this is a launcher, and jail.Main was not called first"))
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.found == nil {

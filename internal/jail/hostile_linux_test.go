@@ -136,6 +136,10 @@ func all(t *testing.T) []Layer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return holding(e)
+}
+
+func holding(e Enforced) []Layer {
 	var layers []Layer
 	for _, r := range e {
 		if r.Holds {
@@ -188,42 +192,51 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestHostileWithoutNamespaces is a system that gives none, such as most containers: the
-// layers that are left, and the ways out that they leave.
-func TestHostileWithoutNamespaces(t *testing.T) {
-	dir := folder(t)
-	w := world(t, filepath.Dir(dir))
-	s := &system{root: os.Geteuid() == 0, noSpaces: "not tried"}
-	if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "program"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if s.root {
-		if err := os.Lchown(dir, Owner(dir), Owner(dir)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.try(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
-	var layers []Layer
-	for _, r := range s.enforced() {
-		if r.Holds {
-			layers = append(layers, r.Layer)
-		}
-	}
-	if e := s.enforced(); e.Holds(Mounts) || e.Holds(Network) || !e.Holds(Seccomp) {
-		t.Fatalf("\n%s", e)
-	}
-	var out []string
-	for _, r := range s.attempt(t, dir, w, "all", layers) {
-		if r.Refused == "" {
-			out = append(out, r.Attempt)
-		}
-	}
-	// A look and the path of a socket are no file access to Landlock (the latter is from its
-	// ABI 9 on), and no number that seccomp could look at.
-	if want := []string{"see whether the hub's data is there", "connect to the hub's socket"}; s.abi >= 6 && !slices.Equal(out, want) {
-		t.Errorf("it got out by %q, want %q", out, want)
+// TestHostileWithLess are systems that allow less than this one may: namespaces for root
+// alone, and none at all, as in most containers.
+func TestHostileWithLess(t *testing.T) {
+	root := os.Geteuid() == 0
+	for _, c := range []struct {
+		name string
+		s    *system
+		out  []string
+	}{
+		{"no user namespaces", &system{root: root, spaces: true}, nil},
+		// A look and the path of a socket are no file access to Landlock (the latter is from
+		// its ABI 9 on), and no number that seccomp could look at.
+		{"no namespaces", &system{root: root, noSpaces: "not tried"}, []string{"see whether the hub's data is there", "connect to the hub's socket"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.s.spaces && !root {
+				t.Skip("only root makes namespaces without a user namespace")
+			}
+			dir := folder(t)
+			w := world(t, filepath.Dir(dir))
+			if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "program"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if root {
+				if err := os.Lchown(dir, Owner(dir), Owner(dir)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.s.try(t.Context(), dir); err != nil {
+				t.Fatal(err)
+			}
+			e := c.s.enforced()
+			if e.Holds(Mounts) != c.s.spaces || e.Holds(Network) != c.s.spaces || !e.Holds(Seccomp) || e.Holds(Processes) != root {
+				t.Fatalf("\n%s", e)
+			}
+			var out []string
+			for _, r := range c.s.attempt(t, dir, w, "all", holding(e)) {
+				if r.Refused == "" {
+					out = append(out, r.Attempt)
+				}
+			}
+			if c.s.abi >= 6 && !slices.Equal(out, c.out) {
+				t.Errorf("it got out by %q, want %q", out, c.out)
+			}
+		})
 	}
 }
 
@@ -343,7 +356,7 @@ func TestHostileAsAnOrdinaryUser(t *testing.T) {
 	if err := errors.Join(os.WriteFile(binary, b, 0o755), os.Mkdir(tmp, 0o755), os.Chown(tmp, 12345, 12345)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "-test.v", "-test.run=^TestHostile|^TestA|^TestEnforced")
+	cmd := exec.Command(binary, "-test.v", "-test.run=^TestHostile|^TestA|^TestMany|^TestEnforced")
 	cmd.Dir = tmp
 	cmd.Env = []string{"TMPDIR=" + tmp, "JAIL_TEST_HOSTILE=" + hostile(t)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 12345, Gid: 12345}}

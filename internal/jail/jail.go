@@ -27,8 +27,7 @@ import (
 
 // What a program gets when its Options name nothing else.
 const (
-	// DefaultMemory is enough for a Go program with some 100 MiB of its own: Go takes its
-	// heap in arenas of 64 MiB.
+	// DefaultMemory leaves a Go program some 200 MiB of its own: Go itself takes 40.
 	DefaultMemory = 256 << 20
 	// DefaultProcesses is for the threads of one Go program.
 	DefaultProcesses = 128
@@ -66,7 +65,7 @@ type Options struct {
 	// libraries of a program that is not static.
 	ReadOnly []string
 
-	// Memory bounds what it may allocate, in bytes.
+	// Memory bounds what it may allocate, in bytes. A Go program begins with 48 MiB.
 	Memory int64
 	// Processes bounds its threads.
 	Processes int
@@ -123,8 +122,9 @@ func Probe(ctx context.Context) (Enforced, error) {
 	return s.enforced(), nil
 }
 
-// Kill ends a program at once, with what it started. A program that has ended, or was
-// never started, is no error.
+// Kill ends a program at once, with what it started. A program that was never started is
+// no error, nor is one that has ended; do not wait long with it then, since the system
+// gives the number of a process to another one day.
 func Kill(cmd *exec.Cmd) error {
 	if cmd.Process == nil {
 		return nil

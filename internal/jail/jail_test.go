@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -240,6 +241,33 @@ func wantKilled(t *testing.T, err error) {
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Error("it was not killed:", err)
 	}
+}
+
+func TestALauncherThatForgotMainStartsNoOther(t *testing.T) {
+	name := os.Args[0]
+	os.Args[0] = mark
+	defer func() { os.Args[0] = name }()
+	if _, err := Probe(t.Context()); fault.ClassOf(err) != fault.Bug {
+		t.Error(err)
+	}
+}
+
+func TestManyStartAtOnce(t *testing.T) {
+	var all sync.WaitGroup
+	for range 16 {
+		dir := folder(t)
+		all.Go(func() {
+			cmd, _, err := Command(t.Context(), Options{Path: hostile(t), Dir: dir, Args: []string{"{}", "end"}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestEnforcedTellsEveryLayer(t *testing.T) {
