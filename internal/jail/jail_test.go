@@ -253,11 +253,12 @@ func TestALauncherThatForgotMainStartsNoOther(t *testing.T) {
 }
 
 func TestManyStartAtOnce(t *testing.T) {
+	path := hostile(t)
 	var all sync.WaitGroup
 	for range 16 {
 		dir := folder(t)
 		all.Go(func() {
-			cmd, _, err := Command(t.Context(), Options{Path: hostile(t), Dir: dir, Args: []string{"{}", "end"}})
+			cmd, _, err := Command(t.Context(), Options{Path: path, Dir: dir, Args: []string{"{}", "end"}})
 			if err != nil {
 				t.Error(err)
 				return
