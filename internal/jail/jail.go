@@ -139,11 +139,12 @@ func Kill(cmd *exec.Cmd) error {
 }
 
 // Owner is the user and group that a program with this folder runs as, where the hub is
-// root: one of the numbers that systemd keeps for services, so that no person has it.
+// root: one of the numbers that no distribution gives to a person or a service, and small
+// enough for a container's. Two folders may share one.
 func Owner(dir string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(dir)) // never fails
-	const first, last = 61184, 65519
+	const first, last = 60578, 61183
 	return first + int(h.Sum32()%(last-first+1))
 }
 

@@ -179,7 +179,10 @@ func noNewPrivs() error {
 		return err
 	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var none [2]unix.CapUserData
+	var has, none [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &has[0]); err != nil || has == none {
+		return err // a service's filter may refuse the next call, where there is no need of it
+	}
 	return unix.Capset(&hdr, &none[0])
 }
 

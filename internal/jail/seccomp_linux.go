@@ -31,7 +31,8 @@ func seccomp(pid uint32, walled bool) error {
 	}
 	prog := filter(pid, walled)
 	f := unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]}
-	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&f))) //nolint:gosec // how the call takes it
+	// Not seccomp(2), which does the same: systemd's filters for services refuse that one.
+	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&f))) //nolint:gosec // how the call takes it
 	runtime.KeepAlive(prog)
 	if errno != 0 {
 		return errno
