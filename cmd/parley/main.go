@@ -31,6 +31,7 @@ import (
 
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/internal/app"
+	"github.com/parley-hub/parley/internal/jail"
 )
 
 // version is set by the linker.
@@ -43,6 +44,8 @@ const (
 )
 
 func main() {
+	// This process may be the launcher of a skill's program, which never comes back.
+	jail.Main()
 	if os.Getenv("GOGC") == "" {
 		// The hub holds little and allocates much for each message: collecting half as
 		// often costs a few megabytes.

@@ -59,6 +59,7 @@ func House() []Room {
 		{"internal/telemetry", on("queue"), "telemetry sees events and depths, not rooms"},
 		{"internal/datadir", on(), "a lock knows nothing of what it locks"},
 		{"internal/redisconn", on(), "a connection knows nothing of what is kept in Redis"},
+		{"internal/jail", []string{"core/fault"}, "walls know nothing of who is behind them"},
 		{"internal/arch", nil, "the picture knows nobody"},
 
 		{"simulators", nil, "what the simulators share knows no protocol and nothing of the hub"},
@@ -71,7 +72,7 @@ func House() []Room {
 			"the world around the hub: it sees platforms and pages, never the rooms between them",
 		},
 		{"internal/app", []string{"..."}, "assembly knows everything and decides nothing"},
-		{"cmd/*", []string{"internal/app", "configs"}, "flags, signals, exit codes"},
+		{"cmd/*", []string{"internal/app", "internal/jail", "configs"}, "flags, signals, exit codes; and the launcher of jailed programs"},
 		{"test/...", []string{"..."}, "whole-hub tests may use every part"},
 	}
 }
