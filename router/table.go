@@ -107,6 +107,10 @@ type Route struct {
 	Role    skills.Role
 	// Args is what stands behind the command, or everything said without one.
 	Args string
+	// Asked is the question that the envelope answers; nil for none.
+	Asked *session.Asked
+	// Cancelled tells that the person ended the question that waited for them.
+	Cancelled bool
 }
 
 // Step is one rule of an explanation: what it was, whether it decided, and why not.
@@ -124,6 +128,8 @@ type TableOptions struct {
 	Commands map[string]string
 	// Skills holds the names of all skills; a button's data begins with one.
 	Skills []string
+	// Triggers are what calls skills without a command, in the order of the skills.
+	Triggers []Trigger
 	// Default answers what no rule claimed; Fallback answers unknown commands.
 	Default  string
 	Fallback string
@@ -165,11 +171,13 @@ func (t *Table) decide(e core.Envelope, s *session.Session, tell func(Step)) Rou
 	if isCommand {
 		base.Args = command.Args
 	}
-	checks := []func(core.Envelope, Route) (Route, Step){t.event, t.access}
+	asked := func(e core.Envelope, base Route) (Route, Step) { return t.asked(e, s, base) }
+	checks := []func(core.Envelope, Route) (Route, Step){t.event, t.access, asked}
 	for _, r := range t.o.Rules {
 		checks = append(checks, func(e core.Envelope, base Route) (Route, Step) { return t.rule(r, e, base) })
 	}
-	checks = append(checks, t.bystander, t.command, t.action)
+	action := func(e core.Envelope, base Route) (Route, Step) { return t.action(e, s, base) }
+	checks = append(checks, t.triggered, t.bystander, t.command, action)
 	for _, check := range checks {
 		route, step := check(e, base)
 		step.Rule = route.Rule
@@ -270,8 +278,9 @@ func (t *Table) command(e core.Envelope, r Route) (Route, Step) {
 	return r, Step{Matched: true, Because: "/" + c.Name + " is no command of this bot"}
 }
 
-// action sends a button's press to the skill whose name its data begins with.
-func (t *Table) action(e core.Envelope, r Route) (Route, Step) {
+// action sends a button's press to the skill whose name its data begins with; it answers
+// the question of that skill, where one waits.
+func (t *Table) action(e core.Envelope, s *session.Session, r Route) (Route, Step) {
 	r.Rule = "(button)"
 	if e.Kind != core.KindAction {
 		return r, Step{Because: "no button"}
@@ -281,6 +290,9 @@ func (t *Table) action(e core.Envelope, r Route) (Route, Step) {
 			name, rest, _ := strings.Cut(a.Data, ":")
 			if slices.Contains(t.o.Skills, name) {
 				r.Skill, r.Args = name, rest
+				if q, ok, _ := t.question(e, s); ok && q.Skill == name {
+					r.Asked = &q
+				}
 				return r, Step{Matched: true, Because: "the button belongs to the skill " + name}
 			}
 		}

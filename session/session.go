@@ -24,6 +24,7 @@ const (
 	fieldModel    = "model"
 	fieldAbsorbed = "absorbed"
 	fieldHeard    = "heard"
+	fieldAsked    = "asked"
 )
 
 // maxAbsorbed is how many absorbed envelopes are remembered: more than can wait
@@ -74,6 +75,7 @@ type Session struct {
 	model    string
 	absorbed []core.EnvelopeID
 	heard    []Line
+	asked    []Asked
 
 	set     map[string][]byte
 	trimmed int
@@ -100,7 +102,7 @@ func Load(fields map[string][]byte, log [][]byte, memo any) (*Session, error) {
 	var version int
 	for name, into := range map[string]any{
 		fieldVersion: &version, fieldPinned: &s.pinned, fieldModel: &s.model, fieldAbsorbed: &s.absorbed,
-		fieldHeard: &s.heard,
+		fieldHeard: &s.heard, fieldAsked: &s.asked,
 	} {
 		if raw, ok := fields[name]; ok {
 			if err := json.Unmarshal(raw, into); err != nil {
@@ -161,11 +163,16 @@ func (s *Session) Trim(budget int) error {
 	return nil
 }
 
-// Clear forgets the history; pinned facts and the model choice stay.
+// Clear forgets the history and the questions that wait for an answer; pinned facts and
+// the model choice stay.
 func (s *Session) Clear() {
 	s.trimmed = len(s.log)
 	s.added = nil
 	s.TakeHeard()
+	if len(s.asked) > 0 {
+		s.asked = nil
+		s.put(fieldAsked, nil)
+	}
 }
 
 // Forget forgets everything: the history, the pinned facts, the model choice. Only

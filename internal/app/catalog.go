@@ -46,6 +46,8 @@ type parts struct {
 	doors link.Doors
 	// list tells what somebody may use: the set that is being made.
 	list func(role skills.Role, place core.Place) []skills.Manifest
+	// more are skills beside the built-in ones.
+	more []skills.Skill
 	// playground is true for a hub that is tried out.
 	playground bool
 }
@@ -87,6 +89,6 @@ func newSet(p parts) (*skills.Set, error) {
 	var set *skills.Set
 	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return set.For(role, place) }
 	var err error
-	set, err = skills.NewSet(builtin(p)...)
+	set, err = skills.NewSet(append(builtin(p), p.more...)...)
 	return set, err
 }
