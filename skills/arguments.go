@@ -51,7 +51,7 @@ func (s *Schema) Read(text string) (json.RawMessage, []Wrong) {
 				continue
 			}
 			values[a.Name] = value
-		case a.Required && len(a.Default) == 0:
+		case a.Required:
 			wrong = append(wrong, Wrong{what: isMissing, with: []any{a.Name}})
 		}
 	}

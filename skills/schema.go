@@ -39,7 +39,8 @@ type Argument struct {
 	Name string
 	Kind Kind
 	// About says in a line what it is.
-	About    string
+	About string
+	// Required is true where it must be given: one with a Default need not be.
 	Required bool
 	// Choices are all that it may be; empty for anything. Only of a String.
 	Choices []string
@@ -100,7 +101,7 @@ func ParseSchema(text json.RawMessage) (*Schema, error) {
 		if err != nil {
 			problems = append(problems, fmt.Errorf("property %q: %w", name, err))
 		}
-		a.Required = slices.Contains(root.Required, name)
+		a.Required = slices.Contains(root.Required, name) && len(a.Default) == 0
 		s.arguments = append(s.arguments, a)
 	}
 	if len(problems) == 0 {
