@@ -60,12 +60,12 @@ var (
 		"de": "von %s bis %s",
 	}
 	atLeast = Phrase{
-		"en": "%s or more",
-		"de": "%s oder mehr",
+		"en": "at least %s",
+		"de": "mindestens %s",
 	}
 	atMost = Phrase{
-		"en": "%s or less",
-		"de": "%s oder weniger",
+		"en": "up to %s",
+		"de": "höchstens %s",
 	}
 	characters = Phrase{
 		"en": "characters",
