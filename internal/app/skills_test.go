@@ -302,7 +302,7 @@ func TestQuestionsOutliveTheHub(t *testing.T) {
 		t.Fatal("no code")
 	}
 	w.run(discord.Run{Name: "link", Text: code[1]})
-	w.next(w.telegram.Wait, w.onTelegram, 2) // that a link was made is told here too
+	w.next(w.telegram.Wait, w.onTelegram, 2)  // that a link was made is told here too
 	w.want(w.tell("/kept"), "something true") // what was kept came along
 	said := len(w.onTelegram())
 	w.want(w.tell("/survey"), "name?")
