@@ -188,18 +188,6 @@ type DeepLinker interface {
 	DeepLink(ctx context.Context, c core.Command) (string, error)
 }
 
-// Menu can show commands in the platform's own menu.
-type Menu interface {
-	// SetCommands replaces the menu. Setting the same again is harmless.
-	SetCommands(ctx context.Context, commands []MenuCommand) error
-}
-
-// MenuCommand is one line of a menu; Help is by language, "en" always there.
-type MenuCommand struct {
-	Name string
-	Help map[string]string
-}
-
 // Factory makes the adapters of one platform.
 type Factory interface {
 	// Platform is the name used in the configuration.

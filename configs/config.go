@@ -154,6 +154,9 @@ type Skills struct {
 	Rate adapters.Rate `yaml:"rate"`
 	// MaxText bounds the text of one message, in characters.
 	MaxText int `yaml:"max_text"`
+	// Secrets are what skills may read, by the name of the skill and of the secret. A skill
+	// sees those under its own name that its manifest names.
+	Secrets map[string]map[string]secret.String `yaml:"secrets"`
 }
 
 // Chat sets the skill that talks with a model.

@@ -36,6 +36,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	got.Models.Cache.Skills, got.Models.Cache.Semantic.Skills = nil, nil
 	got.Models.Prices.Table, got.Models.Budgets, got.Models.Prewarm = nil, nil, nil
 	got.Models.Skills, got.Models.Accounts = nil, nil
+	got.Skills.Secrets = nil
 	if diff := cmp.Diff(defaults(t), got, secrets); diff != "" {
 		t.Errorf("the values in parley.yaml differ from the defaults (-default +reference):\n%s", diff)
 	}
@@ -44,7 +45,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 var (
 	switchedOff = regexp.MustCompile(`(?m)^(\s*)#(\S)`)
 	// emptied are keys that stand there twice, empty and with their example.
-	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|pool|currency|table|budgets|prewarm|skills|accounts): (?:\[\]|\{\}|"")\n`)
+	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|pool|currency|table|budgets|prewarm|skills|accounts|secrets): (?:\[\]|\{\}|"")\n`)
 	files   = regexp.MustCompile(`file:/run/secrets/\S+`)
 )
 
@@ -57,7 +58,7 @@ func switchedOn(t *testing.T) string {
 
 func TestReferenceHasEveryKey(t *testing.T) {
 	text := switchedOn(t)
-	c := mustLoad(t, text, "TELEGRAM_TOKEN=x", "GPU_KEY=y", "CI_KEY=0123456789abcdef")
+	c := mustLoad(t, text, "TELEGRAM_TOKEN=x", "GPU_KEY=y", "WEATHER_KEY=z", "CI_KEY=0123456789abcdef")
 	if c.Models.Prices.Currency != "EUR" || len(c.Models.Prices.Table) != 2 || len(c.Models.Budgets) != 3 {
 		t.Errorf("prices %+v, budgets %+v", c.Models.Prices, c.Models.Budgets)
 	}
@@ -80,7 +81,9 @@ func TestReferenceHasEveryKey(t *testing.T) {
 // pathsOfNode collects the paths of a tree, with * for names and elements.
 func pathsOfNode(path string, n *yaml.Node, into map[string]bool) {
 	into[path] = true
-	free := slices.Contains([]string{".channels", ".models.pools", ".models.cache.semantic.skills", ".models.skills", ".models.accounts"}, path)
+	free := slices.Contains([]string{
+		".channels", ".models.pools", ".models.cache.semantic.skills", ".models.skills", ".models.accounts", ".skills.secrets", ".skills.secrets.*",
+	}, path)
 	switch n.Kind { //nolint:exhaustive // the others have nothing inside
 	case yaml.MappingNode:
 		for i := 0; i < len(n.Content); i += 2 {

@@ -179,10 +179,20 @@ func (l *loader) validateSkills(s Skills) {
 		l.require("skills.rate.burst", s.Rate.Burst > 0, aboveZero)
 	}
 	l.require("skills.max_text", s.MaxText > 0, "must be a number of characters above 0")
+	for skill, all := range s.Secrets {
+		at := join("skills.secrets", skill)
+		l.require(at, skillName.MatchString(skill), "must be the name of a skill: lower case letters, digits and hyphens")
+		for name, value := range all {
+			l.require(join(at, name), secretName.MatchString(name), "must have a name of 1 to 64 of a-z, 0-9, _ and -")
+			l.require(join(at, name), !value.IsZero(), "must not be empty")
+		}
+	}
 }
 
 var (
 	commandName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+	skillName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	secretName  = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 	languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 )
 

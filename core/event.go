@@ -21,6 +21,8 @@ const (
 	StageIgnored Stage = "ignored"
 	// StageModel: a model worker answered; Took is the whole answer.
 	StageModel Stage = "model"
+	// StageDenied: a skill wanted what its manifest does not allow; Permission says what.
+	StageDenied Stage = "denied"
 	// StageSkill: a skill came to its end.
 	StageSkill Stage = "skill"
 	// StageCommitted: the turn is done and its replies are in the outbox.
@@ -58,6 +60,8 @@ type Event struct {
 	Skill   string
 	Model   string
 	Worker  string
+	// Permission is what a skill lacks.
+	Permission string
 	// Err is why it failed; readers look at its fault class.
 	Err error
 }

@@ -165,7 +165,14 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 	route Route, s *session.Session, w *writer,
 ) error {
 	event := core.Event{Stage: core.StageRouted, Rule: route.Rule, Skill: route.Skill}
+	if q, waits := s.Asked(e.In, e.From); waits && (route.Asked != nil || route.Cancelled || !q.Waits(e.SentAt)) {
+		s.Unask(e.In, e.From) // with the turn: one that fails leaves the question open
+	}
 	switch {
+	case route.Cancelled:
+		d.observe(event, e)
+		w.Reply(core.Text{Text: cancelled.In(e.From.Language)})
+		return nil
 	case route.Ignore:
 		event.Stage = core.StageIgnored
 		d.observe(event, e)
@@ -184,11 +191,18 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 	if !ok {
 		return fault.New(fault.Bug, "route", errors.New("no skill "+route.Skill))
 	}
-	return handler.Handle(ctx, &skills.Turn{
+	turn := &skills.Turn{
 		ID: e.ID, Envelope: e, Args: route.Args, Person: person, Key: memoryOf(del.Key), Role: route.Role, Session: s,
 		Model: route.Model, Rule: route.Rule, Now: d.o.Now(), Attempt: del.Attempt,
 		Last: del.Last, Log: d.o.Log.With().EmbedObject(e).Logger(), Files: d.o.Files(e),
-	}, w)
+	}
+	if route.Asked != nil {
+		turn.Asked = &skills.Asked{Turn: route.Asked.Turn, State: route.Asked.State}
+	}
+	if err := handler.Handle(ctx, turn, w); err != nil {
+		return err
+	}
+	return w.remember(s, route.Skill, d.o.Now())
 }
 
 const refusal = "Sorry, this bot is not open to everybody. Its operator can let you in."

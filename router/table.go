@@ -107,6 +107,10 @@ type Route struct {
 	Role    skills.Role
 	// Args is what stands behind the command, or everything said without one.
 	Args string
+	// Asked is the question that the envelope answers; nil for none.
+	Asked *session.Asked
+	// Cancelled tells that the person ended the question that waited for them.
+	Cancelled bool
 }
 
 // Step is one rule of an explanation: what it was, whether it decided, and why not.
@@ -124,6 +128,8 @@ type TableOptions struct {
 	Commands map[string]string
 	// Skills holds the names of all skills; a button's data begins with one.
 	Skills []string
+	// Triggers are what calls skills without a command, in the order of the skills.
+	Triggers []Trigger
 	// Default answers what no rule claimed; Fallback answers unknown commands.
 	Default  string
 	Fallback string
@@ -148,28 +154,30 @@ func NewTable(o TableOptions) (*Table, error) {
 }
 
 // Route decides. It is total: there is always a skill, or a reason to ignore.
-func (t *Table) Route(e core.Envelope, _ *session.Session) Route {
-	return t.decide(e, func(Step) {})
+func (t *Table) Route(e core.Envelope, s *session.Session) Route {
+	return t.decide(e, s, func(Step) {})
 }
 
 // Explain decides as Route does and tells each step it took.
-func (t *Table) Explain(e core.Envelope, _ *session.Session) (Route, []Step) {
+func (t *Table) Explain(e core.Envelope, s *session.Session) (Route, []Step) {
 	var steps []Step
-	r := t.decide(e, func(st Step) { steps = append(steps, st) })
+	r := t.decide(e, s, func(st Step) { steps = append(steps, st) })
 	return r, steps
 }
 
-func (t *Table) decide(e core.Envelope, tell func(Step)) Route {
+func (t *Table) decide(e core.Envelope, s *session.Session, tell func(Step)) Route {
 	base := Route{Role: t.role(e.From), Args: e.Text()}
 	command, isCommand := e.Command()
 	if isCommand {
 		base.Args = command.Args
 	}
-	checks := []func(core.Envelope, Route) (Route, Step){t.event, t.access}
+	asked := func(e core.Envelope, base Route) (Route, Step) { return t.asked(e, s, base) }
+	checks := []func(core.Envelope, Route) (Route, Step){t.event, t.access, asked}
 	for _, r := range t.o.Rules {
 		checks = append(checks, func(e core.Envelope, base Route) (Route, Step) { return t.rule(r, e, base) })
 	}
-	checks = append(checks, t.bystander, t.command, t.action)
+	action := func(e core.Envelope, base Route) (Route, Step) { return t.action(e, s, base) }
+	checks = append(checks, t.triggered, t.bystander, t.command, action)
 	for _, check := range checks {
 		route, step := check(e, base)
 		step.Rule = route.Rule
@@ -266,8 +274,9 @@ func (t *Table) command(e core.Envelope, r Route) (Route, Step) {
 	return r, Step{Matched: true, Because: "/" + c.Name + " is no command of this bot"}
 }
 
-// action sends a button's press to the skill whose name its data begins with.
-func (t *Table) action(e core.Envelope, r Route) (Route, Step) {
+// action sends a button's press to the skill whose name its data begins with; it answers
+// the question of that skill, where one waits.
+func (t *Table) action(e core.Envelope, s *session.Session, r Route) (Route, Step) {
 	r.Rule = "(button)"
 	if e.Kind != core.KindAction {
 		return r, Step{Because: "no button"}
@@ -277,6 +286,9 @@ func (t *Table) action(e core.Envelope, r Route) (Route, Step) {
 			name, rest, _ := strings.Cut(a.Data, ":")
 			if slices.Contains(t.o.Skills, name) {
 				r.Skill, r.Args = name, rest
+				if q, ok, _ := t.question(e, s); ok && q.Skill == name {
+					r.Asked = &q
+				}
 				return r, Step{Matched: true, Because: "the button belongs to the skill " + name}
 			}
 		}

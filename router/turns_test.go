@@ -360,6 +360,8 @@ func (f writerFunc) Reply(p ...core.Part) { f(p[0]) }
 
 func (writerFunc) ReplyIn(core.Conversation, core.PersonID, ...core.Part) {}
 
+func (writerFunc) Ask(skills.Question) {}
+
 func TestStopHandsUnfinishedTurnsBack(t *testing.T) {
 	began := make(chan struct{}, 10)
 	var attempts []int

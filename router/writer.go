@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/queue"
+	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/skills"
 )
 
 // writer collects what a skill answers and passes drafts on.
@@ -20,9 +23,11 @@ type writer struct {
 	replies  []core.Reply
 	// elsewhere are replies to other conversations; their ids come behind those here.
 	elsewhere []core.Reply
-	rev       int
-	begun     bool // a draft or typing was handed on for the next reply
-	drafted   bool // a draft with words was
+	// question is what the turn asked last; nil for nothing.
+	question *skills.Question
+	rev      int
+	begun    bool // a draft or typing was handed on for the next reply
+	drafted  bool // a draft with words was
 	// growing are the replies that a draft or typing was handed on for.
 	growing []core.ReplyID
 }
@@ -63,6 +68,26 @@ func (w *writer) ReplyIn(to core.Conversation, person core.PersonID, parts ...co
 		return
 	}
 	w.elsewhere = append(w.elsewhere, core.Reply{To: to, Person: person, Trace: w.reply.Trace, Final: true, Parts: parts})
+}
+
+// Ask adds a final reply and keeps what comes back with its answer.
+func (w *writer) Ask(q skills.Question) {
+	w.Reply(q.Parts...)
+	w.question = &q
+}
+
+// remember puts the question that a skill asked into the session, so that it is stored in
+// the same step as its words. One that is wrong fails the turn.
+func (w *writer) remember(s *session.Session, skill string, now time.Time) error {
+	q := w.question
+	if q == nil {
+		return nil
+	}
+	if err := q.Check(); err != nil {
+		return fault.New(fault.Permanent, "question of the skill "+skill, err)
+	}
+	s.Ask(w.envelope.In, w.envelope.From, session.Asked{Skill: skill, Turn: w.envelope.ID, State: q.State, Until: now.Add(q.For)})
+	return nil
 }
 
 // next is the reply that comes next. In a group the first one quotes the message

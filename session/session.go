@@ -25,6 +25,7 @@ const (
 	fieldModelBy  = "model_by"
 	fieldAbsorbed = "absorbed"
 	fieldHeard    = "heard"
+	fieldAsked    = "asked"
 )
 
 // maxAbsorbed is how many absorbed envelopes are remembered: more than can wait
@@ -87,6 +88,7 @@ type Session struct {
 	modelBy  string
 	absorbed []core.EnvelopeID
 	heard    []Line
+	asked    []Asked
 
 	set     map[string][]byte
 	trimmed int
@@ -113,7 +115,7 @@ func Load(fields map[string][]byte, log [][]byte, memo any) (*Session, error) {
 	var version int
 	for name, into := range map[string]any{
 		fieldVersion: &version, fieldPinned: &s.pinned, fieldModel: &s.model, fieldModelBy: &s.modelBy, fieldAbsorbed: &s.absorbed,
-		fieldHeard: &s.heard,
+		fieldHeard: &s.heard, fieldAsked: &s.asked,
 	} {
 		if raw, ok := fields[name]; ok {
 			if err := json.Unmarshal(raw, into); err != nil {
@@ -174,11 +176,16 @@ func (s *Session) Trim(budget int) error {
 	return nil
 }
 
-// Clear forgets the history; pinned facts and the model choice stay.
+// Clear forgets the history and the questions that wait for an answer; pinned facts and
+// the model choice stay.
 func (s *Session) Clear() {
 	s.trimmed = len(s.log)
 	s.added = nil
 	s.TakeHeard()
+	if len(s.asked) > 0 {
+		s.asked = nil
+		s.put(fieldAsked, nil)
+	}
 }
 
 // Forget forgets everything: the history, the pinned facts, the model choice. Only

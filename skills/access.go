@@ -11,6 +11,10 @@ var (
 		"en": "This is not available to you.",
 		"de": "Das steht dir nicht zur Verfügung.",
 	}
+	notHere = Phrase{
+		"en": "This is not available through this account.",
+		"de": "Das steht über dieses Konto nicht zur Verfügung.",
+	}
 	onlyPrivate = Phrase{
 		"en": "This works only in a private chat with me.",
 		"de": "Das geht nur in einem privaten Chat mit mir.",
@@ -28,7 +32,7 @@ func Access(m Manifest) Middleware {
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, t *Turn, w Writer) error {
 			place := t.Envelope.In.Place
-			if m.Allows(t.Role, place) {
+			if m.Allows(t.Role, place) && m.On(t.Envelope.In.Account) {
 				return next.Handle(ctx, t, w)
 			}
 			t.Log.Info().Str("skill", m.Name).Str("role", string(t.Role)).Msg("refused by the skill's manifest")
@@ -36,7 +40,9 @@ func Access(m Manifest) Middleware {
 				return nil
 			}
 			refusal := notForYou
-			if (Manifest{Roles: m.Roles}).Allows(t.Role, place) {
+			if m.Allows(t.Role, place) {
+				refusal = notHere
+			} else if (Manifest{Roles: m.Roles}).Allows(t.Role, place) {
 				refusal = onlyPrivate
 				if place == core.Private {
 					refusal = onlyGroups

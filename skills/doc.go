@@ -8,7 +8,10 @@
 // when it returns an error nothing is, and the fault class decides what follows.
 //
 // Middleware wraps a Handler; the stock ones are in this package, one a file. Their
-// order, outermost first, is Recover, Access, Limiter.Middleware, Observe, Timeout:
-// whoever is refused costs nothing and is no run of the skill, and what is observed
-// has its final fault.
+// order, outermost first, is Recover, Access, Limiter.Middleware, CallsPerMinute, Input,
+// Observe, Timeout: whoever is refused, or wrote arguments that are wrong, costs nothing
+// and is no run of the skill, and what is observed has its final fault.
+//
+// A Manifest says what calls a skill, who may use it, and what it may reach. It is the same
+// for skills inside the hub, outside of it, and for tools. A World is how they reach it.
 package skills

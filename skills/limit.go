@@ -76,6 +76,15 @@ const (
 	refuseSilently
 )
 
+// CallsPerMinute holds each person to the calls that a manifest allows them in a minute, on
+// this node.
+func CallsPerMinute(m Manifest) Middleware {
+	if n := m.Permissions.CallsPerMinute; n > 0 {
+		return NewLimiter(LimitOptions{Count: n, Per: time.Minute}).Middleware
+	}
+	return func(next Handler) Handler { return next }
+}
+
 // NewLimiter makes a Limiter.
 func NewLimiter(o LimitOptions) *Limiter {
 	if o.Burst <= 0 {

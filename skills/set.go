@@ -16,6 +16,12 @@ import (
 // description of a command, the shortest of the platforms'.
 const MaxHelp = 100
 
+// MaxDescription is the most characters of a manifest's description.
+const MaxDescription = 1000
+
+// Cancel is the command with which people end a question. No skill has it.
+const Cancel = "cancel"
+
 // The forms of names. A command's is what every platform's menu takes.
 var (
 	skillName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
@@ -33,7 +39,8 @@ type Set struct {
 // NewSet checks the skills' manifests and makes a Set of them. The order is kept:
 // it is the order of help and of the menus. All that is wrong is reported in one
 // error: missing or doubled names, bad or doubled commands, help that is missing
-// in English, longer than MaxHelp or more than a line, unknown roles and places.
+// in English, longer than MaxHelp or more than a line, unknown roles and places, schemas
+// and patterns that cannot be read, hosts and names in permissions that are none.
 func NewSet(skills ...Skill) (*Set, error) {
 	s := &Set{byName: map[string]int{}, byCommand: map[string]int{}}
 	var problems []error
@@ -57,6 +64,10 @@ func (s *Set) add(skill Skill, m Manifest) []error {
 	}
 	at := len(s.skills)
 	s.byName[m.Name] = at
+	m.Commands = slices.Clone(m.Commands)
+	for i, c := range m.Commands {
+		m.Commands[i].schema = c.Schema()
+	}
 	s.skills = append(s.skills, skill)
 	s.manifests = append(s.manifests, m)
 	for _, c := range m.Commands {
@@ -91,24 +102,72 @@ func (m Manifest) problems() []error {
 			wrong("place %q is unknown", p)
 		}
 	}
-	for _, c := range m.Commands {
-		if !commandName.MatchString(c.Name) {
-			wrong("command %q: a name is 1 to 32 of a-z, 0-9 and underscore", c.Name)
-		}
-		if c.Help["en"] == "" {
-			wrong("command %q: help in English is missing", c.Name)
-		}
-		for _, language := range slices.Sorted(maps.Keys(c.Help)) {
-			help := c.Help[language]
-			if n := utf8.RuneCountInString(help); n > MaxHelp {
-				wrong("command %q: help in %q has %d characters, more than %d", c.Name, language, n, MaxHelp)
-			}
-			if strings.ContainsAny(help, "\r\n") {
-				wrong("command %q: help in %q is more than one line", c.Name, language)
-			}
+	m.Triggers.problems(wrong)
+	m.Permissions.problems(wrong)
+	if _, named := m.Description["en"]; len(m.Description) > 0 && !named {
+		wrong("a description in English is missing")
+	}
+	for _, language := range slices.Sorted(maps.Keys(m.Description)) {
+		if n := utf8.RuneCountInString(m.Description[language]); n > MaxDescription {
+			wrong("description in %q has %d characters, more than %d", language, n, MaxDescription)
 		}
 	}
+	for _, c := range m.Commands {
+		c.problems(func(format string, args ...any) {
+			wrong("command %q: "+format, append([]any{c.Name}, args...)...)
+		})
+	}
 	return found
+}
+
+// problems lists what is wrong with a command.
+func (c Command) problems(wrong func(format string, args ...any)) {
+	if !commandName.MatchString(c.Name) {
+		wrong("a name is 1 to 32 of a-z, 0-9 and underscore")
+	}
+	if c.Name == Cancel {
+		wrong("it is the hub's own: it ends a question")
+	}
+	if c.Help["en"] == "" {
+		wrong("help in English is missing")
+	}
+	for _, language := range slices.Sorted(maps.Keys(c.Help)) {
+		help := c.Help[language]
+		if n := utf8.RuneCountInString(help); n > MaxHelp {
+			wrong("help in %q has %d characters, more than %d", language, n, MaxHelp)
+		}
+		if strings.ContainsAny(help, "\r\n") {
+			wrong("help in %q is more than one line", language)
+		}
+	}
+	if len(c.Input) > 0 {
+		if _, err := ParseSchema(c.Input); err != nil {
+			wrong("input: %w", err)
+		}
+	}
+	if c.Tool && len(c.Input) == 0 {
+		wrong("a tool needs a schema of its input")
+	}
+	if c.Dangerous && !c.Tool {
+		wrong("dangerous is of tools only")
+	}
+}
+
+// problems lists what is wrong with triggers.
+func (t Triggers) problems(wrong func(format string, args ...any)) {
+	for _, k := range t.Keywords {
+		if strings.TrimSpace(k) == "" {
+			wrong("a keyword is empty")
+		}
+	}
+	if _, err := regexp.Compile(t.Pattern); err != nil {
+		wrong("pattern: %w", err)
+	}
+	for _, p := range t.Every {
+		if p != core.Private && p != core.Group {
+			wrong("every message in place %q: it is unknown", p)
+		}
+	}
 }
 
 // ByName finds a skill.

@@ -2,8 +2,8 @@ package skills
 
 import (
 	"context"
+	"encoding/json"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -49,6 +49,14 @@ type Turn struct {
 	Log zerolog.Logger
 	// Files are the bytes of the media that the turn hears of and answers with.
 	Files Files
+	// Input is what stands behind the command, read into the command's schema: a JSON
+	// object that is valid and has the defaults in it. It is nil for a command without a
+	// schema and where no command was given.
+	Input json.RawMessage
+	// Asked is the question that this turn answers; nil for none.
+	Asked *Asked
+	// World is what the skill reaches beyond the conversation.
+	World World
 }
 
 // Chosen gives the pool that the conversation chose, and the role by which it may: in private
@@ -84,6 +92,11 @@ type Writer interface {
 	// asked for nothing there. person is the one behind that conversation's account,
 	// as core.PersonOf derives it. It is stored and sent as the others are.
 	ReplyIn(to core.Conversation, person core.PersonID, parts ...core.Part)
+	// Ask adds one reply that asks something, and has the person's next message come back
+	// to this skill with Turn.Asked. It is stored and sent as replies are; a turn asks one
+	// question, and the last one counts. A person has one question open in a conversation:
+	// a new one takes the place of the one before, whosever it was.
+	Ask(q Question)
 }
 
 // Handler answers turns.
@@ -112,43 +125,4 @@ func Chain(h Handler, with ...Middleware) Handler {
 type Skill interface {
 	Handler
 	Manifest() Manifest
-}
-
-// Manifest says what a skill is and who may use it.
-type Manifest struct {
-	// Name is unique; lower case letters, digits and hyphens.
-	Name string
-	// Commands call the skill; the first is its main one. Empty for a skill that is
-	// only routed to.
-	Commands []Command
-	// Roles that may use it; empty for everybody.
-	Roles []Role
-	// Places it works in; empty for all.
-	Places []core.Place
-	// Timeout bounds one turn; 0 means the hub's default.
-	Timeout time.Duration
-	// NeedsModel is true when it cannot answer without a model worker.
-	NeedsModel bool
-}
-
-// Command is one slash command.
-type Command struct {
-	// Name without the slash: 1 to 32 of a-z, 0-9 and underscore, the form every
-	// platform's menu takes.
-	Name string
-	// Help says in a line what it does, by language ("en" is required); at most 100
-	// characters, the shortest limit of the platforms' menus.
-	Help map[string]string
-	// Args shows the arguments, as in "[topic]"; empty for none.
-	Args string
-}
-
-// HelpIn gives the help line in the language, else in English.
-func (c Command) HelpIn(language string) string {
-	return Phrase(c.Help).In(language)
-}
-
-// Allows tells whether somebody of this role may use the skill in this place.
-func (m Manifest) Allows(role Role, place core.Place) bool {
-	return (len(m.Roles) == 0 || slices.Contains(m.Roles, role)) && (len(m.Places) == 0 || slices.Contains(m.Places, place))
 }

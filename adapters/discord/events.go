@@ -122,6 +122,7 @@ type interaction struct {
 
 // option is an argument of a slash command; sub-commands hold more of them.
 type option struct {
+	Type    int             `json:"type"`
 	Name    string          `json:"name"`
 	Value   json.RawMessage `json:"value"`
 	Options []option        `json:"options"`

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/core"
 )
 
@@ -246,8 +247,11 @@ func commandParts(i *interaction) []core.Part {
 				continue
 			}
 			value := optionText(o.Value)
+			typed := depth == 0 && o.Name != freeText && o.Type != optionFile
 			if a, ok := i.Data.Resolved.Attachments[value]; ok {
 				media = append(media, a.media(i.ChannelID, "0"))
+			} else if typed {
+				words = append(words, adapters.Spell(argumentName(o.Name), value))
 			} else if value != "" {
 				words = append(words, value)
 			}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/bwmarrin/discordgo"
 
@@ -12,10 +13,13 @@ import (
 )
 
 const (
-	// maxCommands and maxDescription are the limits of application commands
+	// maxCommands and those below are the limits of application commands
 	// (https://docs.discord.com/developers/interactions/application-commands).
 	maxCommands    = 100
 	maxDescription = 100
+	maxOptions     = 25
+	maxChoices     = 25
+	maxOptionText  = 6000
 	// menuLanguage is the language for people whose own has no text.
 	menuLanguage = "en"
 )
@@ -32,11 +36,14 @@ var locales = map[string]string{
 
 // Types of arguments.
 const (
-	optionString = 3
-	optionFile   = 11
+	optionString  = 3
+	optionInteger = 4
+	optionBoolean = 5
+	optionNumber  = 10
+	optionFile    = 11
 )
 
-// applicationCommand is a slash command with one argument.
+// applicationCommand is a slash command with its arguments.
 type applicationCommand struct {
 	Name         string            `json:"name"`
 	Type         int               `json:"type"`
@@ -46,13 +53,24 @@ type applicationCommand struct {
 }
 
 type commandOption struct {
-	Type        int    `json:"type"`
-	Name        string `json:"name"`
-	Description string `json:"description"`
+	Type        int      `json:"type"`
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Required    bool     `json:"required,omitempty"`
+	Choices     []choice `json:"choices,omitempty"`
+	MinValue    *float64 `json:"min_value,omitempty"`
+	MaxValue    *float64 `json:"max_value,omitempty"`
+	MinLength   *int     `json:"min_length,omitempty"`
+	MaxLength   *int     `json:"max_length,omitempty"`
+}
+
+type choice struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // SetCommands implements adapters.Menu: the application's global commands become
-// these, each with one text as its argument, and one for people who just want to
+// these, each with its arguments or with one text, and one for people who just want to
 // say something, or send a file, where the bot does not read along. A command whose name Discord
 // cannot show is left out; it still works when written.
 func (a *Adapter) SetCommands(ctx context.Context, commands []adapters.MenuCommand) error {
@@ -72,13 +90,13 @@ func menu(commands []adapters.MenuCommand) []applicationCommand {
 	for _, c := range commands {
 		known := slices.ContainsFunc(list, func(o applicationCommand) bool { return o.Name == c.Name })
 		if menuShape.MatchString(c.Name) && !known && len(list) < maxCommands {
-			list = append(list, made(c.Name, c.Help))
+			list = append(list, made(c.Name, c.Help, c.Arguments...))
 		}
 	}
 	return list
 }
 
-func made(name string, help map[string]string) applicationCommand {
+func made(name string, help map[string]string, arguments ...adapters.MenuArgument) applicationCommand {
 	c := applicationCommand{Name: name, Type: 1, Description: describe(help[menuLanguage], name)}
 	for tag, text := range help {
 		if locale := locales[tag]; locale != "" && text != "" {
@@ -88,8 +106,56 @@ func made(name string, help map[string]string) applicationCommand {
 			c.Descriptions[locale] = describe(text, name)
 		}
 	}
-	c.Options = []commandOption{{Type: optionString, Name: "text", Description: "What to say"}}
+	for _, a := range arguments[:min(len(arguments), maxOptions)] {
+		c.Options = append(c.Options, typed(a))
+	}
+	if len(arguments) == 0 {
+		c.Options = []commandOption{{Type: optionString, Name: freeText, Description: "What to say"}}
+	}
 	return c
+}
+
+// typed is an argument as Discord asks for it.
+func typed(a adapters.MenuArgument) commandOption {
+	kinds := map[adapters.ArgumentKind]int{
+		adapters.WholeArgument: optionInteger, adapters.NumberArgument: optionNumber, adapters.BooleanArgument: optionBoolean,
+	}
+	o := commandOption{
+		Type: optionString, Name: optionName(a.Name), Description: describe(a.About, a.Name), Required: a.Required,
+		MinLength: a.MinLength, MaxLength: a.MaxLength,
+	}
+	if t, ok := kinds[a.Kind]; ok {
+		o.Type, o.MinValue, o.MaxValue = t, a.Minimum, a.Maximum
+	}
+	if o.MaxLength != nil && *o.MaxLength > maxOptionText {
+		o.MaxLength = nil
+	}
+	for _, c := range a.Choices[:min(len(a.Choices), maxChoices)] {
+		o.Choices = append(o.Choices, choice{c, c})
+	}
+	return o
+}
+
+// freeText is the one argument of a command that takes any text. An argument of a schema
+// that is called like it gets a mark, so that the two are told apart when they come back.
+const (
+	freeText = "text"
+	tail     = "_"
+)
+
+func optionName(argument string) string {
+	if strings.TrimRight(argument, tail) == freeText {
+		return argument + tail
+	}
+	return argument
+}
+
+// argumentName is whose option this is.
+func argumentName(option string) string {
+	if strings.TrimRight(option, tail) == freeText {
+		return strings.TrimSuffix(option, tail)
+	}
+	return option
 }
 
 func describe(help, name string) string {

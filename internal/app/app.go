@@ -21,6 +21,7 @@ import (
 	"github.com/parley-hub/parley/internal/httpserver"
 	"github.com/parley-hub/parley/internal/playground"
 	"github.com/parley-hub/parley/internal/telemetry"
+	"github.com/parley-hub/parley/internal/world"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/cache"
 	"github.com/parley-hub/parley/queue"
@@ -45,6 +46,8 @@ type Options struct {
 	loaded *configs.Config
 	// playground is the world around the hub; nil for the real one.
 	playground *playground.Playground
+	// skills are further ones, for tests.
+	skills []skills.Skill
 }
 
 // App is one hub process.
@@ -77,6 +80,7 @@ type App struct {
 	// registry has what answers people, programs the pools alone, which answer programs.
 	registry, programs *models.Registry
 	set                *skills.Set
+	world              *world.Provider
 	adapters           map[core.Account]adapters.Adapter
 	supervised         map[core.Account]*adapters.Supervisor
 	// single lets one node at a time do what must be single, by the leases that singles
@@ -159,6 +163,7 @@ func (a *App) open(ctx context.Context) error {
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(context.Context) error {
 	p := parts{config: a.cfg, models: a.registry, real: a.programs, status: a.report, people: a.people, playground: a.o.playground != nil}
+	p.more = a.o.skills
 	if a.o.playground == nil { // there, links would lead out of it
 		p.doors = a.doors
 	}
@@ -174,6 +179,7 @@ func (a *App) makeBrain(context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.makeWorld()
 	limiter := skills.NewLimiter(skills.LimitOptions{
 		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
 		MaxText: a.cfg.Skills.MaxText,
@@ -189,8 +195,8 @@ func (a *App) makeBrain(context.Context) error {
 		Wrap: func(s skills.Skill) skills.Handler {
 			m := s.Manifest()
 			return skills.Chain(s,
-				skills.Recover(), skills.Access(m), limiter.Middleware, skills.Observe(m, a.observer, time.Now),
-				skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal)
+				skills.Recover(), skills.Access(m), limiter.Middleware, skills.CallsPerMinute(m), skills.Input(m),
+				skills.Observe(m, a.observer, time.Now), skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal, a.world.Middleware(m))
 		},
 	})
 	return nil

@@ -48,6 +48,8 @@ type parts struct {
 	doors link.Doors
 	// list tells what somebody may use: the set that is being made.
 	list func(role skills.Role, place core.Place) []skills.Manifest
+	// more are skills beside the built-in ones.
+	more []skills.Skill
 	// playground is true for a hub that is tried out.
 	playground bool
 }
@@ -90,7 +92,7 @@ func newSet(p parts) (*skills.Set, error) {
 	var set *skills.Set
 	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return set.For(role, place) }
 	var err error
-	if set, err = skills.NewSet(builtin(p)...); err != nil {
+	if set, err = skills.NewSet(append(builtin(p), p.more...)...); err != nil {
 		return nil, err
 	}
 	return set, cachedSkills(p.config.Models.Cache, set)

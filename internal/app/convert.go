@@ -25,6 +25,12 @@ func newTable(cfg *configs.Config, set *skills.Set) (*router.Table, error) {
 		for _, c := range m.Commands {
 			o.Commands[c.Name] = m.Name
 		}
+		if g := m.Triggers; !g.None() {
+			o.Triggers = append(o.Triggers, router.Trigger{
+				Skill: m.Name, Keywords: g.Keywords, Pattern: g.Expression(), Every: g.Every,
+				Allows: func(r skills.Role, in core.Conversation) bool { return m.Allows(r, in.Place) && m.On(in.Account) },
+			})
+		}
 	}
 	for _, r := range cfg.Routes {
 		rule, err := ruleOf(r)

@@ -47,8 +47,24 @@ func (a *App) menu() []adapters.MenuCommand {
 	var out []adapters.MenuCommand
 	for _, m := range a.set.For(skills.User, core.Private) {
 		for _, c := range m.Commands {
-			out = append(out, adapters.MenuCommand{Name: c.Name, Help: c.Help})
+			out = append(out, adapters.MenuCommand{Name: c.Name, Help: c.Help, Arguments: form(c)})
 		}
+	}
+	return out
+}
+
+// form gives the arguments of a command as the platforms' forms ask for them.
+func form(c skills.Command) []adapters.MenuArgument {
+	schema := c.Schema()
+	if schema == nil {
+		return nil
+	}
+	var out []adapters.MenuArgument
+	for _, a := range schema.Arguments() {
+		out = append(out, adapters.MenuArgument{
+			Name: a.Name, Kind: adapters.ArgumentKind(a.Kind), About: a.About, Required: a.Required,
+			Choices: a.Choices, Minimum: a.Minimum, Maximum: a.Maximum, MinLength: a.MinLength, MaxLength: a.MaxLength,
+		})
 	}
 	return out
 }

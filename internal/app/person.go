@@ -17,6 +17,7 @@ import (
 	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/storage"
 )
 
 // Person changes and shows who is who, for an operator. A hub that keeps everything in its
@@ -122,6 +123,11 @@ func (o Person) Link(ctx context.Context, to, joining configs.Person) error {
 		})
 		if err != nil {
 			return err
+		}
+		if out.Outcome == records.Done {
+			if err := p.moveStored(ctx, was, out.Person); err != nil {
+				return err
+			}
 		}
 		switch out.Outcome {
 		case records.Same:
@@ -268,6 +274,7 @@ type line struct {
 	Address *records.Address `json:"address,omitempty"`
 	Reach   *records.Reach   `json:"reach,omitempty"`
 	Entry   *exported        `json:"entry,omitempty"`
+	Stored  *storage.Entry   `json:"stored,omitempty"`
 	Usage   *records.Used    `json:"usage,omitempty"`
 	Audit   *records.Audited `json:"audit,omitempty"`
 }
@@ -328,6 +335,9 @@ func (p *persons) export(ctx context.Context, person core.PersonID, out *json.En
 		return out.Encode(line{Entry: &exported{Entry: e, Body: e.Body}})
 	})
 	if err != nil {
+		return err
+	}
+	if err := p.exportStored(ctx, person, func(e storage.Entry) error { return out.Encode(line{Stored: &e}) }); err != nil {
 		return err
 	}
 	if err := p.records.UsageOf(ctx, person, func(u records.Used) error { return out.Encode(line{Usage: &u}) }); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/storage"
 )
 
 // persons is who is who, for the skills and the command line: the records keep it, the
@@ -29,7 +30,9 @@ type persons struct {
 	// boxes may hold dead letters.
 	boxes []queue.Box
 	blobs blobs.Store
-	table *deliveryTable
+	// storage is what skills keep.
+	storage storage.Store
+	table   *deliveryTable
 	// answers are those that are kept; nil where no process keeps any.
 	answers *cache.Generations
 }
@@ -62,7 +65,7 @@ func newPersons(ctx context.Context, s *stores, policy session.Policy, boxes []q
 		return nil, err
 	}
 	return &persons{
-		records: r, directory: directory, queue: q, policy: policy, boxes: boxes, blobs: s.blobs,
+		records: r, directory: directory, queue: q, policy: policy, boxes: boxes, blobs: s.blobs, storage: s.storage,
 		table: newDeliveryTable(r, directory, nil, zerolog.Nop()),
 	}, nil
 }
@@ -136,6 +139,9 @@ func (p *persons) Redeem(ctx context.Context, t *skills.Turn, code string) (sess
 			return session.Linking{}, err
 		}
 		if err := p.wake(ctx, r.Was, list, string(t.ID)); err != nil {
+			return session.Linking{}, err
+		}
+		if err := p.moveStored(ctx, r.Was, r.Person); err != nil {
 			return session.Linking{}, err
 		}
 	}
@@ -262,6 +268,9 @@ func (p *persons) forget(ctx context.Context, why records.Cause, person core.Per
 		return session.Forgetting{}, err
 	}
 	if err := p.dropFiles(ctx, person); err != nil {
+		return session.Forgetting{}, err
+	}
+	if err := p.forgetStored(ctx, bases); err != nil {
 		return session.Forgetting{}, err
 	}
 	var f records.Forgotten

@@ -26,6 +26,7 @@ import (
 	"github.com/parley-hub/parley/skills/forget"
 	"github.com/parley-hub/parley/skills/link"
 	"github.com/parley-hub/parley/skills/unlink"
+	"github.com/parley-hub/parley/storage/sqlitestore"
 )
 
 const patience = 30 * time.Second
@@ -129,7 +130,12 @@ func newNodes(t *testing.T, policy session.Policy, stores ...*records.SQL) *benc
 func (b *bench) brain(r *records.SQL, policy session.Policy) *router.Dispatcher {
 	t := b.t
 	t.Helper()
-	persons, err := newPersons(t.Context(), &stores{records: r, queue: b.queue, blobs: b.blobs}, policy, letterBoxes(&configs.Config{}))
+	kept, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), skillsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kept.Close() })
+	persons, err := newPersons(t.Context(), &stores{records: r, queue: b.queue, blobs: b.blobs, storage: kept}, policy, letterBoxes(&configs.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}

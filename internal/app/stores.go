@@ -18,6 +18,7 @@ import (
 	"github.com/parley-hub/parley/queue/redisq"
 	"github.com/parley-hub/parley/queue/sqliteq"
 	"github.com/parley-hub/parley/records"
+	"github.com/parley-hub/parley/storage"
 )
 
 // recordsFile is the file of the records in the data folder.
@@ -29,6 +30,8 @@ type stores struct {
 	queue   queue.Queue
 	records *records.SQL
 	blobs   blobs.Store
+	// storage is what skills keep.
+	storage storage.Store
 	// memory is what adapters remember; cluster what nodes share, nil for a hub alone.
 	memory  cluster.Memory
 	cluster *redisc.Engine
@@ -56,6 +59,9 @@ func openStores(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_
 		return nil, err
 	}
 	if err := s.openBlobs(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	if err := s.openStorage(ctx, cfg); err != nil {
 		return nil, err
 	}
 	if engine, ok := s.queue.(archive.Engine); ok {

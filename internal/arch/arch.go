@@ -34,6 +34,9 @@ func House() []Room {
 		{"records", on("internal/postgres"), "queue, session, models and records are strangers to each other"},
 		{"records/*", on("records"), "the suite knows the contract"},
 
+		{"storage", on(), "what skills keep knows neither skills nor who reads it"},
+		{"storage/*", on("storage", "storage/*", "internal/redisconn"), "an engine knows its contract"},
+
 		{"blobs", on(), "bytes know nobody who reads them"},
 		{"blobs/*", on("blobs", "blobs/*"), "an engine knows its contract"},
 
@@ -46,7 +49,7 @@ func House() []Room {
 		{"adapters/whatsapp/web", on("adapters/transport", "internal/postgres"), "a linked device in plain terms knows no contract"},
 		{"adapters/*", on("adapters", "adapters/document", "adapters/recent", "adapters/transport", "blobs"), "a platform knows the contract, never another platform"},
 
-		{"skills", on("session"), "skills see sessions, not how they are stored"},
+		{"skills", on("session", "models"), "skills see sessions and models, not how they are stored or where they run"},
 		{"skills/skilltest", on("skills", "session", "models"), "the suite knows the contract"},
 		{"skills/*", on("skills", "session", "models"), "a skill answers; it neither routes nor sends"},
 
@@ -54,6 +57,7 @@ func House() []Room {
 
 		{"configs", on("queue", "session", "models", "records", "adapters", "skills", "router"), "configuration knows the contracts' types"},
 		{"internal/httpserver", on(), "the server mounts handlers and knows no room"},
+		{"internal/world", on("storage", "session", "models", "skills"), "what a skill reaches is held against its manifest, whoever runs the skill"},
 		{"internal/openaiapi", on("models"), "other programs reach the pools, and nothing else of the hub"},
 		{"internal/console", on(), "the pages read through interfaces of their own"},
 		{"internal/telemetry", on("queue"), "telemetry sees events and depths, not rooms"},

@@ -20,6 +20,8 @@ const (
 	maxModels   = 64
 	maxWorkers  = 128
 	maxFamily   = 4096
+	// maxPermissions is more than there are.
+	maxPermissions = 16
 )
 
 // buckets reach from storing an envelope to a long answer, in seconds.
@@ -41,6 +43,7 @@ type (
 	}
 	modelKey struct{ model, worker string }
 	turnKey  struct{ skill, rule string }
+	denyKey  struct{ skill, permission string }
 )
 
 // metrics are what events are counted in.
@@ -52,6 +55,7 @@ type metrics struct {
 	skills *family[string, prometheus.Observer]
 	unsure *family[core.Account, prometheus.Counter]
 	failed *family[WorkerFault, prometheus.Counter]
+	denied *family[denyKey, prometheus.Counter]
 }
 
 func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
@@ -109,10 +113,20 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 		}),
 		failed: workerFaults(counter),
 	}
+	m.denied = newDenied(counter("parley_skill_denied_total",
+		"What skills wanted and their manifests do not allow.", "skill", "permission"), skill)
 	for _, a := range known {
 		m.unsure.get(a) // stands at 0 from the start, so that the first one is seen as a rise
 	}
 	return m
+}
+
+// newDenied counts refusals.
+func newDenied(v *prometheus.CounterVec, skill *label) *family[denyKey, prometheus.Counter] {
+	permission := newLabel(maxPermissions)
+	return newFamily(maxFamily, func(k denyKey) prometheus.Counter {
+		return v.WithLabelValues(skill.value(k.skill), permission.value(k.permission))
+	})
 }
 
 func (m *metrics) observe(e core.Event) {
@@ -129,6 +143,8 @@ func (m *metrics) observe(e core.Event) {
 		m.turns.get(turnKey{e.Skill, e.Rule}).Inc()
 	case core.StageSkill:
 		m.skills.get(e.Skill).Observe(seconds(e.Took))
+	case core.StageDenied:
+		m.denied.get(denyKey{e.Skill, e.Permission}).Inc()
 	case core.StageModel:
 		m.models.get(modelKey{e.Model, e.Worker}).Observe(seconds(e.Took))
 	case core.StageUnsure:

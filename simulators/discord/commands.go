@@ -37,10 +37,8 @@ func (s *Server) setCommands(c *call) (any, error) {
 				return nil, invalid(at+".description_localizations", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
 			}
 		}
-		for k, o := range cmd.Options {
-			if !commandName.MatchString(o.Name) || o.Description == "" || o.Type < 1 || o.Type > 11 {
-				return nil, invalid(fmt.Sprintf("%d.options.%d", i, k), "APPLICATION_COMMAND_OPTIONS_INVALID", "The option is invalid")
-			}
+		if err := checkOptions(at, cmd.Options); err != nil {
+			return nil, err
 		}
 		names[cmd.Name] = true
 	}
@@ -56,27 +54,29 @@ func (s *Server) setCommands(c *call) (any, error) {
 	return in, nil
 }
 
-// optionFile is the type of an argument that is a file.
-const optionFile = 11
-
 // commandData is what an interaction says of a command.
 func commandData(id, name, text string) map[string]any {
 	data := map[string]any{"id": id, "name": name, "type": 1}
 	if text != "" {
-		data["options"] = []map[string]any{{"name": "text", "type": 3, "value": text}}
+		data["options"] = []map[string]any{{"name": freeText, "type": optionString, "value": text}}
 	}
 	return data
 }
 
-// Command runs a slash command as a person, with its text argument where it has one. The command
-// must be registered.
+// Command runs a slash command as a person, with its text argument where it has one, else with its
+// form filled in from the text. The command must be registered.
 func (s *Server) Command(channel, from, name, text string) (Asked, error) {
 	return s.Run(Run{Channel: channel, From: from, Name: name, Text: text})
 }
 
 // Run is a slash command that a person runs.
 type Run struct {
-	Channel, From, Name, Text string
+	Channel, From, Name string
+	// Text is the argument "text"; of a command without one it is filled into the form:
+	// a word for each argument, the last text taking what is left.
+	Text string
+	// Form are the arguments by their names, as the person filled them in.
+	Form map[string]any
 	// File is an argument of a command that takes one; nil for none. Host is where the bot finds
 	// it, as host:port.
 	File *File
@@ -92,7 +92,11 @@ func (s *Server) Run(u Run) (Asked, error) {
 		s.mu.Unlock()
 		return Asked{}, ErrNoCommand
 	}
-	data := commandData(s.commands[i].ID, u.Name, u.Text)
+	data, err := s.commands[i].filled(u)
+	if err != nil {
+		s.mu.Unlock()
+		return Asked{}, err
+	}
 	if u.File != nil {
 		k := slices.IndexFunc(s.commands[i].Options, func(o CommandOption) bool { return o.Type == optionFile })
 		if k < 0 {

@@ -173,4 +173,16 @@ type CommandOption struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Required    bool   `json:"required,omitempty"`
+
+	Choices   []CommandChoice `json:"choices,omitempty"`
+	MinValue  *float64        `json:"min_value,omitempty"`
+	MaxValue  *float64        `json:"max_value,omitempty"`
+	MinLength *int            `json:"min_length,omitempty"`
+	MaxLength *int            `json:"max_length,omitempty"`
+}
+
+// CommandChoice is one value that an argument may have.
+type CommandChoice struct {
+	Name  string `json:"name"`
+	Value any    `json:"value"`
 }

@@ -51,8 +51,8 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 // Line shows one command with its arguments and its help, in the language.
 func Line(c skills.Command, language string) string {
 	line := "/" + c.Name
-	if c.Args != "" {
-		line += " " + c.Args
+	if usage := c.Usage(language); usage != "" {
+		line += " " + usage
 	}
 	return line + " – " + c.HelpIn(language)
 }

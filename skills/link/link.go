@@ -50,7 +50,9 @@ func New(links Links, doors Doors) *Skill { return &Skill{links: links, doors: d
 
 // Manifest introduces the skill. It is called in groups too, to say no there.
 func (s *Skill) Manifest() skills.Manifest {
-	return skills.Manifest{Name: Name, Commands: []skills.Command{{Name: "link", Args: "[code]", Help: about}}}
+	return skills.Manifest{
+		Name: Name, Commands: []skills.Command{{Name: "link", Args: "[code]", Help: about}}, Permissions: skills.Permissions{Elsewhere: true},
+	}
 }
 
 // Handle shows a code, or takes one.

@@ -1,6 +1,7 @@
 package skilltest
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,12 +19,16 @@ var Now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 type TurnOptions struct {
 	// Args is the turn's text; Text where it is empty.
 	Args string
+	// Asked makes it the answer to a question.
+	Asked *skills.Asked
 	// Attempt is 1 where it is 0.
 	Attempt int
 	// Command makes the message a command with Args behind it.
 	Command string
 	// ID names the turn; two turns of the same options have the same one.
 	ID string
+	// Input are the arguments, read.
+	Input json.RawMessage
 	// Language is the sender's, as a BCP 47 tag; empty for unknown.
 	Language string
 	// Log is silent where it is nil.
@@ -48,6 +53,8 @@ type TurnOptions struct {
 	Session *session.Session
 	// Text is what was said; "hello" where neither Text nor Parts nor Command are set.
 	Text string
+	// World has nothing in it, and keeps what it is given, where it is nil.
+	World skills.World
 }
 
 // NewTurn makes a turn as the dispatcher would.
@@ -75,6 +82,7 @@ func NewTurn(o TurnOptions) *skills.Turn {
 	return &skills.Turn{
 		ID: e.ID, Envelope: e, Args: o.Args, Person: from.Person(), Key: session.Policy{}.KeyOf(e.In, from, from.Person()), Role: o.Role, Session: o.Session, Model: o.Model,
 		Rule: "rule", Now: o.Now, Attempt: o.Attempt, Log: *o.Log, Files: o.Files,
+		Input: o.Input, Asked: o.Asked, World: o.World,
 	}
 }
 
@@ -105,6 +113,9 @@ func (o TurnOptions) defaults() TurnOptions {
 	}
 	if o.Files == nil {
 		o.Files = &Files{}
+	}
+	if o.World == nil {
+		o.World = &World{}
 	}
 	if o.Log == nil {
 		silent := zerolog.Nop()

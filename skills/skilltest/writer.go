@@ -19,6 +19,8 @@ type RecordingWriter struct {
 	replies [][]core.Part
 	// elsewhere are the replies to other conversations.
 	elsewhere []Elsewhere
+	// questions are those that were asked; their parts are among the replies.
+	questions []skills.Question
 	drafted   bool
 	closed    bool
 	late      int
@@ -68,6 +70,21 @@ func (w *RecordingWriter) ReplyIn(to core.Conversation, person core.PersonID, pa
 	defer w.mu.Unlock()
 	w.call()
 	w.elsewhere = append(w.elsewhere, Elsewhere{To: to, Person: person, Parts: slices.Clone(parts)})
+}
+
+// Ask remembers a question, and its parts as a reply.
+func (w *RecordingWriter) Ask(q skills.Question) {
+	w.Reply(q.Parts...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.questions = append(w.questions, q)
+}
+
+// Questions gives what was asked, in order; the last one counts.
+func (w *RecordingWriter) Questions() []skills.Question {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.questions)
 }
 
 // Elsewhere gives the replies to other conversations in their order.

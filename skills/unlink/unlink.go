@@ -39,7 +39,7 @@ func New(links Links) *Skill { return &Skill{links: links} }
 func (s *Skill) Manifest() skills.Manifest {
 	return skills.Manifest{
 		Name: Name, Places: []core.Place{core.Private},
-		Commands: []skills.Command{{Name: "unlink", Args: "[number]", Help: about}},
+		Commands: []skills.Command{{Name: "unlink", Args: "[number]", Help: about}}, Permissions: skills.Permissions{Elsewhere: true},
 	}
 }
 

@@ -1,0 +1,4 @@
+package world
+
+// Public is public, for the test of addresses.
+var Public = public

@@ -1,0 +1,198 @@
+// Package world is what skills reach beyond their conversations: HTTP, secrets, models,
+// storage, other chats. All of it is held against the skill's manifest, whether the skill
+// runs inside the hub or not; what the manifest does not name is refused and counted.
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/secret"
+	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/storage"
+)
+
+// Models finds the client of a pool by its name.
+type Models interface {
+	Client(name string) (models.Client, bool)
+	// Default is the name of the default pool.
+	Default() string
+}
+
+// Options make a Provider. All are required.
+type Options struct {
+	Models Models
+	Store  storage.Store
+	// Secrets are those of the configuration, by skill and name.
+	Secrets map[string]map[string]secret.String
+	// Reach gives the private chats where a person wants to be reached; none where they
+	// never wrote in private.
+	Reach    func(ctx context.Context, person core.PersonID) ([]session.Address, error)
+	Observer core.Observer
+	Now      func() time.Time
+}
+
+// Provider gives skills their worlds. It is safe for concurrent use.
+type Provider struct {
+	o Options
+
+	mu      sync.Mutex
+	callers []*caller
+}
+
+// New makes a Provider.
+func New(o Options) *Provider { return &Provider{o: o} }
+
+// Close gives idle connections back. Calls under way go on.
+func (p *Provider) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.callers {
+		c.transport.CloseIdleConnections()
+	}
+	return nil
+}
+
+// Middleware gives each turn of a skill its world, and holds what the skill says
+// elsewhere against its manifest: a turn that was refused there fails.
+func (p *Provider) Middleware(m skills.Manifest) skills.Middleware {
+	c := newCaller(m.Permissions)
+	p.mu.Lock()
+	p.callers = append(p.callers, c)
+	p.mu.Unlock()
+	return func(next skills.Handler) skills.Handler {
+		return skills.HandlerFunc(func(ctx context.Context, t *skills.Turn, w skills.Writer) error {
+			guarded := &writer{Writer: w}
+			one := &world{p: p, m: m, t: t, w: guarded, caller: c}
+			guarded.world = one
+			t.World = one
+			if err := next.Handle(ctx, t, guarded); err != nil {
+				return err
+			}
+			return guarded.refused
+		})
+	}
+}
+
+// world is that of one turn.
+type world struct {
+	p      *Provider
+	m      skills.Manifest
+	t      *skills.Turn
+	w      *writer
+	caller *caller
+}
+
+var _ skills.World = (*world)(nil)
+
+// denied counts a refusal and gives its fault.
+func (w *world) denied(permission skills.Permission, what string) error {
+	err := skills.Denied(w.m.Name, permission, what, w.t.Envelope.From.Language)
+	w.refused(permission, err)
+	return err
+}
+
+func (w *world) refused(permission skills.Permission, err error) {
+	e := w.t.Envelope
+	w.p.o.Observer.Observe(core.Event{
+		Stage: core.StageDenied, At: w.p.o.Now(), Trace: e.Trace, Account: e.In.Account, Kind: e.Kind,
+		Skill: w.m.Name, Permission: string(permission), Err: err,
+	})
+	w.t.Log.Warn().Str("skill", w.m.Name).Str("permission", string(permission)).Msg("refused: the skill's manifest does not allow it")
+}
+
+// HTTP implements skills.World.
+func (w *world) HTTP() skills.HTTP { return calls{w} }
+
+// Secret implements skills.World.
+func (w *world) Secret(name string) (secret.String, error) {
+	if !w.m.Permissions.MayRead(name) {
+		return secret.String{}, w.denied(skills.PermitSecret, name)
+	}
+	s, ok := w.p.o.Secrets[w.m.Name][name]
+	if !ok || s.IsZero() {
+		return secret.String{}, fault.New(fault.NeedsHuman, "skill "+w.m.Name,
+			fmt.Errorf("the configuration has no skills.secrets.%s.%s", w.m.Name, name))
+	}
+	return s, nil
+}
+
+var errNoPool = errors.New("there is no such pool of models")
+
+// Chat implements skills.World.
+func (w *world) Chat(ctx context.Context, pool string, r models.Request) iter.Seq2[models.Delta, error] {
+	client, err := w.client(pool)
+	if err != nil {
+		return func(yield func(models.Delta, error) bool) { yield(models.Delta{}, err) }
+	}
+	e := w.t.Envelope
+	r.For = models.Payer{Account: string(e.In.Account), Person: string(w.t.Person), Role: string(w.t.Role), Skill: w.m.Name}
+	r.Trace = e.Trace
+	return client.Chat(ctx, r)
+}
+
+func (w *world) client(pool string) (models.Client, error) {
+	standard := w.p.o.Models.Default()
+	if pool == "" {
+		pool = standard
+	}
+	if !w.m.Permissions.MayAsk(pool, standard) {
+		return nil, w.denied(skills.PermitModel, pool)
+	}
+	client, ok := w.p.o.Models.Client(pool)
+	if !ok {
+		return nil, fault.New(fault.NeedsHuman, "skill "+w.m.Name, fmt.Errorf("%w: %q", errNoPool, pool))
+	}
+	return client, nil
+}
+
+// Storage implements skills.World.
+func (w *world) Storage() skills.Storage { return kept{w, storage.Space{Skill: w.m.Name}} }
+
+// PersonStorage implements skills.World.
+func (w *world) PersonStorage() skills.Storage {
+	return kept{w, storage.Space{Skill: w.m.Name, Person: w.t.Person}}
+}
+
+// Tell implements skills.World.
+func (w *world) Tell(ctx context.Context, parts ...core.Part) (bool, error) {
+	if !w.m.Permissions.Elsewhere {
+		return false, w.denied(skills.PermitElsewhere, "tell")
+	}
+	at, err := w.p.o.Reach(ctx, w.t.Person)
+	if err != nil {
+		return false, err
+	}
+	if e := w.t.Envelope; len(at) == 0 && e.In.Place == core.Private {
+		// The records follow: they may not know yet that the person is here.
+		at = []session.Address{{In: e.In, Base: e.From.Person()}}
+	}
+	for _, a := range at {
+		w.w.Writer.ReplyIn(a.In, a.Base, parts...)
+	}
+	return len(at) > 0, nil
+}
+
+// writer refuses what the manifest does not allow. It is used by one goroutine at a time.
+type writer struct {
+	skills.Writer
+	world   *world
+	refused error
+}
+
+// ReplyIn implements skills.Writer.
+func (w *writer) ReplyIn(to core.Conversation, person core.PersonID, parts ...core.Part) {
+	if !w.world.m.Permissions.Elsewhere {
+		w.refused = w.world.denied(skills.PermitElsewhere, "reply in another chat")
+		return
+	}
+	w.Writer.ReplyIn(to, person, parts...)
+}
