@@ -66,6 +66,9 @@ func start(ctx context.Context, o Options, path string, memory int64, log zerolo
 	defer stop()
 	m, err := p.meet(bounded)
 	if err != nil {
+		if bounded.Err() != nil && ctx.Err() == nil {
+			err = fmt.Errorf("it could not be asked within %s", o.Times.Start)
+		}
 		p.stop()
 		return nil, skills.Manifest{}, p.explain(ctx, err)
 	}
