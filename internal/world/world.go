@@ -171,6 +171,10 @@ func (w *world) Tell(ctx context.Context, parts ...core.Part) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if e := w.t.Envelope; len(at) == 0 && e.In.Place == core.Private {
+		// The records follow: they may not know yet that the person is here.
+		at = []session.Address{{In: e.In, Base: e.From.Person()}}
+	}
 	for _, a := range at {
 		w.w.Writer.ReplyIn(a.In, a.Base, parts...)
 	}

@@ -269,9 +269,9 @@ func TestStorage(t *testing.T) {
 
 func TestTell(t *testing.T) {
 	r := newRig(t)
-	tell := func(want bool) *skilltest.RecordingWriter {
+	tell := func(want bool, o skilltest.TurnOptions) *skilltest.RecordingWriter {
 		t.Helper()
-		w, err := r.in(t, skills.Permissions{Elsewhere: true}, skilltest.TurnOptions{}, func(w skills.World, _ skills.Writer) error {
+		w, err := r.in(t, skills.Permissions{Elsewhere: true}, o, func(w skills.World, _ skills.Writer) error {
 			told, err := w.Tell(t.Context(), core.Text{Text: "hi"})
 			if told != want {
 				t.Errorf("told is %v", told)
@@ -283,13 +283,16 @@ func TestTell(t *testing.T) {
 		}
 		return w
 	}
-	if w := tell(false); len(w.Elsewhere()) > 0 {
+	if w := tell(false, skilltest.TurnOptions{Place: core.Group}); len(w.Elsewhere()) > 0 {
 		t.Errorf("said %v", w.Elsewhere())
+	}
+	if w := tell(true, skilltest.TurnOptions{}); len(w.Elsewhere()) != 1 || w.Elsewhere()[0].To.Chat != "chat-Anna" {
+		t.Errorf("somebody of whom the records do not know yet was told %v", w.Elsewhere())
 	}
 	for i := range 2 {
 		r.at = append(r.at, session.Address{In: core.Conversation{Account: "b", Place: core.Private, Chat: core.ChatID(fmt.Sprint(i))}, Base: core.PersonID(fmt.Sprint("p", i))})
 	}
-	got := tell(true).Elsewhere()
+	got := tell(true, skilltest.TurnOptions{Place: core.Group}).Elsewhere()
 	want := []skilltest.Elsewhere{
 		{To: r.at[0].In, Person: "p0", Parts: []core.Part{core.Text{Text: "hi"}}}, {To: r.at[1].In, Person: "p1", Parts: []core.Part{core.Text{Text: "hi"}}},
 	}

@@ -34,6 +34,9 @@ type Harness struct {
 	// NewSlow makes one whose Handle is busy until its context ends, and closes
 	// working once it is; nil for a skill that never waits.
 	NewSlow func(t *testing.T) (s skills.Skill, working <-chan struct{})
+	// World gives each turn its world; nil for one with nothing in it but what the
+	// manifest allows to be kept.
+	World func(t *testing.T) skills.World
 }
 
 // Run checks that a skill keeps the contract.
@@ -41,6 +44,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("manifest", func(t *testing.T) { manifest(t, h) })
 	t.Run("strange words", func(t *testing.T) { strangeWords(t, h) })
 	t.Run("every part", func(t *testing.T) { everyPart(t, h) })
+	t.Run("arguments", func(t *testing.T) { arguments(t, h) })
 	t.Run("same turn twice", func(t *testing.T) { sameTurnTwice(t, h) })
 	t.Run("concurrent turns", func(t *testing.T) { concurrentTurns(t, h) })
 	t.Run("cancelled before", func(t *testing.T) { cancelledBefore(t, h) })
@@ -78,8 +82,8 @@ func strangeWords(t *testing.T, h Harness) {
 		"format":    "%s %d %!v(MISSING) %[3]*.[2]*[1]f",
 	} {
 		t.Run(name, func(t *testing.T) {
-			works(t, s, TurnOptions{Text: words, Parts: []core.Part{}})
-			works(t, s, TurnOptions{Command: command(s), Args: words, Name: words})
+			works(t, h, s, TurnOptions{Text: words, Parts: []core.Part{}})
+			works(t, h, s, TurnOptions{Command: command(s), Args: words, Name: words})
 		})
 	}
 }
@@ -105,20 +109,21 @@ func everyPart(t *testing.T, h Harness) {
 	}
 	for _, p := range parts {
 		t.Run(fmt.Sprintf("%T", p), func(t *testing.T) {
-			works(t, s, TurnOptions{Parts: []core.Part{p}})
-			works(t, s, TurnOptions{Text: "words", Parts: []core.Part{p, p}, ReplyTo: &core.Quote{}})
+			works(t, h, s, TurnOptions{Parts: []core.Part{p}})
+			works(t, h, s, TurnOptions{Text: "words", Parts: []core.Part{p, p}, ReplyTo: &core.Quote{}})
 		})
 	}
 	t.Run("all at once", func(t *testing.T) {
-		works(t, s, TurnOptions{Parts: parts, ReplyTo: &core.Quote{Message: "m", Text: "quoted", Name: "Bob"}})
+		works(t, h, s, TurnOptions{Parts: parts, ReplyTo: &core.Quote{Message: "m", Text: "quoted", Name: "Bob"}})
 	})
 }
 
 func sameTurnTwice(t *testing.T, h Harness) {
 	s := h.New(t)
+	world := newWorld(t, h, s) // what the first run kept is there in the second
 	run := func(attempt int) string {
 		before := session.Turn{ID: "before", At: Now, Said: []session.Line{{Text: "hi"}}, Answer: "hello", Tokens: 4}
-		return works(t, s, TurnOptions{Command: command(s), Attempt: attempt, Session: NewSession(before)})
+		return works(t, h, s, TurnOptions{Command: command(s), Attempt: attempt, Session: NewSession(before), World: world})
 	}
 	first, second := run(1), run(2)
 	if first != second {
@@ -131,7 +136,7 @@ func concurrentTurns(t *testing.T, h Harness) {
 	var turns sync.WaitGroup
 	for i := range 16 {
 		turns.Go(func() {
-			works(t, s, TurnOptions{ID: strconv.Itoa(i), Name: "person " + strconv.Itoa(i)})
+			works(t, h, s, TurnOptions{ID: strconv.Itoa(i), Name: "person " + strconv.Itoa(i)})
 		})
 	}
 	turns.Wait()
@@ -142,7 +147,7 @@ func cancelledBefore(t *testing.T, h Harness) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var w RecordingWriter
-	err := handle(ctx, t, s, NewTurn(allowed(s, TurnOptions{})), &w)
+	err := handle(ctx, t, s, NewTurn(allowed(t, h, s, TurnOptions{})), &w)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled turn ended with %v, which does not say so", err)
 	}
@@ -163,7 +168,7 @@ func cancelledWhileWorking(t *testing.T, h Harness) {
 		cancel()
 	})
 	var w RecordingWriter
-	err := handle(ctx, t, s, NewTurn(allowed(s, TurnOptions{})), &w)
+	err := handle(ctx, t, s, NewTurn(allowed(t, h, s, TurnOptions{})), &w)
 	stopper.Wait()
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("a turn cancelled in the middle ended with %v", err)
@@ -173,7 +178,7 @@ func cancelledWhileWorking(t *testing.T, h Harness) {
 
 func failure(t *testing.T, h Harness) {
 	s := h.NewFailing(t)
-	turn := NewTurn(allowed(s, TurnOptions{}))
+	turn := NewTurn(allowed(t, h, s, TurnOptions{}))
 	var w RecordingWriter
 	err := handle(t.Context(), t, s, turn, &w)
 	if err == nil {
@@ -191,9 +196,9 @@ func checkFailed(t *testing.T, err error, w *RecordingWriter) {
 }
 
 // works runs a turn that must succeed, and gives what kind of result it had.
-func works(t *testing.T, s skills.Skill, o TurnOptions) string {
+func works(t *testing.T, h Harness, s skills.Skill, o TurnOptions) string {
 	t.Helper()
-	turn := NewTurn(allowed(s, o))
+	turn := NewTurn(allowed(t, h, s, o))
 	var w RecordingWriter
 	if err := handle(t.Context(), t, s, turn, &w); err != nil {
 		t.Errorf("Handle: %v", err)
@@ -215,6 +220,13 @@ func works(t *testing.T, s skills.Skill, o TurnOptions) string {
 		}
 		kinds = append(kinds, ";")
 	}
+	checkReached(t, turn)
+	for _, q := range w.Questions() {
+		if err := q.Check(); err != nil {
+			t.Errorf("a question cannot be asked: %v", err)
+		}
+		kinds = append(kinds, "?")
+	}
 	changes := turn.Session.Changes()
 	return fmt.Sprintf("replies %v, set %v, trim %d, append %d",
 		kinds, slices.Sorted(maps.Keys(changes.Set)), changes.Trim, len(changes.Append))
@@ -234,7 +246,7 @@ func handle(ctx context.Context, t *testing.T, s skills.Skill, turn *skills.Turn
 			w.Close()
 			ended <- err
 		}()
-		err = s.Handle(ctx, turn, w)
+		err = skills.Input(s.Manifest())(s).Handle(ctx, turn, w)
 	}()
 	select {
 	case err := <-ended:
@@ -250,8 +262,12 @@ func handle(ctx context.Context, t *testing.T, s skills.Skill, turn *skills.Turn
 	}
 }
 
-// allowed puts the turn where the skill may be used, by whom.
-func allowed(s skills.Skill, o TurnOptions) TurnOptions {
+// allowed puts the turn where the skill may be used, by whom, in its world.
+func allowed(t *testing.T, h Harness, s skills.Skill, o TurnOptions) TurnOptions {
+	t.Helper()
+	if o.World == nil {
+		o.World = newWorld(t, h, s)
+	}
 	m := s.Manifest()
 	if len(m.Roles) > 0 {
 		o.Role = m.Roles[0]

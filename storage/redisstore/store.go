@@ -76,14 +76,14 @@ func Open(o Options) (*Store, error) {
 func (s *Store) Close() error { return classify("close the skills' storage", s.rdb.Close()) }
 
 // listKey holds the skills that keep something.
-func (s *Store) listKey() string { return s.prefix + ":store" }
+func (s *Store) listKey() string { return s.prefix + ":skills" }
 
 // spaceKey holds a space: a skill's own, or a skill's for a person.
 func (s *Store) spaceKey(sp storage.Space) string {
 	if sp.Person == "" {
-		return s.prefix + ":store:{" + sp.Skill + "}"
+		return s.prefix + ":skill:{" + sp.Skill + "}"
 	}
-	return s.prefix + ":store:{" + sp.Skill + "/" + string(sp.Person) + "}"
+	return s.prefix + ":skill:{" + sp.Skill + "/" + string(sp.Person) + "}"
 }
 
 // classify gives an error its class. What is unknown is whether a value was kept, never

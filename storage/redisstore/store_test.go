@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,11 +70,38 @@ func TestKeys(t *testing.T) {
 		keys[i] = fmt.Sprint(k)
 	}
 	slices.Sort(keys)
-	if diff := cmp.Diff([]string{"parley:store", "parley:store:{notes/panna}", "parley:store:{notes}"}, keys); diff != "" {
+	if diff := cmp.Diff([]string{"parley:skill:{notes/panna}", "parley:skill:{notes}", "parley:skills"}, keys); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
-	if used := fmt.Sprint(server.Do("HGET", "parley:store:{notes}", "u")); used != "3" {
+	if used := fmt.Sprint(server.Do("HGET", "parley:skill:{notes}", "u")); used != "3" {
 		t.Errorf("%s bytes in use", used)
+	}
+}
+
+// TestLeastRights: beside what the queue needs, one more command does.
+func TestLeastRights(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("ACL", "SETUSER", "parley", "on", ">secret", "~parley:*", "resetchannels", "-@all", "+evalsha", "+eval", "+hget", "+hset", "+hdel", "+hexists",
+		"+hgetall", "+hlen", "+unlink", "+sadd", "+smembers", "+hkeys")
+	address := strings.TrimPrefix(server.URL(), "redis://")
+	s := open(t, "redis://parley:secret@"+address[strings.Index(address, "@")+1:], "")
+	sp := storage.Space{Skill: "notes", Person: "panna"}
+	if done, err := s.Put(t.Context(), storage.Write{Space: sp, Name: "x", Value: []byte("1"), Quota: 9}); !done || err != nil {
+		t.Errorf("put: %v, %v", done, err)
+	}
+	_, _, getErr := s.Get(t.Context(), sp, "x")
+	_, namesErr := s.Names(t.Context(), sp, "")
+	_, forgetErr := s.Forget(t.Context(), "pbert")
+	for name, err := range map[string]error{
+		"get": getErr, "names": namesErr, "move": s.Move(t.Context(), "panna", "pbert"), "forget": forgetErr,
+		"export": s.Export(t.Context(), "pbert", func(storage.Entry) error { return nil }),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if done, err := s.Put(t.Context(), storage.Write{Space: sp, Name: "x"}); !done || err != nil {
+		t.Errorf("delete: %v, %v", done, err)
 	}
 }
 

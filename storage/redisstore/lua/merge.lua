@@ -6,7 +6,8 @@
 local used = tonumber(redis.call('HGET', KEYS[1], 'u') or '0')
 local taken = 0
 for i = 1, #ARGV, 2 do
-  if redis.call('HSETNX', KEYS[1], 'n' .. ARGV[i], ARGV[i + 1]) == 1 then
+  if redis.call('HEXISTS', KEYS[1], 'n' .. ARGV[i]) == 0 then
+    redis.call('HSET', KEYS[1], 'n' .. ARGV[i], ARGV[i + 1])
     used = used + #ARGV[i] + #ARGV[i + 1]
     taken = taken + 1
   end
