@@ -34,7 +34,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	// The reference spells out lists that are empty.
 	got.Access.Allow, got.Access.Admins, got.Routes, got.API.Keys = nil, nil, nil, nil
 	got.Models.Prices.Table, got.Models.Budgets, got.Models.Prewarm = nil, nil, nil
-	got.Skills.Secrets = nil
+	got.Skills.Secrets, got.Skills.Allow = nil, configs.AllowedSkills{}
 	if diff := cmp.Diff(defaults(t), got, secrets); diff != "" {
 		t.Errorf("the values in parley.yaml differ from the defaults (-default +reference):\n%s", diff)
 	}
@@ -43,7 +43,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 var (
 	switchedOff = regexp.MustCompile(`(?m)^(\s*)#(\S)`)
 	// emptied are keys that stand there twice, empty and with their example.
-	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|currency|table|budgets|prewarm|secrets): (?:\[\]|\{\}|"")\n`)
+	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|currency|table|budgets|prewarm|secrets|folder|checksums|signers): (?:\[\]|\{\}|"")\n`)
 	files   = regexp.MustCompile(`file:/run/secrets/\S+`)
 )
 
