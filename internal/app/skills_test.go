@@ -128,6 +128,8 @@ type town struct {
 	person   string
 	stop     func()
 	log      *safeLog
+	// outside is true for a hub without skills of the test's inside it.
+	outside bool
 }
 
 const (
@@ -178,7 +180,11 @@ func (w *town) start() {
 	w.t.Helper()
 	log := &safeLog{}
 	w.log = log
-	a, err := New(w.t.Context(), Options{Config: w.cfg, Log: log, skills: []skills.Skill{survey{}}})
+	o := Options{Config: w.cfg, Log: log, skills: []skills.Skill{survey{}}}
+	if w.outside {
+		o.skills = nil
+	}
+	a, err := New(w.t.Context(), o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
