@@ -9,6 +9,7 @@
 //	parley person    link, unlink, show, tell, export or erase people
 //	parley status    show the nodes of a hub on Redis, what each holds, and what waits
 //	parley usage     show what the model workers did, for whom, and what it cost
+//	parley skill     make, try, test, install and list skills that are programs
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the
@@ -142,7 +143,7 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, c.lookAtAll(), explain, pair, replay, c.person(), c.nodes(), c.usage(), ver)
+	root.AddCommand(serve, check, c.lookAtAll(), explain, pair, replay, c.person(), c.nodes(), c.usage(), c.skill(), ver)
 	return root
 }
 
