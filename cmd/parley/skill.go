@@ -27,13 +27,7 @@ func (c *commands) skill() *cobra.Command {
 		return app.NewSkill(cmd.Context(), c.out, name, source, version)
 	})
 	begin.Flags().StringVar(&source, "source", "", "the folder of Parley's own source, to build against instead of a release")
-	list := &cobra.Command{Use: "list", Short: "Show what lies in the skills' folder", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		cfg, _, err := c.load()
-		if err != nil {
-			return err
-		}
-		return skillUsage(app.ListSkills(cmd.Context(), c.out, cfg))
-	}}
+	list := &cobra.Command{Use: "list", Short: "Show what lies in the skills' folder", Args: noArgs, RunE: c.listSkills}
 	root.AddCommand(begin, list,
 		c.skillCommand("run PATH", "Play a skill in the terminal, without a hub", func(cmd *cobra.Command, path string) error {
 			cfg, _, err := c.load()
@@ -67,6 +61,14 @@ func (c *commands) skill() *cobra.Command {
 			return app.SkillInfo(cmd.Context(), c.out, cfg, path)
 		}))
 	return root
+}
+
+func (c *commands) listSkills(cmd *cobra.Command, _ []string) error {
+	cfg, _, err := c.load()
+	if err != nil {
+		return err
+	}
+	return skillUsage(app.ListSkills(cmd.Context(), c.out, cfg))
 }
 
 // skillCommand is one with one argument.

@@ -23,12 +23,12 @@ func drop(t *testing.T, dir, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, err := os.Open(self) //nolint:gosec // this binary
+	from, err := os.Open(self)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = from.Close() }()
-	to, err := os.Create(filepath.Join(dir, ".part")) //nolint:gosec // the test's folder
+	to, err := os.Create(filepath.Join(dir, ".part"))
 	if err != nil {
 		t.Fatal(err)
 	}

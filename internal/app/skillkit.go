@@ -140,7 +140,7 @@ func putInto(from, to string) error {
 		return err
 	}
 	_, err = io.Copy(part, in)
-	err = errors.Join(err, part.Chmod(0o755), part.Sync(), part.Close()) //nolint:gosec // a program is there to be run
+	err = errors.Join(err, part.Chmod(0o755), part.Sync(), part.Close())
 	if err == nil {
 		err = os.Rename(part.Name(), to)
 	}

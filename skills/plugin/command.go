@@ -114,6 +114,11 @@ func (c *child) Wait(context.Context) error {
 // Kill implements runner.AttachedRunner: it ends the process with all it has started. What
 // has left its group may hold the pipes open, so they are closed soon after.
 func (c *child) Kill(context.Context) error {
+	c.end()
+	return nil
+}
+
+func (c *child) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cmd != nil && !c.killed {
@@ -124,7 +129,6 @@ func (c *child) Kill(context.Context) error {
 		})
 	}
 	c.killed = true
-	return nil
 }
 
 // Stdout implements runner.Runner.

@@ -202,7 +202,7 @@ func (f *Folder) load(ctx context.Context, file string) error {
 		s.current.stop()
 		return errors.Join(err, os.Remove(path))
 	}
-	s.begin(f)
+	s.begin(f) //nolint:contextcheck // it lives as long as the folder, not as the look that found it
 	if old != nil {
 		old.retire(s)
 	}

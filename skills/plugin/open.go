@@ -23,6 +23,6 @@ func Open(ctx context.Context, o Options, path string) (s *Skill, end func() err
 	if s, err = f.start(ctx, file, run, sum); err != nil {
 		return nil, nil, errors.Join(err, os.Remove(run), f.Close())
 	}
-	s.begin(f)
+	s.begin(f) //nolint:contextcheck // it lives until end is called
 	return s, f.Close, nil
 }

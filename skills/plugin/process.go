@@ -62,7 +62,7 @@ func start(ctx context.Context, o Options, path string, memory int64, log zerolo
 	})
 	bounded, cancel := context.WithTimeout(ctx, o.Times.Start)
 	defer cancel()
-	stop := context.AfterFunc(bounded, func() { _ = p.end() })
+	stop := context.AfterFunc(bounded, p.child.end)
 	defer stop()
 	m, err := p.meet(bounded)
 	if err != nil {
@@ -203,8 +203,6 @@ func (p *process) breaks(hung bool) {
 	})
 }
 
-func (p *process) end() error { return p.child.Kill(context.Background()) }
-
 // grace is how long a process may take to end after it was asked to.
 const grace = 2 * time.Second
 
@@ -218,7 +216,7 @@ func (p *process) stop() {
 		case <-timer.C:
 		}
 		timer.Stop()
-		_ = p.end()
+		p.child.end()
 	}
 	p.client.Kill()
 	_ = os.RemoveAll(p.dir)

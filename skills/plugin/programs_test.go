@@ -254,7 +254,7 @@ func useNothing(ctx context.Context, t *skills.Turn, w skills.Writer, _ string) 
 	if err != nil {
 		return err
 	}
-	_, call := t.World.HTTP().Do(r) //nolint:bodyclose // it is refused
+	_, call := t.World.HTTP().Do(r)
 	_, read := t.World.Secret("other")
 	_, _, get := t.World.Storage().Get(ctx, "a")
 	_, told := t.World.Tell(ctx, core.Text{Text: "psst"})

@@ -132,7 +132,7 @@ func (x *turn) run(ctx context.Context, frames <-chan incoming) (ended bool, err
 			if end := in.m.GetEnd(); end != nil {
 				return true, x.finish(end)
 			}
-			if err := x.take(in.m); err != nil {
+			if err := x.take(in.m); err != nil { //nolint:contextcheck // what is asked for has the turn's own, which ends with it
 				words := broke
 				if errors.Is(err, ErrFlood) {
 					words = tooMuch

@@ -17,7 +17,7 @@ import (
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "skill")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, pkg) //nolint:gosec // the test names the package
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, pkg)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
 	}

@@ -60,7 +60,7 @@ func TestManifestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want, err := os.ReadFile(path) //nolint:gosec // the test's own
+		want, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
