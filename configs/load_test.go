@@ -263,7 +263,7 @@ models: {pools: {chat: {model: m, workers: [{url: "http://a.test"}]}}}
 			`api.keys[4].key (line 8): must be at least 16 characters without spaces, such as openssl rand -hex 32 makes`,
 			`api.keys[4].name (line 8): must be 1 to 32 of a-z, 0-9, _ and -, with a letter or digit first`}},
 		{"numbers", `session: {history_tokens: 0, ambient: -1}
-skills: {timeout: 0s, rate: {count: 1, per: 0s, burst: 0}, max_text: 0, chat: {max_tokens: -1}, secrets: {Weather: {x: y}, poll: {"a b": x, c: ""}}}
+skills: {timeout: 0s, rate: {count: 1, per: 0s, burst: 0}, max_text: 0, chat: {max_tokens: -1}, secrets: {Weather: {x: y}, poll: {"a b": x}}}
 collect: -1s
 queue: {max_items: 0, max_per_chat: 0, dedupe: 0s}
 delivery: {parallel: 0}
@@ -277,7 +277,6 @@ log: {level: loud, format: xml}
 			`skills.rate.per (line 2): must be a time above 0, such as 30s`,
 			`skills.secrets.Weather (line 2): must be the name of a skill: lower case letters, digits and hyphens`,
 			`skills.secrets.poll."a b" (line 2): must have a name of 1 to 64 of a-z, 0-9, _ and -`,
-			`skills.secrets.poll.c (line 2): must not be empty`,
 			`skills.timeout (line 2): must be a time above 0, such as 30s`,
 			`collect (line 3): must be a time, 0s for not at all`,
 			`queue.dedupe (line 4): must be a time above 0, such as 30s`,

@@ -130,10 +130,9 @@ var yes, no = []string{"true", "yes", "on", "1", "ja"}, []string{"false", "no", 
 // value reads what an argument was given.
 func (a Argument) value(text string) (any, *Wrong) {
 	var value any
-	ok := false
+	var ok bool
 	switch a.Kind {
 	case Integer:
-		var n int64
 		n, err := strconv.ParseInt(text, 10, 64)
 		value, ok = n, err == nil
 	case Number:

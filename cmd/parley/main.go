@@ -87,9 +87,9 @@ type commands struct {
 	out, errOut io.Writer
 	file        string
 	// drop is replay's flag, text pair's, unlink that of person erase, to that of person
-	// send.
+	// send, asked explain's.
 	drop, text, unlink bool
-	to                 string
+	to, asked          string
 }
 
 func (c *commands) root() *cobra.Command {
@@ -117,6 +117,7 @@ func (c *commands) root() *cobra.Command {
 		},
 		RunE: c.explain,
 	}
+	explain.Flags().StringVar(&c.asked, "asked", "", "as if this skill had asked the person something; what really waits is in the memory, which is not read")
 	replay := &cobra.Command{
 		Use:   "replay [ID...]",
 		Short: "List the dead letters, or put those named back to be handled again",
@@ -270,7 +271,7 @@ func (c *commands) explain(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	for _, file := range args {
-		if err := app.Explain(cmd.Context(), c.out, cfg, file); err != nil {
+		if err := app.Explain(cmd.Context(), c.out, cfg, file, c.asked); err != nil {
 			return err
 		}
 	}

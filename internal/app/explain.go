@@ -24,8 +24,8 @@ const maxEnvelope = 1 << 20
 
 // Explain prints who says the envelope in a file, whose memory it would meet, which rule
 // and skill, and what each rule before it said. It touches nothing, and the hub may be
-// running.
-func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file string) error {
+// running. asked names a skill whose question is to wait for the person; empty for none.
+func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file, asked string) error {
 	data, err := readBounded(file, maxEnvelope)
 	if err != nil {
 		return err
@@ -45,6 +45,9 @@ func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file strin
 	s, err := session.Load(nil, nil, nil)
 	if err != nil {
 		return err
+	}
+	if asked != "" {
+		s.Ask(e.In, e.From, session.Asked{Skill: asked, Until: e.SentAt})
 	}
 	who, err := whose(ctx, cfg, e)
 	if err != nil {

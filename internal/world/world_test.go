@@ -161,7 +161,7 @@ func TestNothingIsAllowed(t *testing.T) {
 
 // last drains an answer and gives its fault.
 func last(answer iter.Seq2[models.Delta, error]) (err error) {
-	for _, err = range answer { //nolint:revive // the last one is wanted
+	for _, err = range answer {
 	}
 	return err
 }

@@ -38,6 +38,9 @@ type process struct {
 	idle    chan struct{} // closed once closed and nothing runs, turns that were given up included
 }
 
+// window is how much a program may send before the hub took it, in bytes.
+const window = 1 << 20
+
 // start runs a program and asks it who it is. The program is healthy when it returns.
 func start(ctx context.Context, o Options, path string, memory int64, log zerolog.Logger) (*process, skills.Manifest, error) {
 	dir, err := os.MkdirTemp("", "parley-skill-")
@@ -57,6 +60,8 @@ func start(ctx context.Context, o Options, path string, memory int64, log zerolo
 		Logger:           newLibrary(log),
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: dir},
 		GRPCDialOptions: []grpc.DialOption{
+			// Windows that are given are not measured, which costs frames with each turn.
+			grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(protocol.MaxToHub), grpc.MaxCallSendMsgSize(protocol.MaxToSkill)),
 		},
 	})

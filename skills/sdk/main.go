@@ -14,6 +14,9 @@ import (
 	"github.com/parley-hub/parley/skills/plugin/protocol"
 )
 
+// window is how much the hub may send before the program took it, in bytes.
+const window = 1 << 20
+
 // Main serves the skill to the hub that started this program, until the hub ends it or is
 // gone. It does not return.
 func Main(s skills.Skill) {
@@ -30,7 +33,8 @@ func Main(s skills.Skill) {
 		HandshakeConfig:  protocol.Handshake,
 		VersionedPlugins: map[int]plugin.PluginSet{protocol.Version: {protocol.Service: &service{skill: s}}},
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(protocol.MaxToSkill))...)
+			return grpc.NewServer(append(options,
+				grpc.MaxRecvMsgSize(protocol.MaxToSkill), grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window))...)
 		},
 		Logger: hclog.NewNullLogger(),
 	})

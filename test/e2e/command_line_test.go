@@ -18,6 +18,7 @@ func TestGoldenCommandLine(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"explain.golden": {"explain", "private.json", "group.json", "command.json"},
+		"asked.golden":   {"explain", "--asked", "whoami", "private.json", "command.json"},
 		"check.golden":   {"check"},
 		"help.golden":    {"--help"},
 	} {
