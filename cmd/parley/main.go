@@ -62,7 +62,7 @@ type usageError struct{ error }
 
 func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
 	c := &commands{env: env, out: out, errOut: errOut}
-	root := c.root()
+	root := c.root() //nolint:contextcheck // a command has the context that ExecuteContext gives it
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
