@@ -16,7 +16,7 @@ FUZZTIME   ?= 10s
 TAGS       ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fuzz bench bench-pool e2e cluster-test answers-test golden fmt vet tidy generated arch setup clean
+.PHONY: help build run test check generate lint race fuzz bench bench-pool e2e cluster-test answers-test golden fmt vet tidy generated arch setup clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,7 +61,11 @@ tidy: ## fail when go.mod or go.sum are not tidy
 # The packages whose tests hold golden files still.
 GOLDEN = $$(git grep -l --untracked -e '"update", false' -e 'adaptertest\.Golden' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
-generated: golden ## fail when golden files differ from what the code writes
+generate: ## write the Go files of the plugin protocol from its .proto; no protoc is needed
+	$(GO) generate ./skills/plugin/protocol
+
+generated: golden generate ## fail when golden files or generated code differ from what they are made of
+	@if ! git diff --quiet -- '*.pb.go'; then echo "generated code is not up to date:"; git diff --stat -- '*.pb.go'; exit 1; fi
 	@if ! git diff --quiet -- '*testdata*'; then echo "golden files are not up to date:"; git diff --stat -- '*testdata*'; exit 1; fi
 
 arch: ## the import table: who may import whom

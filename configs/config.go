@@ -157,6 +157,20 @@ type Skills struct {
 	// Secrets are what skills may read, by the name of the skill and of the secret. A skill
 	// sees those under its own name that its manifest names.
 	Secrets map[string]map[string]secret.String `yaml:"secrets"`
+	// Folder is where skills that are programs of their own lie; empty for none. It is
+	// watched while the hub runs.
+	Folder string `yaml:"folder"`
+	// Allow says which of them may be started; with nothing in it, all.
+	Allow AllowedSkills `yaml:"allow"`
+}
+
+// AllowedSkills are programs of skills that may be started: those of a checksum, and those
+// that a signer signed.
+type AllowedSkills struct {
+	// Sums are SHA-256 in hex.
+	Sums []string `yaml:"checksums"`
+	// Signers are Ed25519 public keys in base64.
+	Signers []string `yaml:"signers"`
 }
 
 // Chat sets the skill that talks with a model.

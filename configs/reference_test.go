@@ -36,7 +36,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	got.Models.Cache.Skills, got.Models.Cache.Semantic.Skills = nil, nil
 	got.Models.Prices.Table, got.Models.Budgets, got.Models.Prewarm = nil, nil, nil
 	got.Models.Skills, got.Models.Accounts = nil, nil
-	got.Skills.Secrets = nil
+	got.Skills.Secrets, got.Skills.Allow = nil, configs.AllowedSkills{}
 	if diff := cmp.Diff(defaults(t), got, secrets); diff != "" {
 		t.Errorf("the values in parley.yaml differ from the defaults (-default +reference):\n%s", diff)
 	}
@@ -45,7 +45,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 var (
 	switchedOff = regexp.MustCompile(`(?m)^(\s*)#(\S)`)
 	// emptied are keys that stand there twice, empty and with their example.
-	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|pool|currency|table|budgets|prewarm|skills|accounts|secrets): (?:\[\]|\{\}|"")\n`)
+	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|pool|currency|table|budgets|prewarm|skills|accounts|secrets|folder|checksums|signers): (?:\[\]|\{\}|"")\n`)
 	files   = regexp.MustCompile(`file:/run/secrets/\S+`)
 )
 

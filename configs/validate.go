@@ -1,6 +1,8 @@
 package configs
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/url"
@@ -179,6 +181,14 @@ func (l *loader) validateSkills(s Skills) {
 		l.require("skills.rate.burst", s.Rate.Burst > 0, aboveZero)
 	}
 	l.require("skills.max_text", s.MaxText > 0, "must be a number of characters above 0")
+	for i, sum := range s.Allow.Sums {
+		l.require(fmt.Sprintf("skills.allow.checksums[%d]", i), checksum.MatchString(sum), "must be a SHA-256 in hex: 64 digits")
+	}
+	for i, signer := range s.Allow.Signers {
+		key, err := base64.StdEncoding.DecodeString(signer)
+		l.require(fmt.Sprintf("skills.allow.signers[%d]", i), err == nil && len(key) == ed25519.PublicKeySize,
+			"must be an Ed25519 public key in base64")
+	}
 	for skill, all := range s.Secrets {
 		at := join("skills.secrets", skill)
 		l.require(at, skillName.MatchString(skill), "must be the name of a skill: lower case letters, digits and hyphens")
@@ -191,6 +201,7 @@ func (l *loader) validateSkills(s Skills) {
 
 var (
 	commandName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+	checksum    = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 	skillName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 	secretName  = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 	languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)

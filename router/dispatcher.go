@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -77,7 +78,13 @@ type DispatcherOptions struct {
 
 // Dispatcher runs turns.
 type Dispatcher struct {
-	o        DispatcherOptions
+	o     DispatcherOptions
+	brain atomic.Pointer[brain]
+}
+
+// brain is what routes and answers, exchanged as a whole.
+type brain struct {
+	table    *Table
 	handlers map[string]skills.Handler
 }
 
@@ -86,11 +93,19 @@ func NewDispatcher(o DispatcherOptions) *Dispatcher {
 	if o.Lane == nil {
 		o.Lane = queue.Lane
 	}
-	d := &Dispatcher{o: o, handlers: map[string]skills.Handler{}}
-	for _, s := range o.Skills.All() {
-		d.handlers[s.Manifest().Name] = o.Wrap(s)
-	}
+	d := &Dispatcher{o: o}
+	d.Use(o.Table, o.Skills)
 	return d
+}
+
+// Use has the turns that begin from now on routed by another table, to other skills; those
+// that run end as they began. It is called by one goroutine at a time.
+func (d *Dispatcher) Use(t *Table, set *skills.Set) {
+	b := &brain{table: t, handlers: map[string]skills.Handler{}}
+	for _, s := range set.All() {
+		b.handlers[s.Manifest().Name] = d.o.Wrap(s)
+	}
+	d.brain.Store(b)
 }
 
 // Run works through the inbox until ctx ends, then drains: turns that do not
@@ -145,7 +160,8 @@ func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, p
 	e := g.envelope
 	began := d.o.Now()
 	d.observe(core.Event{Stage: core.StageTaken, Took: began.Sub(del.Since)}, e)
-	route := d.o.Table.Route(e, s)
+	b := d.brain.Load()
+	route := b.table.Route(e, s)
 	out, err := d.ledger(g.all, route)
 	if err != nil {
 		return queue.Commit{}, err
@@ -153,7 +169,7 @@ func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, p
 	w := &writer{
 		reply: core.Reply{To: e.In, Person: e.From.Person(), Trace: e.Trace}, envelope: e, drafts: d.o.Drafts, turn: del.Lease(), lane: d.o.Lane,
 	}
-	if err := d.answer(ctx, del, e, person, route, s, w); err != nil {
+	if err := d.answer(ctx, del, e, person, route, b.handlers[route.Skill], s, w); err != nil {
 		w.abandon(ctx)
 		return d.failed(ctx, del, g, out, w, route, err)
 	}
@@ -162,7 +178,7 @@ func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, p
 
 // answer runs what the route names.
 func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Envelope, person core.PersonID,
-	route Route, s *session.Session, w *writer,
+	route Route, handler skills.Handler, s *session.Session, w *writer,
 ) error {
 	event := core.Event{Stage: core.StageRouted, Rule: route.Rule, Skill: route.Skill}
 	if q, waits := s.Asked(e.In, e.From); waits && (route.Asked != nil || route.Cancelled || !q.Waits(e.SentAt)) {
@@ -187,8 +203,7 @@ func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Enve
 		return nil
 	}
 	d.observe(event, e)
-	handler, ok := d.handlers[route.Skill]
-	if !ok {
+	if handler == nil {
 		return fault.New(fault.Bug, "route", errors.New("no skill "+route.Skill))
 	}
 	turn := &skills.Turn{

@@ -10,6 +10,7 @@
 //	parley status    show the nodes of a hub on Redis, what each holds, and what waits
 //	parley models    list model pools and workers, switch versions, reload the configuration
 //	parley usage     show what the model workers did, for whom, and what it cost
+//	parley skill     make, try, test, install and list skills that are programs
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the
@@ -65,7 +66,7 @@ type usageError struct{ error }
 
 func run(ctx context.Context, args, env []string, out, errOut io.Writer) int {
 	c := &commands{env: env, out: out, errOut: errOut}
-	root := c.root()
+	root := c.root() //nolint:contextcheck // a command has the context that ExecuteContext gives it
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
@@ -147,7 +148,7 @@ func (c *commands) root() *cobra.Command {
 		_, err := fmt.Fprintln(c.out, "parley", version)
 		return err
 	}}
-	root.AddCommand(serve, check, c.lookAtAll(), explain, pair, replay, c.person(), c.nodes(), c.models(), c.usage(), ver)
+	root.AddCommand(serve, check, c.lookAtAll(), explain, pair, replay, c.person(), c.nodes(), c.models(), c.usage(), c.skill(), ver)
 	return root
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/plugin"
 )
 
 // Options make an App.
@@ -46,8 +47,10 @@ type Options struct {
 	loaded *configs.Config
 	// playground is the world around the hub; nil for the real one.
 	playground *playground.Playground
-	// skills are further ones, for tests.
-	skills []skills.Skill
+	// skills are further ones, for tests, and command starts programs, in a jail when it is
+	// nil.
+	skills  []skills.Skill
+	command plugin.Command
 }
 
 // App is one hub process.
@@ -79,7 +82,8 @@ type App struct {
 	loads   *loads
 	// registry has what answers people, programs the pools alone, which answer programs.
 	registry, programs *models.Registry
-	set                *skills.Set
+	set                atomic.Pointer[skills.Set]
+	plugins            *plugins // nil without a folder of them
 	world              *world.Provider
 	adapters           map[core.Account]adapters.Adapter
 	supervised         map[core.Account]*adapters.Supervisor
@@ -103,6 +107,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 	a := &App{
 		o: o, cfg: o.Config, started: time.Now(),
 		adapters: map[core.Account]adapters.Adapter{}, supervised: map[core.Account]*adapters.Supervisor{},
+	}
+	if o.command == nil {
+		a.o.command = jailed
 	}
 	if o.loaded == nil {
 		a.o.loaded = o.Config
@@ -159,52 +166,6 @@ func (a *App) open(ctx context.Context) error {
 	a.usage = newUsages(a.cfg.Models, a.records, a.cfg.Shutdown/10, a.room("usage"))
 	return a.telemetry.WatchUsage(a.usage.state)
 }
-
-// makeBrain makes what decides and answers: skills, routes, the dispatcher.
-func (a *App) makeBrain(context.Context) error {
-	p := parts{config: a.cfg, models: a.registry, real: a.programs, status: a.report, people: a.people, playground: a.o.playground != nil}
-	p.more = a.o.skills
-	if a.o.playground == nil { // there, links would lead out of it
-		p.doors = a.doors
-	}
-	set, err := newSet(p)
-	if err != nil {
-		return err
-	}
-	a.set = set
-	if problems := a.skillProblems(a.cfg.Models); len(problems) > 0 {
-		return &configs.Problems{File: a.o.File, List: problems}
-	}
-	table, err := newTable(a.cfg, set)
-	if err != nil {
-		return err
-	}
-	a.makeWorld()
-	limiter := skills.NewLimiter(skills.LimitOptions{
-		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
-		MaxText: a.cfg.Skills.MaxText,
-	})
-	memories := router.Memories{Directory: a.people.directory, Policy: a.people.policy}
-	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
-	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.observer, time.Now)}
-	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
-		Queue: a.queue, Table: table, Skills: set, Memories: memories, Drafts: drafts{a}, Lane: a.lane, Ledger: ledger{},
-		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
-		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
-		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
-		Wrap: func(s skills.Skill) skills.Handler {
-			m := s.Manifest()
-			return skills.Chain(s,
-				skills.Recover(), skills.Access(m), limiter.Middleware, skills.CallsPerMinute(m), skills.Input(m),
-				skills.Observe(m, a.observer, time.Now), skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal, a.world.Middleware(m))
-		},
-	})
-	return nil
-}
-
-// turnSlots is how many turns run at once. A turn mostly waits for its worker, so
-// this bounds memory, not the processor: the pools bound the work.
-const turnSlots = 512
 
 func (a *App) makeAdapters(context.Context) error {
 	byPlatform := map[string]adapters.Factory{}
@@ -326,6 +287,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
+	}
+	if a.plugins != nil {
+		stages = append(stages, stage{"skills' folder", a.plugins.folder.Run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
 	a.arrive(ctx)

@@ -139,11 +139,11 @@ func (a *App) fits(next *configs.Config) error {
 func (a *App) skillProblems(c models.Config) []configs.Problem {
 	var found []configs.Problem
 	for name := range c.Skills {
-		if _, ok := a.set.ByName(name); !ok {
+		if _, ok := a.set.Load().ByName(name); !ok {
 			found = append(found, configs.Problem{Path: "models.skills." + name, Text: "must stand beside the name of a skill"})
 		}
 	}
-	if err := cachedSkills(c.Cache, a.set); err != nil {
+	if err := cachedSkills(c.Cache, a.set.Load()); err != nil {
 		found = append(found, configs.Problem{Path: "models.cache", Text: strings.TrimPrefix(err.Error(), "models.cache: ")})
 	}
 	slices.SortFunc(found, func(x, y configs.Problem) int { return strings.Compare(x.Path, y.Path) })

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/parley-hub/parley/adapters"
@@ -11,10 +12,20 @@ import (
 )
 
 // keepMenus puts the commands into the platforms' own menus, each account for
-// itself, and tries again until it stands there.
+// itself, and tries again until it stands there; anew when the skills changed.
 func (a *App) keepMenus(ctx context.Context) error {
-	commands := a.menu()
+	for {
+		err := a.keepTheseMenus(ctx, a.menu())
+		if !errors.Is(err, errMenusChanged) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// keepTheseMenus lasts until the menus change, which its error says.
+func (a *App) keepTheseMenus(ctx context.Context, commands []adapters.MenuCommand) error {
 	g := newGroup(ctx)
+	g.run(a.menusChange)
 	for name, adapter := range a.adapters {
 		if m, ok := adapter.(adapters.Menu); ok {
 			g.run(func(ctx context.Context) error {
@@ -45,7 +56,7 @@ func (a *App) keepMenu(ctx context.Context, name core.Account, m adapters.Menu, 
 // menu lists the commands that everybody may use.
 func (a *App) menu() []adapters.MenuCommand {
 	var out []adapters.MenuCommand
-	for _, m := range a.set.For(skills.User, core.Private) {
+	for _, m := range a.set.Load().For(skills.User, core.Private) {
 		for _, c := range m.Commands {
 			out = append(out, adapters.MenuCommand{Name: c.Name, Help: c.Help, Arguments: form(c)})
 		}

@@ -162,7 +162,7 @@ func workerTransport() *http.Transport {
 // skillsWithoutModel names what works while no model is connected.
 func (a *App) skillsWithoutModel() []string {
 	var names []string
-	for _, s := range a.set.All() {
+	for _, s := range a.set.Load().All() {
 		if m := s.Manifest(); !m.NeedsModel && len(m.Commands) > 0 {
 			names = append(names, "/"+m.Commands[0].Name)
 		}

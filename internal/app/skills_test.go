@@ -20,6 +20,7 @@ import (
 	"github.com/parley-hub/parley/simulators/discord"
 	"github.com/parley-hub/parley/simulators/telegram"
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/plugin"
 )
 
 // town is a hub in this process between two platforms, that can be stopped and started again.
@@ -32,6 +33,8 @@ type town struct {
 	person   string
 	stop     func()
 	log      *safeLog
+	// outside is true for a hub without skills of the test's inside it.
+	outside bool
 }
 
 const (
@@ -82,7 +85,12 @@ func (w *town) start() {
 	w.t.Helper()
 	log := &safeLog{}
 	w.log = log
-	a, err := New(w.t.Context(), Options{Config: w.cfg, Log: log, skills: []skills.Skill{survey{}}})
+	// The programs of these tests are not static, so the jail has nothing to run them with.
+	o := Options{Config: w.cfg, Log: log, skills: []skills.Skill{survey{}}, command: plugin.Plain}
+	if w.outside {
+		o.skills = nil
+	}
+	a, err := New(w.t.Context(), o)
 	if err != nil {
 		w.t.Fatal(err)
 	}

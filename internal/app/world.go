@@ -45,7 +45,7 @@ func (s *stores) openStorage(ctx context.Context, cfg *configs.Config) error {
 // makeWorld makes what skills reach beyond their conversations.
 func (a *App) makeWorld() {
 	known := map[string]bool{}
-	for _, s := range a.set.All() {
+	for _, s := range a.set.Load().All() {
 		known[s.Manifest().Name] = true
 	}
 	for name := range a.cfg.Skills.Secrets {

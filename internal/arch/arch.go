@@ -51,6 +51,10 @@ func House() []Room {
 
 		{"skills", on("session", "models"), "skills see sessions and models, not how they are stored or where they run"},
 		{"skills/skilltest", on("skills", "session", "models"), "the suite knows the contract"},
+		{"skills/plugin/protocol", on("skills", "session", "models"), "what hub and programs say to each other knows neither's life"},
+		{"skills/plugin", on("skills", "session", "models", "skills/plugin/protocol"), "who runs programs knows the contract and the protocol"},
+		{"skills/plugin/plugintest", on("skills", "skills/plugin"), "a test kit starts programs as the hub does"},
+		{"skills/sdk", on("skills", "session", "models", "skills/plugin/protocol"), "what a program links is the contract and the protocol, no part of the hub"},
 		{"skills/*", on("skills", "session", "models"), "a skill answers; it neither routes nor sends"},
 
 		{"router", on("queue", "session", "skills"), "the brain knows no platform"},

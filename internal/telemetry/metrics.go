@@ -22,6 +22,8 @@ const (
 	maxFamily   = 4096
 	// maxPermissions is more than there are.
 	maxPermissions = 16
+	// maxEvents is more than happen to a program.
+	maxEvents = 16
 )
 
 // buckets reach from storing an envelope to a long answer, in seconds.
@@ -44,6 +46,7 @@ type (
 	modelKey struct{ model, worker string }
 	turnKey  struct{ skill, rule string }
 	denyKey  struct{ skill, permission string }
+	progKey  struct{ plugin, event string }
 )
 
 // metrics are what events are counted in.
@@ -56,6 +59,8 @@ type metrics struct {
 	unsure *family[core.Account, prometheus.Counter]
 	failed *family[WorkerFault, prometheus.Counter]
 	denied *family[denyKey, prometheus.Counter]
+	// plugins are what happened to the programs of skills.
+	plugins *family[progKey, prometheus.Counter]
 }
 
 func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
@@ -115,6 +120,8 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 	}
 	m.denied = newDenied(counter("parley_skill_denied_total",
 		"What skills wanted and their manifests do not allow.", "skill", "permission"), skill)
+	m.plugins = newPlugins(counter("parley_plugin_events_total",
+		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up.", "plugin", "event"))
 	for _, a := range known {
 		m.unsure.get(a) // stands at 0 from the start, so that the first one is seen as a rise
 	}
@@ -126,6 +133,14 @@ func newDenied(v *prometheus.CounterVec, skill *label) *family[denyKey, promethe
 	permission := newLabel(maxPermissions)
 	return newFamily(maxFamily, func(k denyKey) prometheus.Counter {
 		return v.WithLabelValues(skill.value(k.skill), permission.value(k.permission))
+	})
+}
+
+// newPlugins counts what happened to programs.
+func newPlugins(v *prometheus.CounterVec) *family[progKey, prometheus.Counter] {
+	plugin, event := newLabel(maxSkills), newLabel(maxEvents)
+	return newFamily(maxFamily, func(k progKey) prometheus.Counter {
+		return v.WithLabelValues(plugin.value(k.plugin), event.value(k.event))
 	})
 }
 

@@ -93,3 +93,6 @@ func (r *Recorder) Handler() http.Handler {
 		EnableOpenMetrics: true,
 	})
 }
+
+// Plugin counts what happened to the program of a skill.
+func (r *Recorder) Plugin(plugin, event string) { r.metrics.plugins.get(progKey{plugin, event}).Inc() }

@@ -143,6 +143,13 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+func TestPlugin(t *testing.T) {
+	r := newRecorder(telemetry.Options{})
+	r.Plugin("weather", "crashed")
+	r.Plugin("weather", "crashed")
+	has(t, scrape(t, r), `parley_plugin_events_total{event="crashed",plugin="weather"} 2`)
+}
+
 // TestCardinality gives every label far too many values, some of them no text.
 func TestCardinality(t *testing.T) {
 	r := newRecorder(telemetry.Options{})

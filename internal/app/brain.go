@@ -1,0 +1,59 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-hub/parley/adapters"
+	"github.com/parley-hub/parley/configs"
+	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/router"
+	"github.com/parley-hub/parley/skills"
+)
+
+// makeBrain makes what decides and answers: skills, routes, the dispatcher.
+func (a *App) makeBrain(ctx context.Context) error {
+	p := parts{config: a.cfg, models: a.registry, real: a.programs, status: a.report, people: a.people, playground: a.o.playground != nil}
+	p.more = a.o.skills
+	if a.o.playground == nil { // there, links would lead out of it
+		p.doors = a.doors
+	}
+	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return a.set.Load().For(role, place) }
+	if err := a.makeSkills(ctx, append(builtin(p), p.more...)); err != nil {
+		return err
+	}
+	if problems := a.skillProblems(a.cfg.Models); len(problems) > 0 {
+		return &configs.Problems{File: a.o.File, List: problems}
+	}
+	table, err := newTable(a.cfg, a.set.Load())
+	if err != nil {
+		return err
+	}
+	a.makeWorld()
+	limiter := skills.NewLimiter(skills.LimitOptions{
+		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
+		MaxText: a.cfg.Skills.MaxText,
+	})
+	memories := router.Memories{Directory: a.people.directory, Policy: a.people.policy}
+	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
+	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.observer, time.Now)}
+	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
+		Queue: a.queue, Table: table, Skills: a.set.Load(), Memories: memories, Drafts: drafts{a}, Lane: a.lane, Ledger: ledger{},
+		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
+		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
+		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
+		Wrap: func(s skills.Skill) skills.Handler {
+			return a.wrap(s, func(m skills.Manifest) []skills.Middleware {
+				return []skills.Middleware{
+					skills.Recover(), skills.Access(m), limiter.Middleware, skills.CallsPerMinute(m), skills.Input(m),
+					skills.Observe(m, a.observer, time.Now), skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal, a.world.Middleware(m),
+				}
+			})
+		},
+	})
+	return nil
+}
+
+// turnSlots is how many turns run at once. A turn mostly waits for its worker, so
+// this bounds memory, not the processor: the pools bound the work.
+const turnSlots = 512

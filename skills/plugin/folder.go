@@ -1,0 +1,289 @@
+package plugin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-hub/parley/skills"
+)
+
+// Folder keeps the programs of a folder running. Load and Look are used by one goroutine at
+// a time.
+type Folder struct {
+	o Options
+	// copies is where the programs are run from: nobody changes a file there.
+	copies string
+
+	seen    map[string]stamp // by file, as the look before found it
+	settled map[string]stamp // those that were taken, or refused
+	skills  map[string]*Skill
+
+	running sync.WaitGroup
+	life    context.Context
+	end     context.CancelFunc
+}
+
+// stamp tells one state of a file from another.
+type stamp struct {
+	size int64
+	at   time.Time
+	sig  time.Time // of its signature
+}
+
+// New makes a Folder. Close ends it.
+func New(o Options) (*Folder, error) {
+	copies, err := os.MkdirTemp("", "parley-skills-")
+	if err != nil {
+		return nil, fmt.Errorf("a place for the skills' programs: %w", err)
+	}
+	// A jail may run a program as somebody else, who must be able to reach it.
+	if err := os.Chmod(copies, 0o711); err != nil { //nolint:gosec // what lies there is no secret, and nobody else may list or change it
+		return nil, fmt.Errorf("a place for the skills' programs: %w", err)
+	}
+	f := &Folder{
+		o: o.withDefaults(), copies: copies, seen: map[string]stamp{}, settled: map[string]stamp{}, skills: map[string]*Skill{},
+	}
+	f.life, f.end = context.WithCancel(context.Background())
+	return f, nil
+}
+
+// Close ends all programs: turns that run have the time of Times.Drain. It returns when all
+// have ended.
+func (f *Folder) Close() error {
+	f.end()
+	f.running.Wait()
+	return os.RemoveAll(f.copies)
+}
+
+// Skills are those that are there, in the order of their files.
+func (f *Folder) Skills() []*Skill {
+	out := make([]*Skill, 0, len(f.skills))
+	for _, file := range slices.Sorted(maps.Keys(f.skills)) {
+		out = append(out, f.skills[file])
+	}
+	return out
+}
+
+// Load takes what lies in the folder now.
+func (f *Folder) Load(ctx context.Context) {
+	found := f.list()
+	maps.Copy(f.seen, found)
+	f.take(ctx, found)
+}
+
+// Run looks at the folder until ctx ends.
+func (f *Folder) Run(ctx context.Context) error {
+	ticks := time.NewTicker(f.o.Times.Look)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+			f.Look(ctx)
+		}
+	}
+}
+
+// Look takes what changed and is as the look before found it, and drops what went.
+func (f *Folder) Look(ctx context.Context) {
+	found := f.list()
+	still := map[string]stamp{}
+	for file, s := range found {
+		if f.seen[file] == s {
+			still[file] = s
+		}
+	}
+	f.seen = found
+	f.take(ctx, still)
+	for file, s := range f.skills {
+		if _, there := found[file]; !there {
+			f.drop(file, s)
+		}
+	}
+	for file := range f.settled {
+		if _, there := found[file]; !there {
+			delete(f.settled, file)
+		}
+	}
+}
+
+// list finds the programs. Names that begin with a dot are of files that are being written.
+func (f *Folder) list() map[string]stamp {
+	out := map[string]stamp{}
+	entries, err := os.ReadDir(f.o.Dir)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			f.o.Log.Error().Err(err).Msg("the folder of the skills cannot be read")
+			return maps.Clone(f.seen) // what was there stays
+		}
+		return out
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || strings.HasSuffix(name, Signature) {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(f.o.Dir, name))
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		s := stamp{size: info.Size(), at: info.ModTime()}
+		if sig, err := os.Stat(filepath.Join(f.o.Dir, name+Signature)); err == nil {
+			s.sig = sig.ModTime()
+		}
+		out[name] = s
+	}
+	return out
+}
+
+// take starts what is new among the files.
+func (f *Folder) take(ctx context.Context, files map[string]stamp) {
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		if f.settled[file] == files[file] {
+			continue
+		}
+		f.settled[file] = files[file]
+		err := f.load(ctx, file)
+		if ctx.Err() != nil {
+			delete(f.settled, file)
+			return
+		}
+		if err != nil {
+			f.o.Observe(strings.ToValidUTF8(file, "?"), Refused)
+			line := f.o.Log.Error().Err(err).Str("file", filepath.Join(f.o.Dir, file))
+			if _, there := f.skills[file]; there {
+				line.Msg("the new version of a skill was not taken; the old one goes on")
+			} else {
+				line.Msg("a skill was not taken")
+			}
+		}
+	}
+}
+
+// drop ends a skill whose file went.
+func (f *Folder) drop(file string, s *Skill) {
+	delete(f.skills, file)
+	if err := f.o.Publish(f.Skills()); err != nil {
+		f.o.Log.Error().Err(err).Str("file", file).Msg("a skill went that others need; it says that it is not available")
+	}
+	s.retire(nil)
+	f.o.Log.Info().Str("skill", s.manifest.Name).Str("file", file).Msg("a skill went")
+}
+
+// load starts the program in a file beside the version that runs, and has it take over.
+func (f *Folder) load(ctx context.Context, file string) error {
+	path, sum, err := f.copy(file)
+	if err != nil {
+		return err
+	}
+	old := f.skills[file]
+	if old != nil && old.sum == sum && !old.isDown() {
+		return os.Remove(path) // only its times changed
+	}
+	s, err := f.start(ctx, file, path, sum)
+	if err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	f.skills[file] = s
+	if err := f.o.Publish(f.Skills()); err != nil {
+		if delete(f.skills, file); old != nil {
+			f.skills[file] = old
+		}
+		s.current.refuse()
+		s.current.stop()
+		return errors.Join(err, os.Remove(path))
+	}
+	s.begin(f) //nolint:contextcheck // it lives as long as the folder, not as the look that found it
+	if old != nil {
+		old.retire(s)
+	}
+	f.o.Log.Info().Str("skill", s.manifest.Name).Str("version", s.manifest.Version).Str("file", file).Str("sha256", sum).Msg("a skill was taken")
+	return nil
+}
+
+// start runs a program and checks what it says it is.
+func (f *Folder) start(ctx context.Context, file, path, sum string) (*Skill, error) {
+	log := f.o.Log.With().Str("file", file).Logger()
+	p, m, err := start(ctx, f.o, path, 0, log)
+	if err != nil {
+		return nil, err
+	}
+	if m.Permissions.Memory > 0 {
+		// What it asks for is known only now.
+		p.stop()
+		if p, m, err = start(ctx, f.o, path, m.Permissions.Memory, log); err != nil {
+			return nil, err
+		}
+	}
+	f.o.Observe(m.Name, Started)
+	s := &Skill{
+		o: &f.o, file: file, sum: sum, path: path, manifest: m, current: p, changed: make(chan struct{}),
+		log: f.o.Log.With().Str("skill", m.Name).Str("file", file).Logger(),
+	}
+	if _, err := skills.NewSet(s); err != nil {
+		p.stop()
+		return nil, fmt.Errorf("its manifest is wrong: %w", err)
+	}
+	return s, nil
+}
+
+// copy makes a copy of the program that nobody changes, if it may be started. What is checked is what is run.
+func (f *Folder) copy(file string) (path, sum string, err error) {
+	from, err := os.Open(filepath.Join(f.o.Dir, file)) //nolint:gosec // the operator's folder
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { _ = from.Close() }()
+	info, err := from.Stat()
+	if err != nil {
+		return "", "", err
+	}
+	if info.Mode().Perm()&0o002 != 0 {
+		return "", "", fmt.Errorf("%w: everybody may change it (mode %s)", ErrNotAllowed, info.Mode().Perm())
+	}
+	to, err := os.CreateTemp(f.copies, file+"-*")
+	if err != nil {
+		return "", "", err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(io.MultiWriter(to, hash), from)
+	err = errors.Join(err, to.Chmod(0o555), to.Close())
+	sum = hex.EncodeToString(hash.Sum(nil))
+	if err == nil {
+		err = f.o.Allow.check(sum, filepath.Join(f.o.Dir, file+Signature))
+	}
+	if err != nil {
+		_ = os.Remove(to.Name())
+		return "", "", err
+	}
+	return to.Name(), sum, nil
+}
+
+// begin looks after the skill from now on.
+func (s *Skill) begin(f *Folder) {
+	ctx, cancel := context.WithCancel(f.life)
+	s.cancel = cancel
+	f.running.Go(func() {
+		s.run(ctx)
+		_ = os.Remove(s.path)
+	})
+}
+
+func (s *Skill) isDown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down
+}
