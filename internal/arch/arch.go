@@ -3,6 +3,8 @@
 // leave the picture. Floors alone would not do: siblings are strangers too.
 package arch
 
+import "slices"
+
 // Module is this module's path.
 const Module = "github.com/parley-hub/parley"
 
@@ -16,9 +18,15 @@ type Room struct {
 
 // House lists the rooms from the ground up. The first pattern that matches a
 // package holds for it; a package that matches none is an error.
-func House() []Room {
-	ground := []string{"core", "core/fault", "core/secret"}
-	on := func(more ...string) []string { return append(append([]string{}, ground...), more...) }
+func House() []Room { return slices.Concat(foundation(), upstairs()) }
+
+// on is a room's floor: the ground, and more.
+func on(more ...string) []string {
+	return append([]string{"core", "core/fault", "core/secret"}, more...)
+}
+
+// foundation are the ground and the contracts and engines on it.
+func foundation() []Room {
 	return []Room{
 		{"core", nil, "the nouns know nobody"},
 		{"core/*", nil, "failure and secrecy know nobody"},
@@ -39,7 +47,12 @@ func House() []Room {
 
 		{"blobs", on(), "bytes know nobody who reads them"},
 		{"blobs/*", on("blobs", "blobs/*"), "an engine knows its contract"},
+	}
+}
 
+// upstairs are platforms, skills, the brain, and the shell around all.
+func upstairs() []Room {
+	return []Room{
 		{"adapters", on("queue", "blobs"), "adapters and router meet in two mailboxes and nowhere else"},
 		{"adapters/document", on(), "text is text, whatever platform shows it"},
 		{"adapters/transport", on("blobs"), "HTTP is HTTP, whoever is called"},

@@ -118,14 +118,19 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 		}),
 		failed: workerFaults(counter),
 	}
-	m.denied = newDenied(counter("parley_skill_denied_total",
-		"What skills wanted and their manifests do not allow.", "skill", "permission"), skill)
-	m.plugins = newPlugins(counter("parley_plugin_events_total",
-		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up.", "plugin", "event"))
+	m.watchSkills(counter, skill)
 	for _, a := range known {
 		m.unsure.get(a) // stands at 0 from the start, so that the first one is seen as a rise
 	}
 	return m
+}
+
+// watchSkills counts what skills may not do, and what becomes of their programs.
+func (m *metrics) watchSkills(counter func(name, help string, labels ...string) *prometheus.CounterVec, skill *label) {
+	m.denied = newDenied(counter("parley_skill_denied_total",
+		"What skills wanted and their manifests do not allow.", "skill", "permission"), skill)
+	m.plugins = newPlugins(counter("parley_plugin_events_total",
+		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up.", "plugin", "event"))
 }
 
 // newDenied counts refusals.

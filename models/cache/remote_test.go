@@ -39,6 +39,7 @@ func TestNodesShare(t *testing.T) {
 		if s := hear(t.Context(), two, question("alice", "?")); s.text != "bot alice: ? (2)" || w.calls() != 2 {
 			t.Errorf("the other node's next request gets what was forgotten: %+v", s)
 		}
+		synctest.Wait() // it is shared behind the answer
 		if hear(t.Context(), one, question("alice", "?")); w.calls() != 2 {
 			t.Error("the node that was told does not find the other's new answer")
 		}

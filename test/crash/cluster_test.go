@@ -159,12 +159,18 @@ func (w *world) operate(ctx context.Context) {
 }
 
 // mayBeLate is how many answers may come behind later ones on a crowd's platform: as many
-// as an operator put back.
+// as an operator put back, and as hubs said that they lost the place of.
 func (w *world) mayBeLate(c *crowd) int {
-	if c.sim.exact() {
-		return 0
+	n := 0
+	if !c.sim.exact() {
+		n = int(w.replayed.Load())
 	}
-	return int(w.replayed.Load())
+	if sim, ok := c.sim.(placing); ok {
+		for _, hub := range w.nodes {
+			n += hub.Count(sim.unplaced())
+		}
+	}
+	return n
 }
 
 // mayDouble is how many answers may come twice on a crowd's platform: as many as hubs said

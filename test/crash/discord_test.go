@@ -126,6 +126,8 @@ func (p *discord) repeat(events int) {
 	p.sim.Inject(simulator.Fault{Kind: simulator.FaultDuplicate, Count: events})
 }
 
+func (p *interactions) unplaced() string { return "an interaction is not remembered" }
+
 func (p *interactions) storm(calls int) {
 	p.sim.Inject(simulator.Fault{Kind: simulator.FaultRateLimit, Call: "webhook_edit", Count: calls, RetryAfter: 1})
 }

@@ -108,6 +108,10 @@ type repeating interface{ repeat(events int) }
 // swapping platforms can tell somebody's next message after the one behind it.
 type swapping interface{ swap(person int) }
 
+// placing platforms keep a place for each answer from when it was asked for. A hub that
+// could not remember the place says so, and the answer comes at the end of the chat.
+type placing interface{ unplaced() string }
+
 // retelling platforms tell a message that a hub received and could not read once more,
 // behind what was said meanwhile: they know which.
 type retelling interface {
