@@ -25,8 +25,6 @@ const (
 	missed verdict = "MISSED"
 	// info is a figure that no goal is set on.
 	info verdict = "-"
-	// absent is a goal whose part is not there yet: nothing was measured.
-	absent verdict = "not measured"
 )
 
 func judge(ok bool) verdict {
@@ -47,6 +45,7 @@ func scenarios() []scenario {
 		{"overhead", overhead},
 		{"relay", relay},
 		{"skew", skew},
+		{"three nodes", threeNodes},
 		{"slow worker", slowWorker},
 		{"dead worker", deadWorker},
 		{"cut streams", cutStreams},
