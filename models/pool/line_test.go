@@ -143,7 +143,7 @@ func TestLineIsToldWhenAllIsLost(t *testing.T) {
 	})
 }
 
-// TestElsewhere: what other nodes have under way counts as load.
+// TestElsewhere: what other nodes have under way counts as load, and nobody waits for it.
 func TestElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -157,9 +157,8 @@ func TestElsewhere(t *testing.T) {
 		mu.Lock()
 		others["w1"] = 10
 		mu.Unlock()
-		time.AfterFunc(3*time.Second, func() { mu.Lock(); defer mu.Unlock(); others["w0"] = 0 })
 		began := time.Now()
-		if res := r.ask(t); res.Text != "a" || time.Since(began) < 3*time.Second || time.Since(began) > 4*time.Second {
+		if res := r.ask(t); res.Err != nil || time.Since(began) > 0 {
 			t.Errorf("%+v after %v", res, time.Since(began))
 		}
 	})

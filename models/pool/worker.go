@@ -157,8 +157,9 @@ func (w *worker) weight(now time.Time) float64 {
 
 // candidate is the worker for a policy.
 func (w *worker) candidate(now time.Time, elsewhere int) routing.Worker {
+	elsewhere = max(elsewhere, 0)
 	return routing.Worker{
-		ID: w.name, InFlight: w.inFlight + max(elsewhere, 0) + w.foreign(now), Slots: w.slots(), Weight: w.weight(now),
+		ID: w.name, InFlight: w.inFlight + elsewhere + w.foreign(now), Elsewhere: elsewhere, Slots: w.slots(), Weight: w.weight(now),
 		Speed: w.speed.rate(), Service: w.speed.service.duration(), PrefillPerToken: w.speed.prefill.duration(),
 	}
 }

@@ -19,6 +19,10 @@ type Worker struct {
 	ID string
 	// InFlight are the requests it has, Slots how many it works on at a time.
 	InFlight, Slots int
+	// Elsewhere are those of InFlight that other nodes of the hub sent. They count where
+	// workers are compared, and take no room: what is told of them is late, and a line that
+	// waits for them on every node loses more than one in the worker does.
+	Elsewhere int
 	// Speed is how fast it is beside the others, in any unit; 0 if it is not known, and
 	// it is then taken for the fastest. Measured from the dispatch on: time in the hub's
 	// queue would make a slow worker look slower the less it gets.
@@ -32,7 +36,8 @@ type Worker struct {
 	Weight float64
 }
 
-// Policy picks workers. No policy gives a worker more than 1.25 x Slots x Weight requests.
+// Policy picks workers. No policy gives a worker more than 1.25 x Slots x Weight requests of
+// this node.
 type Policy interface {
 	// Pick gives the index of the best worker, -1 when none should take it now: the
 	// request waits in the hub until the load has changed. RoundRobin counts each call as
@@ -110,7 +115,7 @@ func (b *base) begin(workers []Worker) (open int, top float64) {
 	}
 	for i := range workers {
 		w := &workers[i]
-		b.open[i] = w.Weight > 0 && float64(w.InFlight) < b.feed*w.slots()*w.Weight/top
+		b.open[i] = w.Weight > 0 && float64(w.InFlight-w.Elsewhere) < b.feed*w.slots()*w.Weight/top
 		if b.open[i] {
 			open++
 		}
