@@ -226,10 +226,13 @@ func TestTurnBegunAnew(t *testing.T) {
 		delivers.Deliverer.StopDraft(t.Context(), "x.0", 5)
 		elapse(2 * time.Second)
 		same(t, "shown", others.did()[2:], []string{"draft 1 more"})
-		delivers.Deliverer.Draft(draft(to, "x.0", 3, "never"), queue.Lease{Token: 6, Left: held})
+		delivers.Deliverer.Draft(draft(to, "x.0", 3, "last"), queue.Lease{Token: 6, Left: held})
+		synctest.Wait()
+		// The next one is not due yet.
+		delivers.Deliverer.Draft(draft(to, "x.0", 4, "never"), queue.Lease{Token: 6, Left: held})
 		delivers.Deliverer.StopDraft(t.Context(), "x.0", 6)
 		elapse(2 * time.Second)
-		same(t, "shown", others.did()[3:], nil)
+		same(t, "shown", others.did()[3:], []string{"draft 1 last"})
 	})
 }
 
