@@ -30,15 +30,23 @@ run: build ## run Parley: your ./parley.yaml, or the playground on http://127.0.
 setup: ## make sure that what the tests need is there (Chromium, Node, Redis, PostgreSQL)
 	@test/setup $(NEEDS)
 
+# Tests of whole hubs start many processes each: one package has the machine at a time.
+PARTS = $$($(GO) list ./... | grep -v '/test/')
+WHOLE = -p 1 ./test/...
+
 race: NEEDS = gcc
 test: setup ## run all tests
-	$(GO) test $(TESTFLAGS) ./...
+	$(GO) test $(TESTFLAGS) $(PARTS)
+	$(GO) test $(TESTFLAGS) $(WHOLE)
 
 # whatsmeow and its libraries have races of their own: a connection that ends while it is
 # used, retry receipts of two phones for one message. They are built without the detector,
 # which sees all other code in the same tests.
+RACE = -race -gcflags='go.mau.fi/...=-race=false'
+
 race: setup ## run all tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race -gcflags='go.mau.fi/...=-race=false' $(TESTFLAGS) ./...
+	CGO_ENABLED=1 $(GO) test $(RACE) $(TESTFLAGS) $(PARTS)
+	CGO_ENABLED=1 $(GO) test $(RACE) $(TESTFLAGS) $(WHOLE)
 
 check: fmt vet lint tidy generated arch race ## everything that "done" means; CI runs it
 

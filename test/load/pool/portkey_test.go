@@ -32,7 +32,7 @@ func (p *paths) portkey(t *testing.T) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	server := filepath.Join("node_modules", "@portkey-ai", "gateway", "build", "start-server.js")
-	cmd := exec.CommandContext(ctx, "node", server, "--headless", "--port="+strconv.Itoa(port)) //nolint:gosec // a fixed program and a number
+	cmd := exec.CommandContext(ctx, "node", server, "--headless", "--port="+strconv.Itoa(port))
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NODE_ENV=production")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
