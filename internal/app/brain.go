@@ -14,12 +14,11 @@ import (
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(ctx context.Context) error {
 	p := parts{config: a.cfg, models: a.registry, real: a.programs, status: a.report, people: a.people, playground: a.o.playground != nil}
-	p.more = a.o.skills
 	if a.o.playground == nil { // there, links would lead out of it
 		p.doors = a.doors
 	}
 	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return a.set.Load().For(role, place) }
-	if err := a.makeSkills(ctx, append(builtin(p), p.more...)); err != nil {
+	if err := a.makeSkills(ctx, append(builtin(p), a.o.skills...)); err != nil {
 		return err
 	}
 	if problems := a.skillProblems(a.cfg.Models); len(problems) > 0 {

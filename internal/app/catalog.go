@@ -48,8 +48,6 @@ type parts struct {
 	doors link.Doors
 	// list tells what somebody may use: the set that is being made.
 	list func(role skills.Role, place core.Place) []skills.Manifest
-	// more are skills beside the built-in ones.
-	more []skills.Skill
 	// playground is true for a hub that is tried out.
 	playground bool
 }
@@ -87,13 +85,11 @@ const (
 	fallbackSkill = help.Name
 )
 
-// newSet makes the skills.
+// newSet makes the skills inside the hub.
 func newSet(p parts) (*skills.Set, error) {
 	var set *skills.Set
 	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return set.For(role, place) }
 	var err error
-	if set, err = skills.NewSet(append(builtin(p), p.more...)...); err != nil {
-		return nil, err
-	}
-	return set, cachedSkills(p.config.Models.Cache, set)
+	set, err = skills.NewSet(builtin(p)...)
+	return set, err
 }

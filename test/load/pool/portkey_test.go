@@ -1,22 +1,22 @@
 package pool_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/parley-hub/parley/simulators/nodetest"
 )
-
-// portkeyWithin is how long the gateway may take to listen.
-const portkeyWithin = time.Minute
 
 // portkey starts Portkey's gateway before the worker, and gives its address. It needs node.
 func (p *paths) portkey(t *testing.T) string {
@@ -34,25 +34,36 @@ func (p *paths) portkey(t *testing.T) string {
 	server := filepath.Join("node_modules", "@portkey-ai", "gateway", "build", "start-server.js")
 	cmd := exec.CommandContext(ctx, "node", server, "--headless", "--port="+strconv.Itoa(port))
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NODE_ENV=production")
+	says, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	var reading sync.WaitGroup
 	t.Cleanup(func() {
 		stop()
+		reading.Wait()
 		_ = cmd.Wait() // it was killed
 	})
 	p.header = http.Header{"X-Portkey-Provider": {"openai"}, "X-Portkey-Custom-Host": {p.direct}}
-	base := fmt.Sprintf("http://127.0.0.1:%d/v1", port)
-	for began := time.Now(); ; {
-		err := p.ask(base, plainBody)
-		if err == nil {
-			return base
+	lines := bufio.NewReader(says)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("Portkey ended before it listened: %v", err)
 		}
-		if time.Since(began) > portkeyWithin {
-			t.Fatalf("Portkey does not answer: %v", err)
+		if strings.Contains(line, "Ready for connections") {
+			break
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
+	reading.Go(func() { _, _ = io.Copy(io.Discard, lines) })
+	base := fmt.Sprintf("http://127.0.0.1:%d/v1", port)
+	if err := p.ask(base, plainBody); err != nil {
+		t.Fatalf("Portkey does not answer: %v", err)
+	}
+	return base
 }
 
 // overPortkey is how many times Portkey's plain throughput the pool has. Portkey is another
