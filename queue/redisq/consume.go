@@ -32,6 +32,9 @@ type consumer struct {
 	h queue.Handler
 	// ctx is that of Consume; base, of the handlers, outlives it by the grace.
 	ctx, base context.Context
+	// calls is for what is sent to Redis. The end of ctx does not cut it off: its outcome
+	// would be unknown.
+	calls context.Context
 	// cancel ends the contexts of all its handlers.
 	cancel context.CancelCauseFunc
 	// free holds a token for each slot that nobody uses.
@@ -53,26 +56,20 @@ func (e *Engine) Consume(ctx context.Context, o queue.ConsumeOptions, h queue.Ha
 	if o.Box == "" || h == nil {
 		return misuse("consume", "a box and a handler are needed")
 	}
-	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	c := &consumer{e: e, o: o.WithDefaults(), h: h, ctx: ctx, base: base, cancel: cancel, stop: make(chan struct{})}
-	c.free = make(chan struct{}, c.o.Slots)
-	for range c.o.Slots {
-		c.free <- struct{}{}
-	}
-	// What is sent to Redis is not cut off by the end of ctx: its outcome would be
-	// unknown.
-	calls := context.WithoutCancel(ctx)
+	c := e.newConsumer(ctx, o, h)
+	defer c.cancel(nil)
+	e.enlist(c)
 	var fetchers, helpers sync.WaitGroup
 	idle := make(chan struct{})
 	helpers.Go(func() { c.watch(idle) })
 	if c.o.Heartbeat <= c.o.Lease {
-		helpers.Go(func() { c.beat(calls, idle) })
+		helpers.Go(func() { c.beat(c.calls, idle) })
 	}
 	for _, s := range e.shards {
-		fetchers.Go(func() { c.fetch(calls, s) })
+		fetchers.Go(func() { c.fetch(c.calls, s) })
 	}
 	fetchers.Wait()
+	e.strike(c)
 	c.handlers.Wait()
 	close(idle)
 	helpers.Wait()
@@ -82,6 +79,16 @@ func (e *Engine) Consume(ctx context.Context, o queue.ConsumeOptions, h queue.Ha
 		return closed("consume")
 	}
 	return c.fault
+}
+
+func (e *Engine) newConsumer(ctx context.Context, o queue.ConsumeOptions, h queue.Handler) *consumer {
+	c := &consumer{e: e, o: o.WithDefaults(), h: h, ctx: ctx, calls: context.WithoutCancel(ctx), stop: make(chan struct{})}
+	c.base, c.cancel = context.WithCancelCause(c.calls)
+	c.free = make(chan struct{}, c.o.Slots)
+	for range c.o.Slots {
+		c.free <- struct{}{}
+	}
+	return c
 }
 
 // watch ends the consumer: at the end of ctx with grace, else at once.

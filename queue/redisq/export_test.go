@@ -101,3 +101,14 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 		return next(ctx, cmds)
 	}
 }
+
+// Lazy enlists a consumer that takes nothing by itself: only what Publish hands it.
+func (e *Engine) Lazy(ctx context.Context, o queue.ConsumeOptions, h queue.Handler) (stop func()) {
+	c := e.newConsumer(ctx, o, h)
+	e.enlist(c)
+	return func() {
+		e.strike(c)
+		c.handlers.Wait()
+		c.cancel(nil)
+	}
+}

@@ -122,6 +122,16 @@ func (c *cache) put(id string, m *memory) {
 	}
 }
 
+// restore puts back what was taken and not used, unless there is a newer one.
+func (c *cache) restore(id string, m *memory) {
+	c.mu.Lock()
+	known := c.known[id] != nil
+	c.mu.Unlock()
+	if !known {
+		c.put(id, m)
+	}
+}
+
 func (c *cache) drop(place *list.Element) *memory {
 	old, _ := c.order.Remove(place).(cached)
 	delete(c.known, old.id)

@@ -53,6 +53,8 @@ type Engine struct {
 	mu     sync.Mutex
 	leases map[*lease]struct{}
 	wakers map[string]*waker
+	// consumers are those whose slots Publish may use.
+	consumers map[queue.Box][]*consumer
 }
 
 var _ queue.Queue = (*Engine)(nil)
@@ -84,6 +86,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		closing: make(chan struct{}),
 		leases:  map[*lease]struct{}{},
 		wakers:  map[string]*waker{},
+
+		consumers: map[queue.Box][]*consumer{},
 	}
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := e.prepare(ctx); err != nil {

@@ -90,6 +90,16 @@ func (e *Engine) store(ctx context.Context, mb *mailbox, digest string, in queue
 	keys := append([]string{s.meta()}, s.seen()...)
 	keys = append(keys, mb.state(), mb.items())
 	keys = append(keys, s.box(mb.key.Box)...)
-	return e.runSafely(ctx, "publish", publishScript, keys, digest, mb.id, mb.wire, payload(in), micros(in.Settle),
-		e.o.MaxPerKey, e.perShard, e.period, string(mb.key.Box))
+	keys = append(keys, mb.fields(), mb.log())
+	d := e.direct(mb, in)
+	args := append([]any{digest, mb.id, mb.wire, payload(in), micros(in.Settle), e.o.MaxPerKey, e.perShard, e.period, string(mb.key.Box)}, d.args()...)
+	answer, err := e.runSafely(ctx, "publish", publishScript, keys, args...)
+	if d != nil {
+		// What Redis has and its replicas have not is worked on all the same.
+		d.answered(answer)
+	}
+	if len(array(answer)) > 0 {
+		answer = int64(1)
+	}
+	return answer, err
 }

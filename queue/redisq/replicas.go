@@ -48,7 +48,7 @@ func (e *Engine) runSafely(ctx context.Context, what string, s *redis.Script, ke
 		return nil, e.classify(what, err)
 	}
 	if have < int64(e.o.Replicas) {
-		return nil, fault.New(fault.Retryable, what,
+		return answer, fault.New(fault.Retryable, what,
 			fmt.Errorf("%d replicas have it after %v, %d are to", have, e.o.ReplicasWithin, e.o.Replicas), fault.Unsure())
 	}
 	return answer, nil

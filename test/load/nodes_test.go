@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -78,6 +80,7 @@ func onNodes(b *testing.B, n int) {
 	full := c.run(messages, 0)
 	after, spent := used(b, redis), processor(b, nodes)-own
 	waited := waits(b, nodes)
+	stepBack(b)
 	half := c.run(messages/2, full.perSecond/2)
 	waited = waits(b, nodes).since(waited)
 	b.Logf("full load %v", full)
@@ -97,6 +100,39 @@ func onNodes(b *testing.B, n int) {
 			b.Errorf("exit code %d\n%s", code, strings.Join(h.Lines(), "\n"))
 		}
 	}
+}
+
+// stepBack lets the hubs and their Redis run before this process, whose people, platform
+// and model would be on other machines, until the benchmark is over.
+func stepBack(b *testing.B) {
+	b.Helper()
+	if err := nice(10); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := nice(0); err != nil {
+			b.Fatalf("what starts now would step back too, so run one benchmark at a time, or all as root: %v", err)
+		}
+	})
+}
+
+// nice sets the priority of this process, thread by thread, as Linux has it
+// (setpriority(2)).
+func nice(n int) error {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range threads {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, n); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
 }
 
 // balancer is one address for all nodes, which it asks in turn.

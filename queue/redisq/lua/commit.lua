@@ -76,7 +76,8 @@ for _ = 1, tonumber(ARGV[15]) do
   local name, payload, settle, key = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local k = tonumber(ARGV[i + 5])
   if ARGV[i + 4] == 'here' then
-    admit(box(tonumber(ARGV[i + 6])), meta, name, ARGV[i + 7], KEYS[k], KEYS[k + 1], key, at, payload, settle)
+    local to = box(tonumber(ARGV[i + 6]))
+    if admit(to, meta, name, ARGV[i + 7], KEYS[k], KEYS[k + 1], key, at, payload, settle) then wake(to) end
   else
     local number = text(grow(meta, 'sent', at, 1))
     local length = call('RPUSH', KEYS[k], table.concat({number, #key, settle}, ',') .. ',' .. key .. payload)

@@ -71,7 +71,8 @@ end
 
 -- admit appends an item. An empty mailbox becomes ready or, where the item
 -- settles, delayed; one in which everything settles settles longer. A held one is
--- left to its holder's next commit or release.
+-- left to its holder's next commit or release. It gives true where the mailbox came
+-- into the line, of which the caller gives a hint.
 local function admit(b, meta, name, id, m, items, key, at, payload, settle)
   local n = call('RPUSH', items, text(at) .. ',' .. payload)
   count(meta, name, 1)
@@ -85,9 +86,8 @@ local function admit(b, meta, name, id, m, items, key, at, payload, settle)
       delay(b, id, at, at + settle)
     else
       call('RPUSH', b.ready, id)
-      wake(b)
     end
-    return
+    return settle == 0
   end
   local run = call('HMGET', m, 'p', 'q')
   if run[1] ~= '1' then return end
@@ -128,6 +128,28 @@ local function arrange(b, id, m, items, at, retry, front)
   call(front and 'LPUSH' or 'RPUSH', b.ready, id)
   wake(b)
   return true
+end
+
+-- deal gives the holder of a lease its first delivery and counts the attempt, once for
+-- one token: {attempt, note, version, key, items, fields, log}, the last two only where
+-- the version is not `known`. It gives nothing where the mailbox must settle first.
+local function deal(b, id, token, m, items, fields, log, at, lease, batch, known)
+  local s = call('HMGET', m, 'n', 't', 'o', 'v', 'k', 'p', 'q')
+  local tries, note, version = tonumber(s[1] or '0'), s[3], s[4] or ''
+  if s[2] ~= token then
+    -- An item that came while the mailbox stood in line may have made it settle longer.
+    if s[6] == '1' and tonumber(s[7]) > at then
+      call('HDEL', b.lease, id)
+      delay(b, id, at, tonumber(s[7]))
+      return {}
+    end
+    tries = tries + 1
+    call('HSET', m, 'n', tries, 't', token)
+  end
+  call('ZADD', b.wait, text(at + lease), id)
+  local list = call('LRANGE', items, 0, batch - 1)
+  if version ~= '' and version == known then return {tries, note, version, s[5], list} end
+  return {tries, note, version, s[5], list, call('HGETALL', fields), call('LRANGE', log, 0, -1)}
 end
 
 -- expire puts mailboxes whose lease or wait is over into the line.

@@ -14,8 +14,9 @@ for i = 2, #ARGV, 8 do
   local number = tonumber(ARGV[i])
   if number > last then
     last = number
-    local k = tonumber(ARGV[i + 5])
-    admit(box(tonumber(ARGV[i + 6])), KEYS[1], ARGV[i + 1], ARGV[i + 7], KEYS[k], KEYS[k + 1], ARGV[i + 4], at, ARGV[i + 2], tonumber(ARGV[i + 3]))
+    local k, b = tonumber(ARGV[i + 5]), box(tonumber(ARGV[i + 6]))
+    local ready = admit(b, KEYS[1], ARGV[i + 1], ARGV[i + 7], KEYS[k], KEYS[k + 1], ARGV[i + 4], at, ARGV[i + 2], tonumber(ARGV[i + 3]))
+    if ready then wake(b) end
   end
 end
 call('HSET', KEYS[1], field, text(last))

@@ -6,5 +6,6 @@
 -- Cost O(log(dead))
 if call('HDEL', KEYS[2], ARGV[1]) == 0 then return 0 end
 call('ZREM', KEYS[1], ARGV[1])
-admit(box(6), KEYS[3], ARGV[2], ARGV[3], KEYS[4], KEYS[5], ARGV[4], now(), ARGV[5], tonumber(ARGV[6]))
+local b = box(6)
+if admit(b, KEYS[3], ARGV[2], ARGV[3], KEYS[4], KEYS[5], ARGV[4], now(), ARGV[5], tonumber(ARGV[6])) then wake(b) end
 return 1
