@@ -328,5 +328,5 @@ func TestNodesLearnWhenRedisIsBack(t *testing.T) {
 		return nil
 	})
 	s.learns(t, a, meant("ann", "Is it safe to eat?"))
-	b.wants(t, meant("ann", "is it safe to eat"), true, "it goes on")
+	b.wants(t, meant("ann", "is it safe to eat ?"), true, "it goes on")
 }

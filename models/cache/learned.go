@@ -205,7 +205,7 @@ func (s *Semantic) publish(ctx context.Context, partition key, value []byte, unt
 	}
 	ctx = context.WithoutCancel(ctx)
 	s.running.Go(func() {
-		if len(value) > MaxEntry || !s.o.Room.take(len(value), time.Now(), until) {
+		if len(value) > MaxEntry || !s.o.Room.take(len(value)+entryOverhead, time.Now(), until) {
 			s.stats.dropped.Add(1)
 			return
 		}

@@ -308,18 +308,18 @@ func TestWhatLeftIsReadAgain(t *testing.T) {
 // What all put into the remote has a bound in bytes together, and each has one.
 func TestRoomForVectors(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *teller, m *remote) {
-		room := NewRoom(4096)
+		room := NewRoom(16384)
 		a := newLearner(t, w, m, func(o *SemanticOptions) { o.Room = room; o.Fresh = time.Minute })
 		for i := range 50 {
 			a.ask(fmt.Sprint("number ", i))
 		}
-		size := packedHead + 2*2 + packedCheck + overhead
-		if n := a.Semantic.Stats(); n.Told != int64(4096/size) || n.Told+n.Dropped != 50 {
+		size := packedHead + 2*2 + packedCheck + entryOverhead
+		if n := a.Semantic.Stats(); n.Told != int64(16384/size) || n.Told+n.Dropped != 50 {
 			t.Errorf("%+v", n)
 		}
 		time.Sleep(time.Minute)
 		a.ask("later")
-		if n := a.Semantic.Stats(); n.Told != int64(4096/size)+1 {
+		if n := a.Semantic.Stats(); n.Told != int64(16384/size)+1 {
 			t.Errorf("what is over takes room: %+v", n)
 		}
 		huge := &alike{vectors: map[string][]float32{"huge": make([]float32, MaxEntry/2)}}

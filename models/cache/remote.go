@@ -138,7 +138,7 @@ func (c *Cache) publish(ctx context.Context, k key, a *answer) {
 		tell(c.o.Log, "writing the remote cache", fault.New(fault.Bug, "encode answer", err))
 		return
 	}
-	if len(value) > MaxValue || !c.o.Room.take(len(value), time.Now(), a.Stale) {
+	if len(value) > MaxValue || !c.o.Room.take(len(value)+overhead, time.Now(), a.Stale) {
 		return
 	}
 	if err := c.remote.keep(ctx, answerKey(k), value, time.Until(a.Stale)); err != nil {

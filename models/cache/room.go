@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// overhead is about what a value takes in a Remote beside its bytes.
-const overhead = 128
+const (
+	// overhead is about what a value takes in a Remote beside its bytes.
+	overhead = 128
+	// entryOverhead is what one in a series takes when it is the only one: most are of
+	// people who asked little.
+	entryOverhead = 640
+)
 
 // Room bounds the bytes that a process keeps in a Remote: that is not the process's own,
 // and has to have room for more important things. It is safe for concurrent use.
@@ -27,10 +32,10 @@ type lodged struct {
 // NewRoom makes room for so many bytes, about.
 func NewRoom(bytes uint64) *Room { return &Room{limit: bytes} }
 
-// take tells whether there is room for a value of so many bytes, and takes it. What is over
-// makes room when all that came before it is over too: most is kept as long.
+// take tells whether there is room for so many bytes, and takes it. What is over makes room
+// when all that came before it is over too: most is kept as long.
 func (r *Room) take(bytes int, now, until time.Time) bool {
-	size := uint64(bytes) + overhead
+	size := uint64(bytes)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	over := 0
