@@ -19,7 +19,7 @@ const (
 	// MaxSeriesLife is how long an entry may be kept.
 	MaxSeriesLife = MaxCachedLife
 	// SeriesPage is how many entries come in one round trip.
-	SeriesPage = 128
+	SeriesPage = 64
 )
 
 // Series keeps for all nodes what each of them adds, in one order, so that who has read

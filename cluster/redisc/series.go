@@ -3,6 +3,8 @@ package redisc
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/parley-hub/parley/cluster"
@@ -50,23 +52,33 @@ func (e *Engine) Since(ctx context.Context, name, after string, tell func(at str
 			return sure(op, err)
 		}
 		parts, _ := answer.([]any)
-		if len(parts)%3 != 0 {
-			return fault.New(fault.NeedsHuman, op, errOddSeries)
+		if len(parts) == 0 {
+			return nil
 		}
-		full := len(parts) == 3*cluster.SeriesPage
-		for ; len(parts) > 0; parts = parts[3:] {
-			at, _ := parts[0].(string)
-			left, _ := parts[1].(int64)
-			value, _ := parts[2].(string)
-			if at == "" {
+		now, _ := parts[0].(int64)
+		entries, _ := parts[len(parts)-1].([]any)
+		for _, entry := range entries {
+			text, _ := entry.(string)
+			at, left, value, ok := entryOf(text, now)
+			if !ok {
 				return fault.New(fault.NeedsHuman, op, errOddSeries)
 			}
 			if after = at; left > 0 {
-				tell(at, []byte(value), time.Duration(left)*time.Millisecond)
+				tell(at, []byte(value), left)
 			}
 		}
-		if !full {
+		if len(entries) < cluster.SeriesPage {
 			return nil
 		}
 	}
+}
+
+// entryOf reads an entry as the script writes it; now is in milliseconds.
+func entryOf(text string, now int64) (at string, left time.Duration, value string, ok bool) {
+	parts := strings.SplitN(text, ",", 4)
+	if len(parts) != 4 {
+		return "", 0, "", false
+	}
+	until, err := strconv.ParseInt(parts[1], 10, 64)
+	return parts[0], time.Duration(until-now) * time.Millisecond, parts[3], err == nil
 }

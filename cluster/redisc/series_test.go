@@ -133,9 +133,12 @@ func TestSeriesInRedis(t *testing.T) {
 	}
 	server.Do("CONFIG", "SET", "maxmemory", "0")
 	server.Do("DEL", key)
-	server.Do("HSET", key, "a", "b")
-	if _, err := read(); err == nil {
-		t.Error("what is no series was read")
+	for _, odd := range [][]any{{"HSET", key, "a", "b"}, {"RPUSH", key, "nonsense"}, {"RPUSH", key, "1,soon,3,4"}} {
+		server.Do(odd...)
+		if _, err := read(); err == nil {
+			t.Errorf("what is no series was read: %v", odd)
+		}
+		server.Do("DEL", key)
 	}
 	server.Kill()
 	if _, err := read(); fault.ClassOf(err) != fault.Retryable || fault.IsUnsure(err) {

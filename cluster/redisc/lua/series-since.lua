@@ -4,24 +4,16 @@
 -- KEYS 1: a list of "number,until,sum,value", as series-append writes it.
 -- ARGV 1: the number of the last entry that is known, '' for none; 2: how many are given
 -- at most.
--- Gives for each its number, how many milliseconds it is still kept, and its value; '' for
--- one whose time is over.
+-- Gives the time in milliseconds, and the entries as they are, also those whose time is
+-- over; nothing where none is behind.
 local last = redis.call('LINDEX', KEYS[1], -1)
 if not last then return {} end
 local number = function(entry) return tonumber(string.match(entry, '^%d+')) end
-local newest, first = number(last), number(redis.call('LINDEX', KEYS[1], 0))
+local newest, after = number(last), tonumber(ARGV[1])
+if after and after == newest then return {} end
+local first = number(redis.call('LINDEX', KEYS[1], 0))
 local from = first
 -- One above all is of a history that a failover has cut off: all is read again.
-if ARGV[1] ~= '' and tonumber(ARGV[1]) <= newest then from = math.max(first, ARGV[1] + 1) end
-if from > newest then return {} end
+if after and after < newest then from = math.max(first, after + 1) end
 local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local answer = {}
-for _, entry in ipairs(redis.call('LRANGE', KEYS[1], from - first, from - first + ARGV[2] - 1)) do
-  local n, ends, value = string.match(entry, '^(%d+),(%d+),%d+,()')
-  local left = ends - now
-  answer[#answer + 1] = n
-  answer[#answer + 1] = left
-  answer[#answer + 1] = left > 0 and string.sub(entry, value) or ''
-end
-return answer
+return {t[1] * 1000 + math.floor(t[2] / 1000), redis.call('LRANGE', KEYS[1], from - first, from - first + ARGV[2] - 1)}
