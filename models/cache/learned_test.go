@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,27 @@ func TestOnlyNewsAreRead(t *testing.T) {
 		b.wants("Number 10.", true, "second look")
 		if n := b.Semantic.Stats(); m.told != 11 || n.Learned != 11 {
 			t.Errorf("%d were told, %d learned", m.told, n.Learned)
+		}
+	})
+}
+
+// Of two that learn at the same moment each takes the other's word, and not its own.
+func TestBothLearnAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *teller, m *remote) {
+		a, b := newLearner(t, w, m), newLearner(t, w, m)
+		w.takes = time.Millisecond
+		var both sync.WaitGroup
+		for i, l := range []*learner{a, b} {
+			both.Go(func() { hear(t.Context(), l.exact, first("alice", fmt.Sprint("number ", i))) })
+		}
+		both.Wait()
+		synctest.Wait()
+		a.wants("Number 1", true, "the other's")
+		b.wants("Number 0", true, "the other's")
+		for _, l := range []*learner{a, b} {
+			if n := l.Semantic.Stats(); n.Learned != 1 || l.used.Len() != 2 {
+				t.Errorf("%+v, %d questions", n, l.used.Len())
+			}
 		}
 	})
 }
@@ -239,6 +261,9 @@ func TestAnswerIsGone(t *testing.T) {
 			}
 			b.wants(fmt.Sprint("Number ", i), false, "without an answer")
 			b.wants(fmt.Sprint("Number ", i, "."), true, "its own answer")
+			if got := b.used.Len(); got != i+2 {
+				t.Errorf("%d questions are known, %d have answers", got, i+2)
+			}
 		}
 		if n := b.Semantic.Stats(); n.Remote != 0 || n.Hits != 3 || n.Learned != 3 {
 			t.Errorf("%+v", n)
@@ -374,6 +399,9 @@ func TestPacked(t *testing.T) {
 		}
 		if _, err := unpack(key{1}, n+1, e.pack()); !errors.Is(err, errLength) {
 			t.Errorf("longer: %v", err)
+		}
+		if _, err := unpack(key{1}, n-1, e.pack()); !errors.Is(err, errLength) {
+			t.Errorf("shorter: %v", err)
 		}
 	})
 }
