@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// MaxSeries is how many entries a series holds, and MaxSeriesBytes how many bytes of
-	// values. The oldest leave for a new one.
-	MaxSeries      = 1000
+	// MaxSeries is how many entries a series holds: the oldest leave for a new one.
+	MaxSeries = 1000
+	// MaxSeriesBytes is how many bytes of values it holds, in the same way.
 	MaxSeriesBytes = 4 << 20
 	// MaxSeriesEntry is the longest value of an entry, in bytes.
 	MaxSeriesEntry = 16 << 10

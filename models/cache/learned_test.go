@@ -20,22 +20,22 @@ type learner struct {
 	t *testing.T
 	w *teller
 	*Generations
-	exact *Cache
-	*Semantic
+	exact    *Cache
+	semantic *Semantic
 }
 
 func newLearner(t *testing.T, w *teller, m *remote, change ...func(*SemanticOptions)) *learner {
 	t.Helper()
 	l := &learner{t: t, w: w, Generations: NewGenerations(m, zerolog.Nop())}
-	l.Semantic = semantic(w, &alike{}, append(change, func(o *SemanticOptions) { o.Generations, o.Share = l.Generations, true })...)
-	l.exact = New(Options{Client: l.Semantic, Generations: l.Generations, Share: true, Fresh: l.Semantic.o.Fresh})
+	l.semantic = semantic(w, &alike{}, append(change, func(o *SemanticOptions) { o.Generations, o.Share = l.Generations, true })...)
+	l.exact = New(Options{Client: l.semantic, Generations: l.Generations, Share: true, Fresh: l.semantic.o.Fresh})
 	t.Cleanup(l.close)
 	return l
 }
 
 func (l *learner) close() {
 	l.exact.Close()
-	l.Semantic.Close()
+	l.semantic.Close()
 }
 
 // ask asks a question of alice, and tells what became of it when all is written.
@@ -76,18 +76,18 @@ func TestNodesLearnFromEachOther(t *testing.T) {
 		if two := b.ask("how can i sign in"); two.text != one.text || two.last.Saved == nil || *two.last.Usage != (models.Usage{}) || w.calls() != 1 {
 			t.Fatalf("%d calls: %+v", w.calls(), two)
 		}
-		if n := b.Semantic.Stats(); n != (SemanticStats{Hits: 1, Remote: 1, Learned: 1}) {
+		if n := b.semantic.Stats(); n != (SemanticStats{Hits: 1, Remote: 1, Learned: 1}) {
 			t.Errorf("%+v", n)
 		}
 		reads, gets := m.reads, m.gets
 		b.wants("How to sign in", true, "what is known here by now")
 		// The one get is the exact cache's, for these very words.
-		if n := b.Semantic.Stats(); n.Hits != 2 || n.Remote != 1 || m.reads != reads || m.gets != gets+1 {
+		if n := b.semantic.Stats(); n.Hits != 2 || n.Remote != 1 || m.reads != reads || m.gets != gets+1 {
 			t.Errorf("%+v, %d reads and %d gets", n, m.reads-reads, m.gets-gets)
 		}
 		b.wants("How do I log out?", false, "another question")
 		a.wants("how to sign out", true, "and back")
-		if n := a.Semantic.Stats(); n != (SemanticStats{Hits: 1, Remote: 1, Misses: 1, Told: 1, Learned: 1}) {
+		if n := a.semantic.Stats(); n != (SemanticStats{Hits: 1, Remote: 1, Misses: 1, Told: 1, Learned: 1}) {
 			t.Errorf("%+v", n)
 		}
 	})
@@ -106,7 +106,7 @@ func TestOnlyNewsAreRead(t *testing.T) {
 		b.wants("Number 3.", true, "first look")
 		a.wants("number 10", false, "new")
 		b.wants("Number 10.", true, "second look")
-		if n := b.Semantic.Stats(); m.told != 11 || n.Learned != 11 {
+		if n := b.semantic.Stats(); m.told != 11 || n.Learned != 11 {
 			t.Errorf("%d were told, %d learned", m.told, n.Learned)
 		}
 	})
@@ -126,8 +126,8 @@ func TestBothLearnAtOnce(t *testing.T) {
 		a.wants("Number 1", true, "the other's")
 		b.wants("Number 0", true, "the other's")
 		for _, l := range []*learner{a, b} {
-			if n := l.Semantic.Stats(); n.Learned != 1 || l.used.Len() != 2 {
-				t.Errorf("%+v, %d questions", n, l.used.Len())
+			if n := l.semantic.Stats(); n.Learned != 1 || l.semantic.used.Len() != 2 {
+				t.Errorf("%+v, %d questions", n, l.semantic.used.Len())
 			}
 		}
 	})
@@ -141,7 +141,7 @@ func TestRestartForgetsNothing(t *testing.T) {
 		a.close()
 		newLearner(t, w, m).wants("How can I sign in", true, "after a restart")
 		a.wants("Another one", false, "closed")
-		if n := a.Semantic.Stats(); n.Told != 1 {
+		if n := a.semantic.Stats(); n.Told != 1 {
 			t.Errorf("%+v", n)
 		}
 	})
@@ -193,8 +193,8 @@ func TestNobodyLearnsFromAnother(t *testing.T) {
 		if s := c.as("carol", "How to sign in"); s.last.Saved != nil {
 			t.Errorf("%+v", s)
 		}
-		if s := c.as("bob", "How to sign in"); s.text != "bot bob: How can I sign in (2)" || c.Semantic.Stats().Refused != 1 {
-			t.Errorf("%+v, %+v", s, c.Semantic.Stats())
+		if s := c.as("bob", "How to sign in"); s.text != "bot bob: How can I sign in (2)" || c.semantic.Stats().Refused != 1 {
+			t.Errorf("%+v, %+v", s, c.semantic.Stats())
 		}
 	})
 }
@@ -224,7 +224,7 @@ func TestLearningWithoutTheRemote(t *testing.T) {
 		m.set(errGone)
 		b.wants("how to sign in", true, "known here")
 		b.wants("When is it?", false, "not known here")
-		if n := b.Semantic.Stats(); n.Dropped != 1 || n.Told != 1 {
+		if n := b.semantic.Stats(); n.Dropped != 1 || n.Told != 1 {
 			t.Errorf("%+v", n)
 		}
 		b.wants("when is it", true, "learned without the remote")
@@ -261,11 +261,11 @@ func TestAnswerIsGone(t *testing.T) {
 			}
 			b.wants(fmt.Sprint("Number ", i), false, "without an answer")
 			b.wants(fmt.Sprint("Number ", i, "."), true, "its own answer")
-			if got := b.used.Len(); got != i+2 {
+			if got := b.semantic.used.Len(); got != i+2 {
 				t.Errorf("%d questions are known, %d have answers", got, i+2)
 			}
 		}
-		if n := b.Semantic.Stats(); n.Remote != 0 || n.Hits != 3 || n.Learned != 3 {
+		if n := b.semantic.Stats(); n.Remote != 0 || n.Hits != 3 || n.Learned != 3 {
 			t.Errorf("%+v", n)
 		}
 	})
@@ -294,19 +294,19 @@ func TestNonsenseIsNotLearned(t *testing.T) {
 		m.series[name] = m.series[name][1:]
 		b := newLearner(t, w, m)
 		b.wants("How can I sign in", false, "nothing but nonsense")
-		if n := b.Semantic.Stats(); n.Refused != int64(len(bad)) || n.Learned != 0 || n.Misses != 1 {
+		if n := b.semantic.Stats(); n.Refused != int64(len(bad)) || n.Learned != 0 || n.Misses != 1 {
 			t.Errorf("%+v of %d", n, len(bad))
 		}
 		// Another model of the same name has longer vectors.
 		long := &alike{vectors: map[string][]float32{"How to sign in": {3, 4, 0}}}
 		c := newLearner(t, w, m, func(o *SemanticOptions) { o.Embedder = long })
 		c.wants("How to sign in", false, "of another length")
-		if n := c.Semantic.Stats(); n.Refused != int64(len(bad))+1 {
+		if n := c.semantic.Stats(); n.Refused != int64(len(bad))+1 {
 			t.Errorf("%+v", n)
 		}
 		// Its answers do not keep a node from those of its own model.
 		b.wants("how do I sign in", true, "its own")
-		if n := b.Semantic.Stats(); n.Refused != int64(len(bad)) {
+		if n := b.semantic.Stats(); n.Refused != int64(len(bad)) {
 			t.Errorf("%+v: it is not read where it is known already", n)
 		}
 	})
@@ -324,8 +324,8 @@ func TestWhatLeftIsReadAgain(t *testing.T) {
 		b.wants("Number 1", true, "another")
 		b.as("bob", "who is it?")
 		b.wants("Number 2.", true, "one left for somebody else's")
-		if len(b.partitions) > 2 || b.used.Len() > 2 {
-			t.Errorf("%d partitions, %d entries", len(b.partitions), b.used.Len())
+		if len(b.semantic.partitions) > 2 || b.semantic.used.Len() > 2 {
+			t.Errorf("%d partitions, %d entries", len(b.semantic.partitions), b.semantic.used.Len())
 		}
 	})
 }
@@ -339,19 +339,19 @@ func TestRoomForVectors(t *testing.T) {
 			a.ask(fmt.Sprint("number ", i))
 		}
 		size := packedHead + 2*2 + packedCheck + entryOverhead
-		if n := a.Semantic.Stats(); n.Told != int64(16384/size) || n.Told+n.Dropped != 50 {
+		if n := a.semantic.Stats(); n.Told != int64(16384/size) || n.Told+n.Dropped != 50 {
 			t.Errorf("%+v", n)
 		}
 		time.Sleep(time.Minute)
 		a.ask("later")
-		if n := a.Semantic.Stats(); n.Told != int64(16384/size)+1 {
+		if n := a.semantic.Stats(); n.Told != int64(16384/size)+1 {
 			t.Errorf("what is over takes room: %+v", n)
 		}
 		huge := &alike{vectors: map[string][]float32{"huge": make([]float32, MaxEntry/2)}}
 		huge.vectors["huge"][0] = 1
 		b := newLearner(t, w, m, func(o *SemanticOptions) { o.Embedder = huge })
 		b.ask("huge")
-		if n := b.Semantic.Stats(); n.Dropped != 1 || n.Told != 0 {
+		if n := b.semantic.Stats(); n.Dropped != 1 || n.Told != 0 {
 			t.Errorf("%+v", n)
 		}
 	})
@@ -365,7 +365,7 @@ func TestShadowsLearn(t *testing.T) {
 		a, b := newLearner(t, w, m, shadow), newLearner(t, w, m, shadow)
 		a.wants("How do I log in?", false, "first")
 		b.wants("How can I sign in", false, "in the shadow")
-		if n := b.Semantic.Stats(); n != (SemanticStats{Shadow: 1, Learned: 1}) {
+		if n := b.semantic.Stats(); n != (SemanticStats{Shadow: 1, Learned: 1}) {
 			t.Errorf("%+v", n)
 		}
 	})
