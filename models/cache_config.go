@@ -31,13 +31,13 @@ const (
 // CacheConfig says which answers are given again.
 type CacheConfig struct {
 	// Size bounds what each pool keeps in the process, and as much again of what it puts in
-	// Redis; 0 keeps no answers.
+	// Redis, vectors of questions included; 0 keeps no answers.
 	Size core.Bytes `yaml:"size"`
 	// Keep is how long an answer is given again, Stale how long after that it is while it is
 	// asked for anew; 0 for not at all.
 	Keep  time.Duration `yaml:"keep"`
 	Stale time.Duration `yaml:"stale"`
-	// Redis is whether nodes share answers there; left out, where there is a Redis.
+	// Redis is whether nodes share answers and what they learned of questions there; left out, where there is a Redis.
 	Redis *bool `yaml:"redis"`
 	// Skills are those whose answers are as good the second time, at any temperature.
 	Skills   []string       `yaml:"skills"`

@@ -8,12 +8,13 @@ type Engine struct {
 	members
 	topic
 	memory
+	series
 }
 
 // New makes one. What it is told is forgotten with the process, except what a part was
 // given a place for.
 func New() *Engine {
-	return &Engine{leases: newLeases(), members: newMembers(), memory: newMemory()}
+	return &Engine{leases: newLeases(), members: newMembers(), memory: newMemory(), series: newSeries()}
 }
 
 // Close ends the engine.

@@ -277,7 +277,8 @@ func TestLeastRightsOfNodes(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "parley", "on", ">pw", "~*", "resetchannels", "&*", "-@all", "+info", "+evalsha", "+eval", "+time",
 		"+hget", "+hset", "+hdel", "+hmget", "+pexpire", "+pexpireat", "+pexpiretime", "+unlink", "+zadd", "+zrange", "+zrangebyscore", "+zrem",
-		"+hexists", "+hgetall", "+get", "+set", "+pttl", "+publish", "+subscribe", "+unsubscribe", "+ping")
+		"+hexists", "+hgetall", "+get", "+set", "+pttl", "+publish", "+subscribe", "+unsubscribe", "+ping",
+		"+rpush", "+lpop", "+lindex", "+lrange")
 	url := "redis://parley:pw@" + s.Addr()
 	open := func(t *testing.T) (*redisc.Engine, *redisc.Engine) {
 		t.Helper()
@@ -321,6 +322,14 @@ func TestLeastRightsOfNodes(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := a.Recall(t.Context(), "x", "z"); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if _, _, err := a.Append(t.Context(), "x", make([]byte, cluster.MaxSeriesEntry), time.Hour); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := a.Since(t.Context(), "x", "", func(string, []byte, time.Duration) {}); err != nil {
 		t.Error(err)
 	}
 	if refused, _ := s.Do("ACL", "LOG").([]any); len(refused) > 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/cache"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/test/pgtest"
 	"github.com/parley-hub/parley/test/redistest"
@@ -25,6 +26,8 @@ import (
 // by their meaning.
 type sharing struct {
 	nodes []running
+	// start makes one more node.
+	start func() running
 	cfg   *configs.Config
 	calls func() int
 	redis *redistest.Server
@@ -35,15 +38,18 @@ func newSharing(t *testing.T, nodes int) *sharing {
 	redis, postgres := redistest.Start(t), pgtest.New(t)
 	w, vectors := numbered(t), alike(t)
 	s := &sharing{calls: func() int { return w.Counts().Started }, redis: redis}
-	for range nodes {
-		s.nodes = append(s.nodes, runHub(t, func(c *configs.Config) {
+	s.start = func() running {
+		return runHub(t, func(c *configs.Config) {
 			c.Redis.URL, c.Postgres.URL = secret.New(redis.URL()), postgres.URL()
 			c.API.Keys = []configs.APIKey{{Name: "ci", Key: secret.New("0123456789abcdef")}, {Name: "desk", Key: secret.New("fedcba9876543210")}}
 			c.Models.Pools = map[string]models.PoolConfig{"chat": poolAt("fake", w.Base()), "vectors": poolAt("embed-alike", vectors)}
 			c.Models.Default = "chat"
 			c.Models.Cache.Semantic = models.SemanticConfig{Pool: "vectors", Skills: map[string]models.SemanticSkill{"chat": {}}}
 			s.cfg = c
-		}))
+		})
+	}
+	for range nodes {
+		s.nodes = append(s.nodes, s.start())
 	}
 	return s
 }
@@ -179,16 +185,10 @@ func TestForgottenOnEveryNode(t *testing.T) {
 	a, b := s.nodes[0], s.nodes[1]
 	who := core.Sender{Realm: "telegram", ID: "7"}
 	person := string(who.Person())
-	similar := func(text string) models.Request {
-		r := cold(person, text)
-		r.Temperature, r.Cache.First = nil, true
-		return r
-	}
+	similar := func(text string) models.Request { return meant(person, text) }
 	want := func(r running, q models.Request, saved bool, what string) {
 		t.Helper()
-		if text, got, err := r.ask(t, "", q); got != saved || err != nil {
-			t.Errorf("%s: %q %t, want %t, %v", what, text, got, saved, err)
-		}
+		r.wants(t, q, saved, what)
 	}
 	for round, forget := range []func() error{
 		func() error {
@@ -232,4 +232,101 @@ func (s *sharing) published(t *testing.T, do func()) {
 		}
 		return nil
 	})
+}
+
+// meant is a question that may be answered by what it means.
+func meant(person, text string) models.Request {
+	r := cold(person, text)
+	r.Temperature, r.Cache.First = nil, true
+	return r
+}
+
+func (r running) wants(t *testing.T, q models.Request, saved bool, what string) {
+	t.Helper()
+	if text, got, err := r.ask(t, "", q); got != saved || err != nil {
+		t.Errorf("%s: %q %t, want %t, %v", what, text, got, saved, err)
+	}
+}
+
+func (r running) learning() cache.SemanticStats { return r.pools.blends["chat"].front.semantic.Stats() }
+
+// learns asks something new, and waits until all nodes can know of it.
+func (s *sharing) learns(t *testing.T, r running, q models.Request) {
+	t.Helper()
+	before := r.learning().Told
+	s.published(t, func() { r.wants(t, q, false, "new") })
+	redistest.WaitFor(t, "a question in Redis", func() error {
+		if r.learning().Told == before {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
+// What one node learned of a person another finds in other words, also one that was
+// started later; what the person has forgotten none does, nor does anybody else.
+func TestNodesLearnByMeaning(t *testing.T) {
+	s := newSharing(t, 2)
+	a, b := s.nodes[0], s.nodes[1]
+	s.learns(t, a, meant("ann", "How do I log in?"))
+	b.wants(t, meant("ann", "How can I sign in"), true, "on the other node")
+	b.wants(t, meant("ben", "How can I sign in"), false, "somebody else")
+	s.learns(t, b, meant("ann", "Room 101"))
+	a.wants(t, meant("ann", "room 101"), true, "and back")
+	a.wants(t, meant("ann", "room 110"), false, "another room")
+	a.stop()
+	again := s.start()
+	calls := s.calls()
+	again.wants(t, meant("ann", "How to log in"), true, "after a restart")
+	again.wants(t, meant("ann", "room 101."), true, "after a restart")
+	if got := s.calls(); got != calls {
+		t.Errorf("%d calls of a worker", got-calls)
+	}
+	if n := again.learning(); n.Hits != 2 || n.Remote != 2 || n.Learned != 3 || n.Refused != 0 {
+		t.Errorf("%+v", n)
+	}
+	if metrics := again.metrics(t); !strings.Contains(metrics, `parley_cache_vectors_total{outcome="learned",pool="chat"} 3`+"\n") {
+		t.Error("it is not in the metrics")
+	}
+	if err := b.people.forgetAnswers(t.Context(), []core.PersonID{"ann"}); err != nil {
+		t.Fatal(err)
+	}
+	again.wants(t, meant("ann", "How do I sign in"), false, "forgotten")
+	s.start().wants(t, meant("ann", "Room  101"), false, "forgotten after a restart too")
+}
+
+// While Redis is away answers come from workers, and what is learned is dropped; then all
+// goes on, with what is left of before.
+func TestNodesLearnWhenRedisIsBack(t *testing.T) {
+	s := newSharing(t, 2)
+	a, b := s.nodes[0], s.nodes[1]
+	s.learns(t, a, meant("ann", "How do I log in?"))
+	s.redis.Do("CONFIG", "SET", "maxmemory", "1")
+	a.wants(t, meant("ann", "Room 101"), false, "Redis is full")
+	redistest.WaitFor(t, "it is dropped", func() error {
+		if n := a.learning(); n.Dropped != 1 {
+			return fmt.Errorf("%+v", n)
+		}
+		return nil
+	})
+	s.redis.Do("CONFIG", "SET", "maxmemory", "0")
+	s.redis.Kill()
+	a.wants(t, meant("ann", "Room 110"), false, "Redis is away")
+	s.redis.Restart()
+	redistest.WaitFor(t, "what was learned is found", func() error {
+		if text, saved, err := b.ask(t, "", meant("ann", "How can I sign in")); err != nil || !saved {
+			return fmt.Errorf("%q %w", text, err)
+		}
+		return nil
+	})
+	room := 200
+	redistest.WaitFor(t, "others are told again", func() error {
+		room++
+		if text, _, err := a.ask(t, "", meant("ann", fmt.Sprint("Room ", room))); err != nil || a.learning().Told == 1 {
+			return fmt.Errorf("%q %w", text, err)
+		}
+		return nil
+	})
+	s.learns(t, a, meant("ann", "Is it safe to eat?"))
+	b.wants(t, meant("ann", "is it safe to eat ?"), true, "it goes on")
 }

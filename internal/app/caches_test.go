@@ -324,7 +324,8 @@ func TestVectorsAreCharged(t *testing.T) {
 
 // A cache and what nodes share agree on what is too long.
 func TestBoundsAgree(t *testing.T) {
-	if cache.MaxKeep != 2*models.MaxCacheKeep || 2*cache.MaxKeep > cluster.MaxCachedLife || cache.MaxValue > cluster.MaxCached {
+	if cache.MaxKeep != 2*models.MaxCacheKeep || 2*cache.MaxKeep > cluster.MaxCachedLife || cache.MaxValue > cluster.MaxCached ||
+		cache.MaxEntry > cluster.MaxSeriesEntry || cache.MaxKeep > cluster.MaxSeriesLife {
 		t.Errorf("answers for %v and %v, values of %d", cache.MaxKeep, cluster.MaxCachedLife, cluster.MaxCached)
 	}
 }

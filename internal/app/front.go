@@ -80,6 +80,7 @@ func (f *front) keep(cfg models.CacheConfig, vectors models.Embedder, g *cache.G
 	for _, name := range cfg.Skills {
 		f.again[name] = true
 	}
+	share, room := cfg.Redis == nil || *cfg.Redis, cache.NewRoom(uint64(cfg.Size))
 	below := models.Client(f.Pool)
 	if vectors != nil {
 		wants := map[string]cache.SemanticSkill{}
@@ -92,7 +93,7 @@ func (f *front) keep(cfg models.CacheConfig, vectors models.Embedder, g *cache.G
 			f.again[name] = f.again[name] || !s.Shadow
 		}
 		f.semantic = cache.NewSemantic(cache.SemanticOptions{
-			Client: below, Embedder: vectors, Skills: wants, Version: f.version, Fresh: cfg.Keep, Generations: g, Log: log,
+			Client: below, Embedder: vectors, Skills: wants, Version: f.version, Fresh: cfg.Keep, Generations: g, Share: share, Room: room, Log: log,
 		})
 		below = f.semantic
 	}
@@ -101,8 +102,8 @@ func (f *front) keep(cfg models.CacheConfig, vectors models.Embedder, g *cache.G
 		stale = -1
 	}
 	f.exact = cache.New(cache.Options{
-		Client: below, Version: f.version, Weight: uint64(cfg.Size), Fresh: cfg.Keep, Stale: stale,
-		Generations: g, Share: cfg.Redis == nil || *cfg.Redis, Log: log,
+		Client: below, Version: f.version, Weight: uint64(cfg.Size), Room: room, Fresh: cfg.Keep, Stale: stale,
+		Generations: g, Share: share, Log: log,
 	})
 	f.chat = f.exact
 }
@@ -125,6 +126,9 @@ func cachedSkills(cfg models.CacheConfig, set *skills.Set) error {
 func (f *front) close() {
 	if f.exact != nil {
 		f.exact.Close()
+	}
+	if f.semantic != nil {
+		f.semantic.Close()
 	}
 }
 

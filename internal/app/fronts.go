@@ -109,6 +109,7 @@ func (s *poolset) caches() []telemetry.CacheState {
 		if one.semantic != nil {
 			n := one.semantic.Stats()
 			s.Similar, s.Shadow, s.Rejected, s.Failed = n.Hits, n.Shadow, n.Rejected, n.Failed
+			s.Told, s.Dropped, s.Learned, s.Refused = n.Told, n.Dropped, n.Learned, n.Refused
 		}
 		if one.together != nil {
 			n := one.together.Stats()

@@ -13,6 +13,9 @@ type CacheState struct {
 	// Shadow would have got another question's answer, Rejected had one that is alike and
 	// not the same; Failed got no vector.
 	Shadow, Rejected, Failed int64
+	// Told are questions that Redis took for other nodes, Dropped those that it did not;
+	// Learned were read there, Refused were broken or of no use.
+	Told, Dropped, Learned, Refused int64
 	// Saved are the tokens that were not used again.
 	Saved int64
 	// Texts were asked for as vectors, in so many Calls.
@@ -32,6 +35,8 @@ var (
 	cacheSimilar = prometheus.NewDesc("parley_cache_similar_total",
 		"Questions that were looked up by meaning without a hit: shadow would have been one, rejected was alike and not the same, failed got no vector.",
 		[]string{"pool", "outcome"}, nil)
+	cacheVectors = prometheus.NewDesc("parley_cache_vectors_total",
+		"Vectors of questions that nodes share: told to the others or dropped, learned from them or refused.", []string{"pool", "outcome"}, nil)
 	batchTexts = prometheus.NewDesc("parley_batch_texts_total",
 		"Texts that were asked for as vectors.", []string{"pool"}, nil)
 	batchCalls = prometheus.NewDesc("parley_batch_calls_total",
@@ -48,7 +53,7 @@ type cacheCounters struct{ states func() []CacheState }
 
 // Describe implements prometheus.Collector.
 func (cacheCounters) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{cacheHits, cacheStale, cacheMisses, cacheSaved, cacheSimilar, batchTexts, batchCalls} {
+	for _, d := range []*prometheus.Desc{cacheHits, cacheStale, cacheMisses, cacheSaved, cacheSimilar, cacheVectors, batchTexts, batchCalls} {
 		ch <- d
 	}
 }
@@ -69,6 +74,10 @@ func (c cacheCounters) Collect(ch chan<- prometheus.Metric) {
 		emit(cacheSimilar, s.Shadow, "shadow")
 		emit(cacheSimilar, s.Rejected, "rejected")
 		emit(cacheSimilar, s.Failed, "failed")
+		emit(cacheVectors, s.Told, "told")
+		emit(cacheVectors, s.Dropped, "dropped")
+		emit(cacheVectors, s.Learned, "learned")
+		emit(cacheVectors, s.Refused, "refused")
 		emit(batchTexts, s.Texts)
 		emit(batchCalls, s.Calls)
 	}

@@ -13,7 +13,7 @@ func TestCaches(t *testing.T) {
 		return []telemetry.CacheState{
 			{
 				Pool: "chat", Process: 1, Redis: 2, Joined: 3, Similar: 4, Stale: 5, Misses: 6, Shadow: 7, Rejected: 8, Failed: 9, Saved: 10,
-				Texts: 11, Calls: 12,
+				Texts: 11, Calls: 12, Told: 13, Dropped: 14, Learned: 15, Refused: 16,
 			},
 			{Pool: "embed"},
 		}
@@ -28,6 +28,8 @@ func TestCaches(t *testing.T) {
 		`parley_cache_stale_total{pool="chat"} 5`, `parley_cache_misses_total{pool="chat"} 6`,
 		`parley_cache_similar_total{outcome="shadow",pool="chat"} 7`, `parley_cache_similar_total{outcome="rejected",pool="chat"} 8`,
 		`parley_cache_similar_total{outcome="failed",pool="chat"} 9`, `parley_cache_saved_tokens_total{pool="chat"} 10`,
+		`parley_cache_vectors_total{outcome="told",pool="chat"} 13`, `parley_cache_vectors_total{outcome="dropped",pool="chat"} 14`,
+		`parley_cache_vectors_total{outcome="learned",pool="chat"} 15`, `parley_cache_vectors_total{outcome="refused",pool="chat"} 16`,
 		`parley_batch_texts_total{pool="chat"} 11`, `parley_batch_calls_total{pool="chat"} 12`, `parley_batch_calls_total{pool="embed"} 0`,
 	} {
 		if !strings.Contains(text, line+"\n") {

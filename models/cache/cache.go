@@ -28,9 +28,10 @@ type Options struct {
 	// Version gives the model and the digest of the version that would answer; nil for
 	// the model of the request.
 	Version func(models.Request) string
-	// Weight bounds what is kept in the process, in bytes, about, and as much again of what
-	// it puts in a Remote; 0 for DefaultWeight.
+	// Weight bounds what is kept in the process, in bytes, about; 0 for DefaultWeight.
 	Weight uint64
+	// Room bounds what it puts in a Remote; nil for as much again.
+	Room *Room
 	// Fresh is how long an answer is given as it is, and Stale how long after that it is
 	// given once more while it is asked for anew; 0 for the defaults, Stale below 0 for
 	// not at all. Together they are at most MaxKeep.
@@ -61,7 +62,6 @@ type Cache struct {
 	o       Options
 	kept    *otter.Cache[key, *answer]
 	remote  *shared
-	room    allowance
 	present *Generations
 	stats   struct{ hits, stale, remote, joined, misses, kept atomic.Int64 }
 
@@ -83,6 +83,9 @@ var _ models.Client = (*Cache)(nil)
 // New makes a Cache, which is to be closed.
 func New(o Options) *Cache {
 	o.Weight = cmp.Or(o.Weight, DefaultWeight)
+	if o.Room == nil {
+		o.Room = NewRoom(o.Weight)
+	}
 	o.Fresh = cmp.Or(o.Fresh, DefaultFresh)
 	o.Stale = max(cmp.Or(o.Stale, DefaultStale), 0)
 	if o.Version == nil {
@@ -91,7 +94,7 @@ func New(o Options) *Cache {
 	if o.Generations == nil {
 		o.Generations = NewGenerations(nil, o.Log)
 	}
-	c := &Cache{o: o, flights: make(map[trip]*flight), present: o.Generations, room: allowance{limit: o.Weight}}
+	c := &Cache{o: o, flights: make(map[trip]*flight), present: o.Generations}
 	if o.Share {
 		c.remote = o.Generations.remote
 	}

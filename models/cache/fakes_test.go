@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -124,8 +125,11 @@ type remote struct {
 
 	mu         sync.Mutex
 	kept       map[string]kept
+	series     map[string][]kept
 	err        error
 	gets, puts int
+	// reads and adds are calls about series, told what reads told of.
+	reads, adds, told int
 }
 
 type kept struct {
@@ -133,7 +137,7 @@ type kept struct {
 	until time.Time
 }
 
-func newRemote() *remote { return &remote{kept: map[string]kept{}} }
+func newRemote() *remote { return &remote{kept: map[string]kept{}, series: map[string][]kept{}} }
 
 var errGone = fault.New(fault.Retryable, "redis", errors.New("gone"))
 
@@ -162,6 +166,42 @@ func (m *remote) Keep(_ context.Context, key string, value []byte, ttl time.Dura
 		m.kept[key] = kept{value, time.Now().Add(ttl)}
 	}
 	return m.err
+}
+
+// Append numbers the values of a series.
+func (m *remote) Append(_ context.Context, series string, value []byte, ttl time.Duration) (before, at string, err error) {
+	time.Sleep(m.takes / 2)
+	defer time.Sleep(m.takes / 2)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.adds++
+	if m.err != nil {
+		return "", "", m.err
+	}
+	if n := len(m.series[series]); n > 0 {
+		before = strconv.Itoa(n)
+	}
+	m.series[series] = append(m.series[series], kept{value, time.Now().Add(ttl)})
+	return before, strconv.Itoa(len(m.series[series])), nil
+}
+
+func (m *remote) Since(_ context.Context, series, after string, tell func(at string, value []byte, left time.Duration)) error {
+	time.Sleep(m.takes / 2)
+	defer time.Sleep(m.takes / 2)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reads++
+	if m.err != nil {
+		return m.err
+	}
+	for i, k := range m.series[series] {
+		at, _ := strconv.Atoi(after) // 0 for the empty one
+		if left := time.Until(k.until); i >= at && left > 0 {
+			m.told++
+			tell(strconv.Itoa(i+1), k.value, left)
+		}
+	}
+	return nil
 }
 
 func (m *remote) set(err error) {

@@ -55,14 +55,23 @@ type SemanticOptions struct {
 	Fresh   time.Duration
 	// Generations are the process's; nil for those of a Semantic alone.
 	Generations *Generations
-	Log         zerolog.Logger
+	// Share has questions remembered in the Remote of the Generations too, for other nodes
+	// and the next process. Room bounds what is put there; nil for DefaultWeight.
+	Share bool
+	Room  *Room
+	Log   zerolog.Logger
 }
 
 // SemanticStats counts what became of questions of the skills that want it.
 type SemanticStats struct {
-	// Hits were answered from memory, Shadow would have been. Rejected (of Misses) had
-	// one that was alike, but not the same. Failed got no vector.
-	Hits, Shadow, Misses, Rejected, Failed int64
+	// Hits were answered from memory, Remote (of Hits) with an answer that was fetched from
+	// there; Shadow would have been. Rejected (of Misses) had one that was alike, but not the
+	// same. Failed got no vector.
+	Hits, Remote, Shadow, Misses, Rejected, Failed int64
+	// Told are questions that the Remote took, Dropped those that it did not: it was away,
+	// or there was no room. Learned were read there, Refused were not what this could use:
+	// of another form, partition or length, or broken.
+	Told, Dropped, Learned, Refused int64
 }
 
 // Semantic is a Client that gives the answer of a question which says the same in other
@@ -70,17 +79,25 @@ type SemanticStats struct {
 // among those with which they have everything else in common: payer, skill, version,
 // locale, system prompt, tools and generations. Of these, one must be alike by its
 // vector, and have the same meaningful words: numbers, dates, names and negations are
-// among them. It belongs below a Cache, which does not keep its hits. It is safe for
-// concurrent use.
+// among them. It belongs below a Cache, which does not keep its hits; one that shares
+// belongs below a Cache that does so too, which puts the answers into the Remote. It is
+// safe for concurrent use.
 type Semantic struct {
 	o       SemanticOptions
 	present *Generations
-	stats   struct{ hits, shadow, misses, rejected, failed atomic.Int64 }
+	// remote is nil where nothing is shared.
+	remote *shared
+	stats  struct {
+		hits, remote, shadow, misses, rejected, failed atomic.Int64
+		told, dropped, learned, refused                atomic.Int64
+	}
 
 	mu         sync.Mutex
 	partitions map[key]*partition
 	// used holds every entry, the latest used first.
-	used *list.List
+	used    *list.List
+	closed  bool
+	running sync.WaitGroup
 }
 
 // partition is questions that have everything but their words in common.
@@ -88,19 +105,24 @@ type partition struct {
 	entries []*entry
 	// vectors are those of the entries, in their order.
 	vectors table
-	words   map[string]*entry
+	words   map[key]*entry
+	// read is up to where it is known what the Remote has of it.
+	read string
 }
 
 // entry is one question and its answer.
 type entry struct {
 	partition key
 	// at is its place in the partition, used that among all.
-	at       int
-	used     *list.Element
-	question string
-	meaning  meaning
-	vector   vector
-	answer   *answer
+	at   int
+	used *list.Element
+	// words is the key under which a Cache keeps the answer of the very same question.
+	words  key
+	sense  sense
+	vector vector
+	// answer is nil for one that another node learned and nobody here asked for yet.
+	answer *answer
+	until  time.Time
 }
 
 var _ models.Client = (*Semantic)(nil)
@@ -115,13 +137,32 @@ func NewSemantic(o SemanticOptions) *Semantic {
 	if o.Generations == nil {
 		o.Generations = NewGenerations(nil, o.Log)
 	}
-	return &Semantic{o: o, present: o.Generations, partitions: make(map[key]*partition), used: list.New()}
+	s := &Semantic{o: o, present: o.Generations, partitions: make(map[key]*partition), used: list.New()}
+	if o.Share {
+		s.remote = o.Generations.remote
+	}
+	if s.o.Room == nil {
+		s.o.Room = NewRoom(DefaultWeight)
+	}
+	return s
+}
+
+// Close waits until the Remote was told what is on its way there. What is learned after it
+// stays here.
+func (s *Semantic) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.running.Wait()
 }
 
 // Stats tells what became of questions so far.
 func (s *Semantic) Stats() SemanticStats {
 	n := &s.stats
-	return SemanticStats{Hits: n.hits.Load(), Shadow: n.shadow.Load(), Misses: n.misses.Load(), Rejected: n.rejected.Load(), Failed: n.failed.Load()}
+	return SemanticStats{
+		Hits: n.hits.Load(), Remote: n.remote.Load(), Shadow: n.shadow.Load(), Misses: n.misses.Load(), Rejected: n.rejected.Load(), Failed: n.failed.Load(),
+		Told: n.told.Load(), Dropped: n.dropped.Load(), Learned: n.learned.Load(), Refused: n.refused.Load(),
+	}
 }
 
 // Chat gives an answer that is there, or the one of the Client below.
@@ -138,23 +179,30 @@ func (s *Semantic) Chat(ctx context.Context, r models.Request) iter.Seq2[models.
 			return
 		}
 		least := float32(max(skill.Similarity, MinSimilarity, r.Cache.Similarity))
-		hit, alike := s.find(e, least)
-		if hit != nil && !skill.Shadow {
+		f := s.similar(ctx, e, least, skill.Shadow)
+		if f.entry != nil && !skill.Shadow {
 			s.stats.hits.Add(1)
-			for d := range hit.pieces {
+			if f.elsewhere {
+				s.stats.remote.Add(1)
+			}
+			for d := range f.answer.pieces {
 				if !yield(d, nil) {
 					return
 				}
 			}
 			return
 		}
-		if hit != nil {
+		switch {
+		case f.entry != nil:
 			s.stats.shadow.Add(1)
-			s.o.Log.Info().Str("skill", r.For.Skill).Float32("similarity", alike).Str("trace", string(r.Trace)).Msg("a similar question was answered before")
-		} else {
+			s.o.Log.Info().Str("skill", r.For.Skill).Float32("similarity", f.alike).Str("trace", string(r.Trace)).Msg("a similar question was answered before")
+		case f.rejected:
+			s.stats.rejected.Add(1)
+			fallthrough
+		default:
 			s.stats.misses.Add(1)
 		}
-		s.ask(ctx, r, e, yield)
+		s.ask(ctx, r, e, f.entry == nil, yield)
 	}
 }
 
@@ -195,54 +243,68 @@ func (s *Semantic) entry(ctx context.Context, r models.Request) (*entry, bool) {
 	if !ok {
 		return nil, false
 	}
+	e := &entry{words: keyOf(r, version, words), sense: read(question).sense(), vector: v}
 	r.Messages = slices.Clone(r.Messages)
 	r.Messages[last].Text = ""
 	// Vectors of two models cannot be compared.
-	words = append(words, got.Model)
-	return &entry{partition: keyOf(r, version, words), question: question, meaning: read(question), vector: v}, true
+	e.partition = keyOf(r, version, append(words, got.Model))
+	return e, true
 }
 
-// find gives the answer of the question most alike among those with the same meaning.
-func (s *Semantic) find(e *entry, least float32) (*answer, float32) {
+// found is what there is to a question.
+type found struct {
+	// entry is the most alike of those with the same meaning, nil for none; answer is its,
+	// if that is here.
+	entry  *entry
+	answer *answer
+	alike  float32
+	// elsewhere tells whether its answer was fetched now, from where another node put it.
+	elsewhere bool
+	// rejected tells whether there was one that is alike, and not the same.
+	rejected bool
+}
+
+// find looks for the question most alike among those with the same meaning.
+func (s *Semantic) find(e *entry, least float32) found {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var f found
 	p := s.partitions[e.partition]
 	if p == nil || p.vectors.n != len(e.vector.at) {
-		return nil, 0
+		return f
 	}
-	var best *entry
-	rejected := false
 	now := time.Now()
 	for i := range p.vectors.len() {
 		alike := p.vectors.alike(e.vector, i, least)
-		if alike < least || p.entries[i].answer.state(now) != fresh {
+		if alike < least || !now.Before(p.entries[i].until) {
 			continue
 		}
-		if !e.meaning.equal(p.entries[i].meaning) {
-			rejected = true
+		if e.sense != p.entries[i].sense {
+			f.rejected = true
 			continue
 		}
-		best, least = p.entries[i], alike
+		f.entry, f.alike, least = p.entries[i], alike, alike
 	}
-	if best == nil {
-		if rejected {
-			s.stats.rejected.Add(1)
-		}
-		return nil, 0
+	if f.entry != nil {
+		f.answer = f.entry.answer
+		s.used.MoveToFront(f.entry.used)
 	}
-	s.used.MoveToFront(best.used)
-	return best.answer, least
+	return f
 }
 
-// ask passes a new answer on, and remembers it.
-func (s *Semantic) ask(ctx context.Context, r models.Request, e *entry, yield func(models.Delta, error) bool) {
+// ask passes a new answer on, and remembers it; here alone where others know of one.
+func (s *Semantic) ask(ctx context.Context, r models.Request, e *entry, news bool, yield func(models.Delta, error) bool) {
 	var got collector
 	for d, err := range s.o.Client.Chat(ctx, r) {
 		got.add(d)
-		if err == nil && got.whole() {
-			until := time.Now().Add(s.o.Fresh)
-			e.answer = &answer{Text: string(got.text), Model: got.model, Version: got.version, Usage: got.usage, Fresh: until, Stale: until}
+		if err == nil && d.Finish != "" && got.whole() {
+			e.until = time.Now().Add(s.o.Fresh)
+			e.answer = &answer{Text: string(got.text), Model: got.model, Version: got.version, Usage: got.usage, Fresh: e.until, Stale: e.until}
+			value := e.pack()
 			s.remember(e)
+			if news {
+				s.publish(ctx, e.partition, value, e.until)
+			}
 		}
 		if !yield(d, err) {
 			return
@@ -250,21 +312,29 @@ func (s *Semantic) ask(ctx context.Context, r models.Request, e *entry, yield fu
 	}
 }
 
-// remember keeps an entry, in place of the same question's before, of those whose time is
-// over, and of the one that was not used for the longest time.
+// remember keeps an entry that was answered now.
 func (s *Semantic) remember(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.put(e)
+}
+
+// put keeps an entry, in place of the same question's before, of those whose time is over,
+// and of the one that was not used for the longest time. It is called with the lock.
+func (s *Semantic) put(e *entry) {
 	// Behind one that nobody used since its time was over lie only older ones.
 	now := time.Now()
-	for last := s.used.Back(); last != nil && last.Value.(*entry).answer.state(now) != fresh; last = s.used.Back() {
+	for last := s.used.Back(); last != nil && !now.Before(last.Value.(*entry).until); last = s.used.Back() {
 		s.forget(last.Value.(*entry))
 	}
-	if p := s.partitions[e.partition]; p != nil && p.words[e.question] != nil {
-		s.forget(p.words[e.question])
+	if p := s.partitions[e.partition]; p != nil && p.words[e.words] != nil {
+		s.forget(p.words[e.words])
 	}
 	for s.used.Len() >= s.o.Entries {
-		s.forget(s.used.Back().Value.(*entry))
+		old := s.used.Back().Value.(*entry)
+		// The Remote may have it: it is read there again when it is wanted.
+		s.partitions[old.partition].read = ""
+		s.forget(old)
 	}
 	p := s.partitions[e.partition]
 	if p != nil && p.vectors.n != len(e.vector.at) {
@@ -275,13 +345,13 @@ func (s *Semantic) remember(e *entry) {
 		p = nil
 	}
 	if p == nil {
-		p = &partition{words: make(map[string]*entry)}
+		p = &partition{words: make(map[key]*entry)}
 		s.partitions[e.partition] = p
 	}
 	e.at, e.used = len(p.entries), s.used.PushFront(e)
 	p.entries = append(p.entries, e)
 	p.vectors.add(e.vector)
-	p.words[e.question] = e
+	p.words[e.words] = e
 	// The table has them.
 	e.vector = vector{}
 }
@@ -296,7 +366,7 @@ func (s *Semantic) forget(e *entry) {
 	p.entries[last] = nil
 	p.entries = p.entries[:last]
 	p.vectors.remove(e.at)
-	delete(p.words, e.question)
+	delete(p.words, e.words)
 	if last == 0 {
 		delete(s.partitions, e.partition)
 	}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"unicode"
@@ -40,7 +41,17 @@ type meaning struct {
 	asks  bool
 }
 
-func (m meaning) equal(o meaning) bool { return m.asks == o.asks && slices.Equal(m.words, o.words) }
+// sense stands for a meaning: in it no word can be read.
+type sense [16]byte
+
+func (m meaning) sense() sense {
+	f := form{sha256.New()}
+	f.number(schema)
+	f.flag(m.asks)
+	f.number(int64(len(m.words)))
+	f.text(m.words...)
+	return sense(f.h.Sum(nil)[:len(sense{})])
+}
 
 // read gives the meaning of a text.
 func read(text string) meaning {
