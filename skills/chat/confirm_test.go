@@ -286,3 +286,20 @@ func TestStepsOfOtherTurns(t *testing.T) {
 		t.Errorf("%v is kept", got)
 	}
 }
+
+// A yes whose turn is run again calls once.
+func TestConfirmedRunAgain(t *testing.T) {
+	model := risky()
+	k := newTalk(t, model)
+	w := k.say("wipe it")
+	yes := skilltest.TurnOptions{ID: "yes", Parts: []core.Part{core.Action{Data: buttons(t, w)[0]}}}
+	model.play = func(int, models.Request) (models.Delta, error) { return models.Delta{}, errors.New("crash") }
+	if _, err := k.run(t.Context(), yes); err == nil {
+		t.Fatal("no crash")
+	}
+	model.play = func(int, models.Request) (models.Delta, error) { return models.Delta{Text: "Gone."}, nil }
+	yes.Attempt = 2
+	if w := k.must(yes); w.Text() != "Gone." || fmt.Sprint(k.tools.names()) != "[rain wipe]" {
+		t.Errorf("%q, called %v", w.Text(), k.tools.names())
+	}
+}
