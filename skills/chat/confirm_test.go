@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/chat"
@@ -301,5 +303,38 @@ func TestConfirmedRunAgain(t *testing.T) {
 	yes.Attempt = 2
 	if w := k.must(yes); w.Text() != "Gone." || fmt.Sprint(k.tools.names()) != "[rain wipe]" {
 		t.Errorf("%q, called %v", w.Text(), k.tools.names())
+	}
+}
+
+// Where there is no room for a step, those of older turns give way, but not of one that runs.
+func TestNoRoomForSteps(t *testing.T) {
+	for age, want := range map[time.Duration]string{2 * time.Hour: "It rains.", time.Minute: ""} {
+		k := newTalk(t, plays(calls(call("wipe", `{"city":"`+strings.Repeat("x", 1000)+`"}`)), calls(call("rain", `{"city":"`+strings.Repeat("y", 400)+`"}`)), done))
+		k.must(skilltest.TurnOptions{Place: core.Group})
+		k.fields, k.log = nil, nil
+		k.world.Manifest.Permissions.Storage = 2000
+		w, err := k.run(t.Context(), skilltest.TurnOptions{Text: "weather?", Now: skilltest.Now.Add(age)})
+		if (want == "") != errors.Is(err, skills.ErrFull) || w.Text() != want {
+			t.Errorf("behind steps of %s: %q, %v", age, w.Text(), err)
+		}
+		if calls := len(k.tools.made); want == "" && calls > 1 {
+			t.Errorf("%d calls were made", calls)
+		}
+	}
+}
+
+// A run that was taken for dead and is not makes no call once another one is ahead.
+func TestOvertaken(t *testing.T) {
+	var k *talk
+	model := &player{play: func(int, models.Request) (models.Delta, error) {
+		turn := skilltest.NewTurn(skilltest.TurnOptions{ID: "same"}).ID
+		if err := k.world.PersonStorage().Set(t.Context(), string(turn)+"/0", []byte(`{}`)); err != nil {
+			t.Error(err)
+		}
+		return calls(call("rain", `{"city":"a"}`)), nil
+	}}
+	k = newTalk(t, model)
+	if _, err := k.run(t.Context(), skilltest.TurnOptions{ID: "same"}); fault.ClassOf(err) != fault.Retryable || len(k.tools.made) > 0 {
+		t.Errorf("%v, made %v", err, k.tools.made)
 	}
 }
