@@ -220,14 +220,14 @@ func TestRunAgain(t *testing.T) {
 	k := newTalk(t, model)
 	ctx, crash := context.WithCancel(t.Context())
 	defer crash()
-	rained := make(chan struct{})
+	began := make(chan struct{})
 	k.tools.do = func(ctx context.Context, c skills.Call) (skills.Result, error) {
 		if c.Tool == "rain" {
-			close(rained)
+			<-began
+			crash() // and it was done all the same
 			return skills.Result{Said: [][]core.Part{{core.Text{Text: "wet"}}}}, nil
 		}
-		<-rained
-		crash()
+		close(began)
 		<-ctx.Done()
 		return skills.Result{}, ctx.Err()
 	}
