@@ -273,7 +273,7 @@ func Default() *Config {
 		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * core.MiB},
 		DataDir:  "./data",
 		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
-		Models:   models.Config{Cache: models.DefaultCache()},
+		Models:   models.Config{Cache: models.DefaultCache(), Intents: models.DefaultIntents()},
 		API:      API{MaxBody: 32 * core.MiB},
 		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
 		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},

@@ -84,6 +84,7 @@ type App struct {
 	registry, programs *models.Registry
 	set                atomic.Pointer[skills.Set]
 	plugins            *plugins // nil without a folder of them
+	meanings           *meanings
 	world              *world.Provider
 	adapters           map[core.Account]adapters.Adapter
 	supervised         map[core.Account]*adapters.Supervisor
@@ -288,8 +289,9 @@ func (a *App) Run(ctx context.Context) error {
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
 	}
+	stages = append(stages, stage{"intents", a.meanings.weigher.Run})
 	if a.plugins != nil {
-		stages = append(stages, stage{"skills' folder", a.plugins.folder.Run})
+		stages = append(stages, stage{"skills' folder", a.plugins.folder.Run}, stage{"skills' prompts", a.plugins.prompts.Run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
 	a.arrive(ctx)

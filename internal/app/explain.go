@@ -13,7 +13,6 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
-	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
@@ -23,8 +22,9 @@ import (
 const maxEnvelope = 1 << 20
 
 // Explain prints who says the envelope in a file, whose memory it would meet, which rule
-// and skill, and what each rule before it said. It touches nothing, and the hub may be
-// running. asked names a skill whose question is to wait for the person; empty for none.
+// and skill, and what each rule before it said. It changes nothing, and the hub may be
+// running: programs of skills are started beside it to be asked who they are, and the pool of
+// models.intents for vectors where they decide. asked names a skill whose question is to wait for the person; empty for none.
 func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file, asked string) error {
 	data, err := readBounded(file, maxEnvelope)
 	if err != nil {
@@ -34,7 +34,7 @@ func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file, aske
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	set, err := newSet(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})
+	set, err := explainSet(ctx, out, cfg)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,11 @@ func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file, aske
 	if err != nil {
 		return err
 	}
-	route, steps := table.Explain(e, s)
+	var meaning router.Meaning
+	if r := table.Route(e, s, meaning); r.Unweighed {
+		meaning = weighOnce(ctx, cfg, set, e, r.Role)
+	}
+	route, steps := table.Explain(e, s, meaning)
 	_, err = io.WriteString(out, explanation(file, e, who, route, steps))
 	return err
 }
@@ -110,9 +114,9 @@ func explanation(file string, e core.Envelope, who string, route router.Route, s
 	case route.Refused:
 		fmt.Fprintf(&b, "  => the person is told that the bot is not open to them (rule %s)\n", route.Rule)
 	case route.Model != "":
-		fmt.Fprintf(&b, "  => skill %s with model %s (rule %s, role %s)\n", route.Skill, route.Model, route.Rule, route.Role)
+		fmt.Fprintf(&b, "  => skill %s with model %s (rule %s, role %s)\n", route.Skill, route.Model, route.Told(), route.Role)
 	default:
-		fmt.Fprintf(&b, "  => skill %s (rule %s, role %s)\n", route.Skill, route.Rule, route.Role)
+		fmt.Fprintf(&b, "  => skill %s (rule %s, role %s)\n", route.Skill, route.Told(), route.Role)
 	}
 	return b.String()
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/skills/plugin"
 	"github.com/parley-hub/parley/skills/plugin/protocol"
+	"github.com/parley-hub/parley/skills/prompts"
 )
 
 // ErrNoFolder is returned when the configuration names no folder for skills.
@@ -84,6 +84,9 @@ func program(ctx context.Context, out io.Writer, path string) (file string, done
 	if !info.IsDir() {
 		return path, func() error { return nil }, nil
 	}
+	if prompts.Is(path) {
+		return "", nil, ErrNoProgram
+	}
 	dir, err := os.MkdirTemp("", "parley-build-")
 	if err != nil {
 		return "", nil, err
@@ -115,6 +118,9 @@ func InstallSkill(ctx context.Context, out io.Writer, cfg *configs.Config, path 
 	folder := cfg.Skills.Folder
 	if folder == "" {
 		return ErrNoFolder
+	}
+	if prompts.Is(path) {
+		return installPrompt(out, folder, path)
 	}
 	return withSkill(ctx, out, path, plugin.Allow{}, func(s *plugin.Skill, file string) error {
 		if err := os.MkdirAll(folder, 0o750); err != nil {
@@ -153,35 +159,10 @@ func putInto(from, to string) error {
 
 // ListSkills prints what lies in the skills' folder, and what a hub would say of it.
 func ListSkills(ctx context.Context, out io.Writer, cfg *configs.Config) error {
-	folder := cfg.Skills.Folder
-	if folder == "" {
+	if cfg.Skills.Folder == "" {
 		return ErrNoFolder
 	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	allow := plugin.Allow{Sums: cfg.Skills.Allow.Sums, Signers: cfg.Skills.Allow.Signers}
-	for _, e := range entries {
-		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), plugin.Signature) {
-			continue
-		}
-		err := withSkill(ctx, io.Discard, filepath.Join(folder, e.Name()), allow, func(s *plugin.Skill, _ string) error {
-			m := s.Manifest()
-			var commands []string
-			for _, c := range m.Commands {
-				commands = append(commands, "/"+c.Name)
-			}
-			_, err := fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", m.Name, m.Version, strings.Join(commands, " "), s.Sum())
-			return err
-		})
-		if err != nil {
-			if _, err := fmt.Fprintf(out, "%s\t%v\n", e.Name(), err); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return eachOutside(ctx, cfg, func(name string, s outside, err error) error { return listLine(out, name, s, err) })
 }
 
 // RemoveSkill takes a skill's program out of the folder.
@@ -193,7 +174,11 @@ func RemoveSkill(out io.Writer, cfg *configs.Config, name string) error {
 	case name != filepath.Base(name) || strings.HasPrefix(name, "."):
 		return fmt.Errorf("%w: %q", ErrSkillName, name)
 	}
-	if err := os.Remove(filepath.Join(folder, name)); err != nil {
+	take := func() error { return os.Remove(filepath.Join(folder, name)) }
+	if prompts.Is(filepath.Join(folder, name)) {
+		take = func() error { return removePrompt(folder, name) }
+	}
+	if err := take(); err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(folder, name+plugin.Signature)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -209,18 +194,14 @@ func SkillInfo(ctx context.Context, out io.Writer, cfg *configs.Config, path str
 	if _, err := os.Stat(path); err != nil && !slices.Contains([]string{"", "."}, cfg.Skills.Folder) {
 		path = filepath.Join(cfg.Skills.Folder, filepath.Base(path))
 	}
+	if prompts.Is(path) {
+		return promptInfo(out, path)
+	}
 	return withSkill(ctx, out, path, plugin.Allow{}, func(s *plugin.Skill, _ string) error {
 		data, err := protocol.EncodeManifest(s.Manifest())
 		if err != nil {
 			return err
 		}
-		var spread map[string]any
-		if err := json.Unmarshal(data, &spread); err != nil {
-			return err
-		}
-		spread["sha256"] = s.Sum()
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(spread)
+		return writeInfo(out, data, map[string]any{"sha256": s.Sum()})
 	})
 }

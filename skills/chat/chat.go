@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -40,6 +41,12 @@ type Models interface {
 
 // Options configure the skill.
 type Options struct {
+	// Manifest introduces a skill that talks as this one does, by instructions of its own;
+	// the zero Manifest is chat's.
+	Manifest skills.Manifest
+	// Pool is the one that answers where no route names another; empty for the
+	// conversation's.
+	Pool string
 	// HistoryTokens bounds what is remembered and what of it, with the new message,
 	// goes into a prompt, in tokens as core.EstimateTokens guesses them. 0 means
 	// DefaultHistoryTokens.
@@ -62,12 +69,23 @@ func New(o Options) *Skill {
 	if o.HistoryTokens <= 0 {
 		o.HistoryTokens = DefaultHistoryTokens
 	}
+	if o.Manifest.Name == "" {
+		o.Manifest = skills.Manifest{Name: Name, Timeout: o.Timeout, NeedsModel: true}
+	}
 	return &Skill{options: o}
 }
 
-// Manifest introduces the skill. It has no command: what is no command is routed to it.
-func (s *Skill) Manifest() skills.Manifest {
-	return skills.Manifest{Name: Name, Timeout: s.options.Timeout, NeedsModel: true}
+// Manifest introduces the skill. Chat itself has no command: what is no command is routed to
+// it.
+func (s *Skill) Manifest() skills.Manifest { return s.options.Manifest }
+
+// called is what somebody says who calls the skill by its command and says nothing else: to
+// the model, that is a wish of its own. It is empty where there was no command.
+func (s *Skill) called(t *skills.Turn) string {
+	if c, ok := t.Envelope.Command(); ok && len(s.options.Manifest.Commands) > 0 {
+		return "/" + c.Name
+	}
+	return ""
 }
 
 // Handle answers one message.
@@ -75,7 +93,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	said := describe(t)
+	said := cmp.Or(describe(t), s.called(t))
 	if said == "" {
 		w.Reply(core.Text{Text: nothingSaid.In(t.Envelope.From.Language)})
 		return nil
@@ -101,7 +119,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace,
 		// A draft takes the place of the one before, so that an answer may begin again.
 		Shown: w.Drafted, Restart: true,
-		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
+		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: s.options.Manifest.Name},
 		Cache: models.Caching{Locale: t.Envelope.From.Language, First: standsAlone(t, lines, messages)},
 	}, w)
 	switch {
@@ -130,7 +148,7 @@ func standsAlone(t *skills.Turn, lines []session.Line, messages []models.Message
 func (s *Skill) choose(t *skills.Turn) (models.Choice, error) {
 	chosen, by := t.Chosen()
 	c, ok := s.options.Models.Choose(models.Wish{
-		Named: t.Model, Chosen: chosen, ChosenBy: string(by), Skill: Name, Account: string(t.Envelope.In.Account),
+		Named: cmp.Or(t.Model, s.options.Pool), Chosen: chosen, ChosenBy: string(by), Skill: s.options.Manifest.Name, Account: string(t.Envelope.In.Account),
 	})
 	if len(c.Missed) > 0 {
 		t.Log.Warn().Strs("models", c.Missed).Str("instead", c.Pool).Msg("a model that was asked for is not there, or not for this role")

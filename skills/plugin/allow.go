@@ -51,9 +51,8 @@ func key(text string) (ed25519.PublicKey, error) {
 	return raw, nil
 }
 
-// check tells whether the program of this sum, whose signature would lie at sig, may be
-// started.
-func (a Allow) check(sum, sig string) error {
+// Check tells whether what has this sum, and whose signature would lie at sig, may be used.
+func (a Allow) Check(sum, sig string) error {
 	if len(a.Sums)+len(a.Signers) == 0 {
 		return nil
 	}

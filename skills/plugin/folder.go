@@ -263,7 +263,7 @@ func (f *Folder) copy(file string) (path, sum string, err error) {
 	err = errors.Join(err, to.Chmod(0o555), to.Close())
 	sum = hex.EncodeToString(hash.Sum(nil))
 	if err == nil {
-		err = f.o.Allow.check(sum, filepath.Join(f.o.Dir, file+Signature))
+		err = f.o.Allow.Check(sum, filepath.Join(f.o.Dir, file+Signature))
 	}
 	if err != nil {
 		_ = os.Remove(to.Name())
