@@ -39,8 +39,8 @@ func (c IntentsConfig) validate(pools []string) []Problem {
 	if c.Pool != "" && !slices.Contains(pools, c.Pool) {
 		found = append(found, Problem{"intents.pool", "must name one of the pools in models.pools"})
 	}
-	if c.Threshold <= 0 || c.Threshold > 1 {
-		found = append(found, Problem{"intents.threshold", "must be above 0 and at most 1"})
+	if c.Threshold < 0 || c.Threshold > 1 {
+		found = append(found, Problem{"intents.threshold", "must be above 0 and at most 1, or left out"})
 	}
 	if c.Margin < 0 || c.Margin > 1 {
 		found = append(found, Problem{"intents.margin", "must be 0 to 1"})
