@@ -173,14 +173,16 @@ func TestFiles(t *testing.T) {
 		t.Errorf("%q, scripts %t", got, s.Scripts())
 	}
 	for name, break_ := range map[string]func(dir string) error{
-		"out":        func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, "references", "out")) },
-		"up":         func(dir string) error { return os.Symlink("../../two", filepath.Join(dir, "references", "up")) },
-		"gone":       func(dir string) error { return os.Symlink("nowhere", filepath.Join(dir, "assets", "gone")) },
-		"everybody":  func(dir string) error { return os.Chmod(filepath.Join(dir, "LICENSE"), 0o606) }, //nolint:gosec // that is what is refused
-		"backslash":  func(dir string) error { return os.WriteFile(filepath.Join(dir, `a\b`), nil, 0o600) },
-		"round":      func(dir string) error { return os.Symlink(".", filepath.Join(dir, "round")) },
-		"open":       func(dir string) error { return os.Chmod(dir, 0o703) }, //nolint:gosec // that is what is refused
-		"too long":   func(dir string) error { return os.WriteFile(filepath.Join(dir, "SKILL.md"), []byte(skillMD("one", strings.Repeat("x", prompts.MaxInstructions))), 0o600) },
+		"out":       func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, "references", "out")) },
+		"up":        func(dir string) error { return os.Symlink("../../two", filepath.Join(dir, "references", "up")) },
+		"gone":      func(dir string) error { return os.Symlink("nowhere", filepath.Join(dir, "assets", "gone")) },
+		"everybody": func(dir string) error { return os.Chmod(filepath.Join(dir, "LICENSE"), 0o606) }, //nolint:gosec // that is what is refused
+		"backslash": func(dir string) error { return os.WriteFile(filepath.Join(dir, `a\b`), nil, 0o600) },
+		"round":     func(dir string) error { return os.Symlink(".", filepath.Join(dir, "round")) },
+		"open":      func(dir string) error { return os.Chmod(dir, 0o703) }, //nolint:gosec // that is what is refused
+		"too long": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "SKILL.md"), []byte(skillMD("one", strings.Repeat("x", prompts.MaxInstructions))), 0o600)
+		},
 		"no file":    func(dir string) error { return mkfifo(filepath.Join(dir, "pipe")) },
 		"many files": func(dir string) error { return many(filepath.Join(dir, "references")) },
 	} {
