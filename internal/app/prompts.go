@@ -13,7 +13,7 @@ import (
 func (a *App) talk(s *prompts.Skill) skills.Handler {
 	p := s.Prompt()
 	return chat.New(chat.Options{
-		Manifest: p.Manifest, Models: a.registry, Pool: p.Model, Prompt: strings.TrimSpace(a.cfg.Skills.Chat.Prompt + "\n\n" + p.Instructions),
+		Manifest: p.Manifest, Models: a.registry, Pool: p.Model, Prompt: strings.TrimSpace(a.cfg.Skills.Chat.Prompt + "\n\n" + s.Instructions()),
 		MaxTokens: a.cfg.Skills.Chat.MaxTokens, HistoryTokens: a.cfg.Session.HistoryTokens,
 	})
 }

@@ -236,5 +236,12 @@ func Read(dir string) (*Skill, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, skillFile), err)
 	}
-	return &Skill{prompt: p, sum: c.sum, files: c.files, scripts: c.scripts}, nil
+	s := &Skill{prompt: p, sum: c.sum, files: c.files, scripts: c.scripts}
+	if p.Offered {
+		s.prompt.Manifest.Tools = []skills.Tool{s.tool(p.Manifest.Description["en"]+aboutTool, false)}
+	}
+	if _, err := skills.NewSet(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, skillFile), err)
+	}
+	return s, nil
 }

@@ -19,8 +19,9 @@ import (
 
 // The bounds of a skill's folder.
 const (
-	// MaxInstructions bounds SKILL.md, in bytes: it is read into each prompt.
-	MaxInstructions = 256 << 10
+	// MaxInstructions bounds SKILL.md, in bytes: it is read into each prompt, and is what one
+	// call of a tool gives back.
+	MaxInstructions = 48 << 10
 	// MaxFile bounds a file that the model may read. Larger ones, and those that are no text,
 	// are left to scripts, which nobody runs.
 	MaxFile = 64 << 10

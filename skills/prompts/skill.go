@@ -3,6 +3,7 @@ package prompts
 import (
 	"context"
 
+	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/skills"
 )
 
@@ -33,7 +34,26 @@ func (s *Skill) Files() []string { return names(s.files) }
 // Scripts tells whether there are scripts, which are never run.
 func (s *Skill) Scripts() bool { return s.scripts }
 
-// Handle implements skills.Skill.
+func (s *Skill) name() string { return s.prompt.Manifest.Name }
+
+// Handle implements skills.Skill. A model that calls the skill is given its instructions, or
+// a file that belongs to them: it follows them itself.
 func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) error {
-	return s.talk.Handle(ctx, t, w)
+	if t.Called == nil {
+		if len(s.files) > 0 {
+			own := *t
+			own.Tools = reading{s, t.Tools}
+			t = &own
+		}
+		return s.talk.Handle(ctx, t, w)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	text, err := s.read(t.Input)
+	if err != nil {
+		return err
+	}
+	w.Reply(core.Text{Text: text})
+	return nil
 }
