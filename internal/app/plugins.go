@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/chat"
 	"github.com/parley-hub/parley/skills/plugin"
 	"github.com/parley-hub/parley/skills/prompts"
 )
@@ -64,7 +65,7 @@ func (a *App) makeSkills(ctx context.Context, inside []skills.Skill) error {
 		return err
 	}
 	p.prompts = prompts.New(prompts.Options{
-		Dir: cfg.Folder, Allow: allow.Check, Talk: a.talk, Log: a.room("prompts"), Observe: a.telemetry.Plugin,
+		Dir: cfg.Folder, Allow: allow.Check, Talk: a.talk, Permissions: chat.Permissions(chat.ToolOptions(a.cfg.Skills.Chat.Tools)), Log: a.room("prompts"), Observe: a.telemetry.Plugin,
 		Publish: func(all []*prompts.Skill) error { return p.publish(kindPrompts, asSkills(all)) },
 	})
 	a.plugins = p

@@ -11,9 +11,14 @@ import (
 // talk is what answers by the instructions of a skill: chat, with these behind the operator's
 // own.
 func (a *App) talk(s *prompts.Skill) skills.Handler {
-	p := s.Prompt()
+	if pool := s.Prompt().Model; pool != "" {
+		if _, there := a.running.Load().Models.Pools[pool]; !there {
+			a.log.Warn().Str("skill", s.Manifest().Name).Str("pool", pool).Msg("parley-model names a pool that is not there: until it is, the skill cannot answer")
+		}
+	}
+	c := a.cfg.Skills.Chat
 	return chat.New(chat.Options{
-		Manifest: p.Manifest, Models: a.registry, Pool: p.Model, Prompt: strings.TrimSpace(a.cfg.Skills.Chat.Prompt + "\n\n" + s.Instructions()),
-		MaxTokens: a.cfg.Skills.Chat.MaxTokens, HistoryTokens: a.cfg.Session.HistoryTokens,
+		Skill: s.Manifest().Name, Models: a.registry, Pool: s.Prompt().Model, Prompt: strings.TrimSpace(c.Prompt + "\n\n" + s.Instructions()),
+		MaxTokens: c.MaxTokens, HistoryTokens: a.cfg.Session.HistoryTokens, Tools: chat.ToolOptions(c.Tools), Observer: a.observer,
 	})
 }

@@ -37,6 +37,8 @@ type Options struct {
 	Allow func(sum, sig string) error
 	// Talk gives what answers turns by the instructions of a skill.
 	Talk func(s *Skill) skills.Handler
+	// Permissions are what Talk needs for it; a SKILL.md asks for none of its own.
+	Permissions skills.Permissions
 	// Look is the time between two looks; 0 for DefaultLook. A folder that changed is taken
 	// when the second look finds it as the first one did: before, it is still being written.
 	Look time.Duration
@@ -195,7 +197,7 @@ func (f *Folder) load(name string) error {
 	if err := f.o.Allow(s.sum, dir+signature); err != nil {
 		return err
 	}
-	s.talk = f.o.Talk(s)
+	s.talk, s.prompt.Manifest.Permissions = f.o.Talk(s), f.o.Permissions
 	f.skills[name] = s
 	if err := f.o.Publish(f.Skills()); err != nil {
 		if delete(f.skills, name); old != nil {

@@ -106,11 +106,6 @@ func (f front) prompt(folder string) (Prompt, []error) {
 	}
 	m := f.manifest(wrong)
 	p := Prompt{Manifest: m, Model: f.one(metaModel), License: f.license, Compatibility: f.compatibility, Offered: f.one(metaTool) != "false"}
-	// It talks as chat does, which lets the model call whatever the person may use.
-	p.Manifest.Permissions.Tools = []string{skills.AllTools}
-	if p.Model != "" {
-		p.Manifest.Permissions.Models = []string{p.Model}
-	}
 	return p, append(problems, f.check(m)...)
 }
 

@@ -24,7 +24,6 @@ func TestParse(t *testing.T) {
 		Manifest: skills.Manifest{
 			Name: "pdf-notes", Description: map[string]string{"en": "Read forms."}, NeedsModel: true,
 			Commands: []skills.Command{{Name: "pdf_notes", Help: map[string]string{"en": "Read forms."}, Args: "[words]"}},
-			Permissions: skills.Permissions{Tools: []string{skills.AllTools}},
 		},
 		Instructions: "Do it well.", Offered: true,
 	}
@@ -69,7 +68,7 @@ metadata:
 		Manifest: skills.Manifest{
 			Name: "weather", Version: "1.2", NeedsModel: true, Roles: []skills.Role{skills.Admin, skills.User}, Places: []core.Place{core.Private},
 			Triggers: skills.Triggers{Keywords: []string{"rain", "snow storm"}, Pattern: "(?i)^wetter", Intents: []string{"will it rain, or snow", "wird es regnen"}},
-			Timeout:  90 * time.Second, Permissions: skills.Permissions{Models: []string{"fast"}, Tools: []string{skills.AllTools}},
+			Timeout:  90 * time.Second,
 		},
 		Instructions: "# How\n\n```yaml\n---\nname: not me\n---\n```", Model: "fast", License: "Apache-2.0", Compatibility: "Needs nothing",
 	}
