@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/parley-hub/parley/core"
@@ -68,7 +69,7 @@ type loop struct {
 	asks bool
 	// shown counts the pictures that the model was shown.
 	shown int
-	// done are the calls whose results were told, in order.
+	// done are the calls that have a result, in order.
 	done []told
 }
 
@@ -101,10 +102,18 @@ func (l *loop) run(ctx context.Context) (answer, error) {
 			}
 		}
 		results, waiting, err := l.step(ctx, n, st, recorded)
-		if err != nil || len(waiting) > 0 {
-			return answer{text: st.Text, waiting: waiting, step: n}, err
+		if err != nil {
+			return answer{}, err
 		}
-		if err := l.tell(ctx, n, st, results); err != nil {
+		for i, r := range results {
+			if !slices.Contains(waiting, i) {
+				l.done = append(l.done, told{n, i, st.Calls[i], r})
+			}
+		}
+		if len(waiting) > 0 {
+			return answer{text: st.Text, waiting: waiting, step: n}, nil
+		}
+		if err := l.tell(ctx, st, results); err != nil {
 			return answer{}, err
 		}
 	}
@@ -181,11 +190,10 @@ func (l *loop) observe(e core.Event) {
 }
 
 // tell puts a step and what came of it behind the messages.
-func (l *loop) tell(ctx context.Context, n int, st step, results []result) error {
+func (l *loop) tell(ctx context.Context, st step, results []result) error {
 	messages := append(l.request.Messages, models.Message{Role: models.Assistant, Text: st.Text, Calls: st.Calls})
 	for i, r := range results {
 		messages = append(messages, models.Message{Role: models.ToolResult, CallID: st.Calls[i].ID, Text: r.Text})
-		l.done = append(l.done, told{n, i, st.Calls[i], r})
 	}
 	if l.sees {
 		// The protocol has no pictures in a tool's result.
