@@ -118,6 +118,7 @@ func weighOnce(ctx context.Context, cfg *configs.Config, set *skills.Set, e core
 	client := &http.Client{Transport: workerTransport()}
 	defer client.CloseIdleConnections()
 	m := meanings{
+		log:     zerolog.Nop(),
 		config:  func() *configs.Config { return cfg },
 		weigher: intents.New(intents.Options{Embedder: listedVectors{cfg.Models, client}, Within: weighWithin, Log: zerolog.Nop()}),
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
@@ -26,13 +28,14 @@ type meanings struct {
 	// config is the one that holds now.
 	config  func() *configs.Config
 	weigher *intents.Weigher
+	log     zerolog.Logger
 }
 
 var _ router.Intents = (*meanings)(nil)
 
 // makeMeanings makes what weighs messages, before there are skills.
 func (a *App) makeMeanings() error {
-	a.meanings = &meanings{config: a.running.Load}
+	a.meanings = &meanings{config: a.running.Load, log: a.room("intents")}
 	a.meanings.weigher = intents.New(intents.Options{Embedder: intentVectors{a.running.Load, a.programs}, Log: a.room("intents")})
 	return a.telemetry.WatchIntents(func() telemetry.IntentState { return telemetry.IntentState(a.meanings.weigher.Stats()) })
 }
@@ -78,7 +81,11 @@ func (m *meanings) Weigh(ctx context.Context, e core.Envelope, person core.Perso
 	case errors.Is(err, intents.ErrTooLong):
 		out.Why = "the message is too long to be weighed"
 	default:
-		out.Why = "the message got no vector (" + fault.ClassOf(err).String() + ")"
+		class := fault.ClassOf(err)
+		out.Why = "the message got no vector (" + class.String() + ")"
+		if ctx.Err() == nil && class != fault.RateLimited { // of a budget its person is told by the answer
+			m.log.Warn().Err(err).Stringer("class", class).Str("trace", string(e.Trace)).Msg("a message got no vector and goes to the default")
+		}
 	}
 	return out
 }
