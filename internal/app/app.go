@@ -27,6 +27,7 @@ import (
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/mcp"
 	"github.com/parley-hub/parley/skills/plugin"
 )
 
@@ -83,7 +84,9 @@ type App struct {
 	// registry has what answers people, programs the pools alone, which answer programs.
 	registry, programs *models.Registry
 	set                atomic.Pointer[skills.Set]
-	plugins            *plugins // nil without a folder of them
+	outside            *outside
+	folder             *plugin.Folder // nil without a folder of programs
+	servers            *mcp.Servers   // nil without MCP servers
 	world              *world.Provider
 	adapters           map[core.Account]adapters.Adapter
 	supervised         map[core.Account]*adapters.Supervisor
@@ -288,8 +291,11 @@ func (a *App) Run(ctx context.Context) error {
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
 	}
-	if a.plugins != nil {
-		stages = append(stages, stage{"skills' folder", a.plugins.folder.Run})
+	if a.folder != nil {
+		stages = append(stages, stage{"skills' folder", a.folder.Run})
+	}
+	if a.servers != nil {
+		stages = append(stages, stage{"MCP servers", a.servers.Run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
 	a.arrive(ctx)

@@ -46,7 +46,7 @@ type (
 	modelKey struct{ model, worker string }
 	turnKey  struct{ skill, rule string }
 	denyKey  struct{ skill, permission string }
-	progKey  struct{ plugin, event string }
+	progKey  struct{ name, event string }
 )
 
 // metrics are what events are counted in.
@@ -61,6 +61,8 @@ type metrics struct {
 	denied *family[denyKey, prometheus.Counter]
 	// plugins are what happened to the programs of skills.
 	plugins *family[progKey, prometheus.Counter]
+	// servers are what happened to MCP servers.
+	servers *family[progKey, prometheus.Counter]
 }
 
 func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
@@ -129,8 +131,10 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 func (m *metrics) watchSkills(counter func(name, help string, labels ...string) *prometheus.CounterVec, skill *label) {
 	m.denied = newDenied(counter("parley_skill_denied_total",
 		"What skills wanted and their manifests do not allow.", "skill", "permission"), skill)
-	m.plugins = newPlugins(counter("parley_plugin_events_total",
+	m.plugins = newPrograms(counter("parley_plugin_events_total",
 		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up.", "plugin", "event"))
+	m.servers = newPrograms(counter("parley_mcp_events_total",
+		"What happened to MCP servers: connected, failed, lost, hung, flooded, changed, refused, asked.", "server", "event"))
 }
 
 // newDenied counts refusals.
@@ -141,11 +145,11 @@ func newDenied(v *prometheus.CounterVec, skill *label) *family[denyKey, promethe
 	})
 }
 
-// newPlugins counts what happened to programs.
-func newPlugins(v *prometheus.CounterVec) *family[progKey, prometheus.Counter] {
-	plugin, event := newLabel(maxSkills), newLabel(maxEvents)
+// newPrograms counts what happened to programs, and to servers.
+func newPrograms(v *prometheus.CounterVec) *family[progKey, prometheus.Counter] {
+	name, event := newLabel(maxSkills), newLabel(maxEvents)
 	return newFamily(maxFamily, func(k progKey) prometheus.Counter {
-		return v.WithLabelValues(plugin.value(k.plugin), event.value(k.event))
+		return v.WithLabelValues(name.value(k.name), event.value(k.event))
 	})
 }
 
