@@ -142,6 +142,9 @@ func arguments(input json.RawMessage) json.RawMessage {
 	return input
 }
 
+// codeTransport is the SDK's own for a request that got no answer of the protocol.
+const codeTransport = -32005
+
 // outcome says what became of a call that was made.
 func (c *call) outcome(ctx, bounded context.Context, x *session, r *sdk.CallToolResult, err error) (*sdk.CallToolResult, error) {
 	var said *jsonrpc.Error
@@ -157,7 +160,7 @@ func (c *call) outcome(ctx, bounded context.Context, x *session, r *sdk.CallTool
 			c.server.answered(x, false)
 		}
 		return nil, c.gaveUp(ctx, noAnswer, err)
-	case errors.As(err, &said):
+	case errors.As(err, &said) && said.Code != codeTransport:
 		c.server.answered(x, true)
 		nudge(x.changed) // it may have other tools than it said
 		words := strings.TrimSpace(refusedCall.In(c.language) + " " + line(c.server.redact(said.Message), maxPublic))
