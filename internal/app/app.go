@@ -214,6 +214,10 @@ func (a *App) makeServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	programs, err := a.makeMCP()
+	if err != nil {
+		return err
+	}
 	webhooks := map[string]http.Handler{}
 	for name, adapter := range a.adapters {
 		if w, ok := adapter.(adapters.Webhooker); ok {
@@ -222,7 +226,7 @@ func (a *App) makeServer(ctx context.Context) error {
 	}
 	a.server = httpserver.New(httpserver.Options{
 		Listen: a.cfg.HTTP.Listen, MaxBody: int64(a.cfg.HTTP.MaxBody), Drain: a.cfg.Shutdown / 10, Log: a.room("http"),
-		Ready: a.ready, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, API: a.makeAPI(), Console: pages,
+		Ready: a.ready, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, API: a.makeAPI(), MCP: programs, Console: pages,
 	})
 	address, err := a.server.Listen(ctx)
 	if err != nil {

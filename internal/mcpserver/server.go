@@ -1,6 +1,7 @@
 package mcpserver
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -175,19 +177,47 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.ContentLength > s.o.MaxBody {
-		// The rest is not worth reading: the connection goes with it.
-		h.Set("Connection", "close")
-		http.Error(w, fmt.Sprintf("the request is larger than %d bytes", s.o.MaxBody), http.StatusRequestEntityTooLarge)
+		s.tooLarge(w)
 		return
 	}
-	out := http.NewResponseController(w)
-	if err := out.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		http.Error(w, "", http.StatusInternalServerError)
+	body, ok := s.read(w, r)
+	if !ok {
 		return
 	}
-	defer func() { _ = out.SetReadDeadline(time.Time{}) }() // it would outlive the request
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	ctx := context.WithValue(r.Context(), clientKey{}, c)
 	s.mcp.ServeHTTP(w, r.WithContext(context.WithValue(ctx, requestKey{}, r.Context())))
+}
+
+// read reads the whole body, bounded in size and time. The bound on time ends with it: left
+// standing, it would end the watch for a caller that leaves, and with it the answer.
+func (s *Server) read(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
+	out := http.NewResponseController(w)
+	if err := out.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {
+		http.Error(w, "", http.StatusInternalServerError)
+		return nil, false
+	}
+	defer func() { _ = out.SetReadDeadline(time.Time{}) }()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.o.MaxBody))
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return body, true
+	case errors.As(err, &large):
+		s.tooLarge(w)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.Header().Set("Connection", "close")
+		http.Error(w, "the request came too slowly", http.StatusRequestTimeout)
+	default:
+		http.Error(w, "the request could not be read to its end", http.StatusBadRequest)
+	}
+	return nil, false
+}
+
+func (s *Server) tooLarge(w http.ResponseWriter) {
+	// The rest is not worth reading: the connection goes with it.
+	w.Header().Set("Connection", "close")
+	http.Error(w, fmt.Sprintf("the request is larger than %d bytes", s.o.MaxBody), http.StatusRequestEntityTooLarge)
 }
 
 // clientOf finds whose key a request carries. All are compared, whichever matches.

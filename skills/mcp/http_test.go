@@ -203,7 +203,9 @@ func TestHostileHTTP(t *testing.T) {
 			_, _ = io.WriteString(w, "}{")
 		}, "broke off"},
 		{"a page", func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) { _, _ = io.WriteString(w, "<html>") }, "broke off"},
-		{"503", func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) { w.WriteHeader(http.StatusServiceUnavailable) }, "broke off"},
+		{"503", func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, "broke off"},
 		{"another's answer", func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":4711,"result":{"content":[]}}`)
