@@ -21,6 +21,7 @@ import (
 	"github.com/parley-hub/parley/internal/httpserver"
 	"github.com/parley-hub/parley/internal/playground"
 	"github.com/parley-hub/parley/internal/telemetry"
+	"github.com/parley-hub/parley/internal/tools"
 	"github.com/parley-hub/parley/internal/world"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/cache"
@@ -88,6 +89,7 @@ type App struct {
 	folder             *plugin.Folder // nil without a folder of programs
 	servers            *mcp.Servers   // nil without MCP servers
 	world              *world.Provider
+	tools              *tools.Provider
 	adapters           map[core.Account]adapters.Adapter
 	supervised         map[core.Account]*adapters.Supervisor
 	// single lets one node at a time do what must be single, by the leases that singles
