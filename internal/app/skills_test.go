@@ -35,6 +35,8 @@ type town struct {
 	log      *safeLog
 	// outside is true for a hub without skills of the test's inside it.
 	outside bool
+	// address is where the hub listens.
+	address string
 }
 
 const (
@@ -94,6 +96,7 @@ func (w *town) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.address = a.address
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
