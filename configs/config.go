@@ -162,6 +162,8 @@ type Skills struct {
 	Folder string `yaml:"folder"`
 	// Allow says which of them may be started; with nothing in it, all.
 	Allow AllowedSkills `yaml:"allow"`
+	// MCP are MCP servers, each of which is a skill.
+	MCP []MCPServer `yaml:"mcp"`
 }
 
 // AllowedSkills are programs of skills that may be started: those of a checksum, and those

@@ -5,8 +5,23 @@ import (
 
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/chat"
+	"github.com/parley-hub/parley/skills/plugin"
 	"github.com/parley-hub/parley/skills/prompts"
 )
+
+// makeInstructions takes the folders with a SKILL.md in the skills' folder.
+func (a *App) makeInstructions() {
+	cfg := a.cfg.Skills
+	if cfg.Folder == "" {
+		return
+	}
+	a.instructions = prompts.New(prompts.Options{
+		Dir: cfg.Folder, Allow: plugin.Allow{Sums: cfg.Allow.Sums, Signers: cfg.Allow.Signers}.Check, Talk: a.talk,
+		Permissions: chat.Permissions(chat.ToolOptions(cfg.Chat.Tools)), Log: a.room("prompts"), Observe: a.telemetry.Plugin,
+		Publish: func(all []*prompts.Skill) error { return a.outside.publish(fromInstructions, asSkills(all)) },
+	})
+	a.instructions.Load()
+}
 
 // talk is what answers by the instructions of a skill: chat, with these behind the operator's
 // own.

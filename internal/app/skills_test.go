@@ -36,6 +36,8 @@ type town struct {
 	app      *App
 	// outside is true for a hub without skills of the test's inside it.
 	outside bool
+	// address is where the hub listens.
+	address string
 }
 
 const (
@@ -95,7 +97,7 @@ func (w *town) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.app = a
+	w.app, w.address = a, a.address
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
