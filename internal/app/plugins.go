@@ -38,7 +38,7 @@ func (a *App) makeSkills(ctx context.Context, inside []skills.Skill) error {
 	}
 	p := &plugins{a: a, inside: inside, wrapped: map[any]skills.Handler{}, changed: make(chan struct{}, 1)}
 	p.folder, err = plugin.New(plugin.Options{
-		Dir: cfg.Folder, Allow: plugin.Allow{Sums: cfg.Allow.Sums, Signers: cfg.Allow.Signers},
+		Dir: cfg.Folder, Allow: allowed(a.cfg),
 		Command: a.o.command, Log: a.room("plugins"), Observe: a.telemetry.Plugin, Publish: p.publish,
 	})
 	if err != nil {
@@ -56,11 +56,7 @@ func (a *App) makeSkills(ctx context.Context, inside []skills.Skill) error {
 // publish has the hub use these programs beside the skills inside it: turns that begin from
 // then on, help, and menus.
 func (p *plugins) publish(all []*plugin.Skill) error {
-	list := slices.Clone(p.inside)
-	for _, s := range all {
-		list = append(list, s)
-	}
-	set, err := skills.NewSet(list...)
+	set, err := beside(p.inside, all)
 	if err != nil {
 		return err
 	}
@@ -86,6 +82,15 @@ func (p *plugins) publish(all []*plugin.Skill) error {
 	default:
 	}
 	return nil
+}
+
+// beside makes the set of the skills inside the hub and of programs.
+func beside(inside []skills.Skill, programs []*plugin.Skill) (*skills.Set, error) {
+	list := slices.Clone(inside)
+	for _, s := range programs {
+		list = append(list, s)
+	}
+	return skills.NewSet(list...)
 }
 
 // wrap gives a skill with its middleware, the same one each time.
