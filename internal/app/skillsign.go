@@ -96,7 +96,7 @@ func readKey(file string) (public ed25519.PublicKey, private ed25519.PrivateKey,
 		}
 		k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 		if private, ok := k.(ed25519.PrivateKey); err == nil && ok {
-			return slices.Clone(private[ed25519.SeedSize:]), private, nil
+			return ed25519.PublicKey(private[ed25519.SeedSize:]), private, nil // a private key ends with its public one
 		}
 	}
 	return nil, nil, errNoKey

@@ -80,7 +80,7 @@ func (w *world) poll(c chat) {
 		voting.Wait()
 		w.until(c.wait, fmt.Sprintf("%d votes are counted on %s", people, c.name), func() bool { return len(c.shown()) == before+people })
 	}
-	vote(people, func(n int) string { return []string{"Pizza", "Pasta", "Salad"}[n%3] })                                  // 4, 3, 3
+	vote(people, func(n int) string { return []string{"Pizza", "Pasta", "Salad"}[n%3] })                                                // 4, 3, 3
 	if all := c.shown(); !strings.Contains(all[len(all)-1].text, "Pizza: 4\n") || !strings.Contains(all[len(all)-1].text, "Salad: 3") { // all are in it
 		w.t.Errorf("%s: %q", c.name, all[len(all)-1].text)
 	}
@@ -169,13 +169,13 @@ func TestCheckAndExplainKnowPrograms(t *testing.T) {
 		t.Error(out)
 	}
 	envelope := filepath.Join(t.TempDir(), "envelope.json")
-	write(t, envelope, `{"schema":1,"id":"x","kind":"message","in":{"account":"telegram","place":"private","chat":"100"},`+
-		`"from":{"realm":"telegram","id":"100"},"native":"1","addressed":true,"sent_at":"2026-01-01T00:00:00Z",`+
-		`"parts":[{"type":"command","command":{"name":"weather","args":"Linz"}}]}`, 0o600)
+	write(t, envelope, `{"v": 1, "id": "e1", "kind": "message", "in": {"account": "telegram", "place": "private", "chat": "100"},
+		"from": {"realm": "telegram", "id": "100"}, "native": "1", "addressed": true,
+		"parts": [{"command": {"name": "weather", "args": "Linz"}}], "sent_at": "2026-01-02T03:04:05Z"}`, 0o600)
 	if out := w.run("explain", envelope); !strings.Contains(out, "=> skill weather (rule (command)") {
 		t.Error(out)
 	}
-	wrong := []string{"wrong", "open", "twice"}
+	wrong := []string{"wrong", "open", "twice"} // the last is there before weather, which is the second then
 	write(t, filepath.Join(w.folder, wrong[0]), "no program", 0o755)
 	write(t, filepath.Join(w.folder, wrong[1]), "everybody's", 0o777)
 	program, err := os.ReadFile(filepath.Join(w.folder, "weather"))
@@ -189,7 +189,7 @@ func TestCheckAndExplainKnowPrograms(t *testing.T) {
 		`there are two of this name`,
 	)
 	out := w.run("explain", envelope) // which a hub answers all the same
-	for _, file := range wrong {
+	for _, file := range []string{"wrong", "open", "weather"} {
 		if !strings.Contains(out, "not taken: "+filepath.Join(w.folder, file)) {
 			t.Errorf("%s is not told: %s", file, out)
 		}
@@ -232,7 +232,7 @@ func TestSigned(t *testing.T) {
 	w.start()
 	w.offers("weather")
 	// One that is there before it is signed is taken as soon as it is.
-	if out := w.run("skill", "install", "../../skills/examples/poll"); !strings.Contains(out, "does not take it yet") {
+	if out := w.run("skill", "install", source(t, "poll")); !strings.Contains(out, "does not take it yet") {
 		t.Error(out)
 	}
 	w.until(w.discord.Wait, "it is refused", func() bool { return w.hub.Count("a skill was not taken") == 1 })
@@ -272,4 +272,3 @@ func TestKilledHubLeavesNothing(t *testing.T) {
 		t.Errorf("at the end there is %q", got)
 	}
 }
-

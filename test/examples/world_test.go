@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/simulators/discord"
 	"github.com/parley-hub/parley/simulators/telegram"
 	"github.com/parley-hub/parley/test/hubtest"
@@ -66,10 +67,11 @@ http: {listen: "ADDRESS"}
 channels:
   telegram: {token: %q, api_url: %q, %s}
   discord: {mode: gateway, token: %q, application_id: "100", api_url: %q, %s}
-models: {pools: {none: {model: m, workers: [{url: "http://127.0.0.1:9"}]}}}
+models: {pools: {none: {model: m, workers: [{url: %q}]}}}
 routes: [{name: outlook, when: {keywords: [outlook]}, to: {skill: weather}}]
 skills: {rate: {count: 0}, folder: %q, secrets: {weather: {key: %q}}}
-`, telegramToken, hubtest.Serve(t, w.telegram), unlimited, discordToken, hubtest.Serve(t, w.discord), unlimited, w.folder, weatherKey),
+`, telegramToken, hubtest.Serve(t, w.telegram), unlimited, discordToken, hubtest.Serve(t, w.discord), unlimited,
+		hubtest.Serve(t, modeltest.New(modeltest.Options{Model: "m"}))+"/v1", w.folder, weatherKey),
 		// The example is built for another address than its own, as its first lines tell.
 		"GOFLAGS=-ldflags=-X=main.service="+hubtest.Serve(t, w.weather))
 	return w
@@ -89,10 +91,20 @@ func (w *world) run(command ...string) string {
 	return out
 }
 
+// source is the folder of one of the examples.
+func source(t *testing.T, name string) string {
+	t.Helper()
+	dir, err := filepath.Abs("../../skills/examples/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // install builds and installs one of the examples.
 func (w *world) install(name string) {
 	w.t.Helper()
-	if out := w.run("skill", "install", "../../skills/examples/"+name); !strings.HasPrefix(out, name+" 1.0.0 is installed as ") {
+	if out := w.run("skill", "install", source(w.t, name)); !strings.HasPrefix(out, name+" 1.0.0 is installed as ") {
 		w.t.Fatal(out)
 	}
 }

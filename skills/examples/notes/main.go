@@ -84,7 +84,7 @@ func (Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) error 
 	}
 	command, _ := t.Envelope.Command()
 	var a arguments
-	if t.Input != nil {
+	if len(t.Input) > 0 {
 		if err := json.Unmarshal(t.Input, &a); err != nil {
 			return fault.New(fault.Bug, Name, err)
 		}

@@ -71,7 +71,7 @@ func (Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) error 
 		return err
 	}
 	language := t.Envelope.From.Language
-	if t.Input == nil { // a route may send any message here
+	if len(t.Input) == 0 { // a route may send any message here
 		w.Reply(core.Text{Text: usage.In(language)})
 		return nil
 	}
