@@ -53,8 +53,10 @@ func (w *world) forecasts(c chat) {
 	w.weather.broken.Store(true)
 	c.want("/weather Linz", "The weather service does not answer at the moment. Please try again later.")
 	w.weather.broken.Store(false)
-	if got := c.ask("/weather").text; !strings.Contains(got, "city is missing") {
-		w.t.Errorf("%s: %q", c.name, got)
+	if c.name == "telegram" { // Discord's own form asks for it
+		if got := c.ask("/weather").text; !strings.Contains(got, "city is missing") {
+			w.t.Errorf("%q", got)
+		}
 	}
 }
 
@@ -235,7 +237,7 @@ func TestSigned(t *testing.T) {
 	if out := w.run("skill", "install", source(t, "poll")); !strings.Contains(out, "does not take it yet") {
 		t.Error(out)
 	}
-	w.until(w.discord.Wait, "it is refused", func() bool { return w.hub.Count("a skill was not taken") == 1 })
+	w.logged("a skill was not taken")
 	w.run("skill", "sign", "poll", "--key", key)
 	w.offers("poll")
 }

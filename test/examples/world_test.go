@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/simulators/discord"
@@ -132,6 +133,22 @@ func (w *world) until(wait func(context.Context, func() bool) error, what string
 		w.t.Fatalf("%s: %v\non Telegram %q\nin the group %q\non Discord %q\nin the channel %q\n%s", what, err,
 			words(w.onTelegram(person(0))), words(w.onTelegram(friends)), words(w.onDiscord(w.dm())), words(w.onDiscord(w.channel)),
 			strings.Join(lines[max(0, len(lines)-40):], "\n"))
+	}
+}
+
+// logged waits for words in the hub's log, of which nobody tells.
+func (w *world) logged(words string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), hubtest.Patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for w.hub.Count(words) == 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			w.t.Fatalf("%q is not in the log:\n%s", words, strings.Join(w.hub.Lines(), "\n"))
+		}
 	}
 }
 

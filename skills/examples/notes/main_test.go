@@ -53,10 +53,11 @@ func (p *person) run(o skilltest.TurnOptions) string {
 		o.Asked, p.asked = p.asked, nil
 	}
 	turn := skilltest.NewTurn(o)
-	var w skilltest.RecordingWriter
+	var w *skilltest.RecordingWriter
 	for range 2 { // each turn runs twice, as after a crash
-		w = skilltest.RecordingWriter{}
-		if err := skills.Input(p.skill.Manifest())(p.skill).Handle(p.Context(), turn, &w); err != nil {
+		w = &skilltest.RecordingWriter{}
+		turn.Now = turn.Now.Add(time.Second)
+		if err := skills.Input(p.skill.Manifest())(p.skill).Handle(p.Context(), turn, w); err != nil {
 			p.Error(err)
 		}
 	}

@@ -14,12 +14,20 @@ import (
 // note is one that is kept.
 type note struct{ name, text string }
 
-// keep stores a note under a name that sorts by time, and is the same when the turn runs
-// again: the note is not there twice then.
+// keep stores a note under a name that sorts by time and ends with its turn: when the turn runs
+// again, the note is there already.
 func keep(ctx context.Context, t *skills.Turn, text string) error {
+	storage := t.World.PersonStorage()
+	names, err := storage.Names(ctx, "")
+	if err != nil {
+		return err
+	}
 	sum := sha256.Sum256([]byte(t.ID))
-	name := fmt.Sprintf("%013d-%s", t.Envelope.SentAt.UnixMilli(), hex.EncodeToString(sum[:4]))
-	return t.World.PersonStorage().Set(ctx, name, []byte(text))
+	turn := "-" + hex.EncodeToString(sum[:8])
+	if slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, turn) }) {
+		return nil
+	}
+	return storage.Set(ctx, fmt.Sprintf("%013d", t.Now.UnixMilli())+turn, []byte(text))
 }
 
 // find gives the notes with all of these words in them, the newest first.
