@@ -27,15 +27,13 @@ var ErrNoFolder = errors.New("the configuration names no folder of skills: set s
 var ErrSkillName = errors.New("a skill's name begins with a lower case letter, then come lower case letters, digits and hyphens, 32 in all at most")
 
 // ErrSource is returned for a folder that does not hold Parley's own source.
-var ErrSource = errors.New("--source is the folder of Parley's own source, with its go.mod")
+var ErrSource = errors.New("--source is the folder of Parley's own source")
 
 var (
 	errNoProgram = errors.New("there is no program and no folder with the source of one")
+	errNoSource  = errors.New("there is no Go source in it; parley skill new NAME makes a folder to begin with")
 	errNoGo      = errors.New("building a skill needs Go, which is not on the PATH (https://go.dev/dl)")
 )
-
-// module is the line with which Parley's own go.mod begins.
-const module = "module github.com/parley-hub/parley"
 
 // newSkillName is a skill's name that is also fit for a folder and a command.
 var newSkillName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
@@ -52,8 +50,8 @@ func NewSkill(ctx context.Context, out io.Writer, name, source, version string) 
 		if err != nil {
 			return err
 		}
-		if mod, err := os.ReadFile(filepath.Join(at, "go.mod")); err != nil || !strings.HasPrefix(string(mod), module+"\n") { //nolint:gosec // the developer names it
-			return fmt.Errorf("%w: not %s", ErrSource, at)
+		if _, err := os.Stat(filepath.Join(at, "skills", "sdk")); err != nil {
+			return fmt.Errorf("%w, which is not %s", ErrSource, at)
 		}
 		require = "require github.com/parley-hub/parley v0.0.0\n\nreplace github.com/parley-hub/parley => " + strconv.Quote(at)
 	}
@@ -89,19 +87,31 @@ func goTool(ctx context.Context, out io.Writer, dir string, args ...string) erro
 	}
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // fixed words and the folder that the caller names
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // static, so that it needs no file of the system
+	// Static, so that it needs no file of the system; without paths, so that its checksum is the
+	// same wherever it is built. All with the same flags: what one command built the next one has.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath"))
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("go %s in %s: %w", strings.Join(args, " "), dir, err)
+		return fmt.Errorf("go %s in %s failed (%w); what it says stands above", args[0], dir, err)
 	}
 	return nil
 }
 
 // TestSkill runs the tests of a skill's folder, with the contract suite over its program.
 func TestSkill(ctx context.Context, out io.Writer, dir string) error {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s: there is no folder with the source of a skill", dir)
+	if err := hasSource(dir); err != nil {
+		return err
 	}
 	return goTool(ctx, out, dir, "test", "-count=1", "./...")
+}
+
+func hasSource(dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: there is no such folder", dir)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*.go")); err != nil || len(files) == 0 {
+		return fmt.Errorf("%s: %w", dir, errNoSource)
+	}
+	return nil
 }
 
 // program gives the program at a path: the file, or what the folder there builds. done takes
@@ -117,13 +127,16 @@ func program(ctx context.Context, out io.Writer, path string) (file string, done
 	if !info.IsDir() {
 		return path, func() error { return nil }, nil
 	}
+	if err := hasSource(path); err != nil {
+		return "", nil, err
+	}
 	dir, err := os.MkdirTemp("", "parley-build-")
 	if err != nil {
 		return "", nil, err
 	}
 	done = func() error { return os.RemoveAll(dir) }
 	file = filepath.Join(dir, "skill")
-	if err := goTool(ctx, out, path, "build", "-trimpath", "-o", file, "."); err != nil {
+	if err := goTool(ctx, out, path, "build", "-o", file, "."); err != nil {
 		return "", nil, errors.Join(err, done())
 	}
 	return file, done, nil
@@ -135,7 +148,8 @@ func withSkill(ctx context.Context, out io.Writer, path string, allow plugin.All
 	if err != nil {
 		return err
 	}
-	s, end, err := plugin.Open(ctx, plugin.Options{Allow: allow, Command: jailed, Log: zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: true})}, file)
+	log := zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: true, PartsExclude: []string{zerolog.TimestampFieldName}}).Level(zerolog.WarnLevel)
+	s, end, err := plugin.Open(ctx, plugin.Options{Allow: allow, Command: jailed, Log: log}, file)
 	if err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", path, err), done())
 	}

@@ -106,7 +106,10 @@ func readKey(file string) (public ed25519.PublicKey, private ed25519.PrivateKey,
 // that of a file, or of a skill in the skills' folder.
 func SignSkills(out io.Writer, cfg *configs.Config, names []string, keyFile string) error {
 	public, private, err := readKey(keyFile)
-	if err == nil && private == nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("there is no key %[1]s; parley skill key %[1]s makes one", keyFile)
+	case err == nil && private == nil:
 		err = errPublicKey
 	}
 	if err != nil {

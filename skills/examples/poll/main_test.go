@@ -90,7 +90,7 @@ func crowd(t *testing.T, nodes ...skills.Skill) {
 		})
 	}
 	voting.Wait()
-	result := "What shall we eat?\n" + strings.Repeat("■", 15) + " Pizza: 15\n" + strings.Repeat("■", 15) + " Pasta: 15\n Salad: 0"
+	result := "What shall we eat?\n" + strings.Repeat("■", 15) + " Pizza: 15\n" + strings.Repeat("■", 15) + " Pasta: 15\nSalad: 0"
 	if got := g.press(nodes[0], "Ben", buttons[3]); got != "Only who began the vote can end it." {
 		t.Errorf("%q", got)
 	}

@@ -116,7 +116,8 @@ func (p *poll) result() string {
 	}
 	lines := []string{p.Question}
 	for i, option := range p.Options {
-		lines = append(lines, fmt.Sprintf("%s %s: %d", strings.Repeat("■", min(counts[i], 20)), option, counts[i]))
+		bar := strings.Repeat("■", min(counts[i], 20))
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s: %d", bar, option, counts[i])))
 	}
 	return strings.Join(lines, "\n")
 }
