@@ -173,7 +173,7 @@ func (w *town) explain(text string) string {
 		w.t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := Explain(w.t.Context(), &out, w.cfg, file, ""); err != nil {
+	if err := Explain(w.t.Context(), &out, w.cfg, []string{file}, ""); err != nil {
 		w.t.Fatal(err)
 	}
 	return out.String()

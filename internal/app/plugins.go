@@ -30,7 +30,7 @@ func (a *App) makePrograms(ctx context.Context) error {
 	}
 	var err error
 	a.folder, err = plugin.New(plugin.Options{
-		Dir: cfg.Folder, Allow: plugin.Allow{Sums: cfg.Allow.Sums, Signers: cfg.Allow.Signers},
+		Dir: cfg.Folder, Allow: allowed(a.cfg),
 		Command: a.o.command, Log: a.room("plugins"), Observe: a.telemetry.Plugin,
 		Publish: func(all []*plugin.Skill) error { return a.outside.publish(fromPrograms, asSkills(all)) },
 	})

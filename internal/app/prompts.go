@@ -5,7 +5,6 @@ import (
 
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/chat"
-	"github.com/parley-hub/parley/skills/plugin"
 	"github.com/parley-hub/parley/skills/prompts"
 )
 
@@ -16,7 +15,7 @@ func (a *App) makeInstructions() {
 		return
 	}
 	a.instructions = prompts.New(prompts.Options{
-		Dir: cfg.Folder, Allow: plugin.Allow{Sums: cfg.Allow.Sums, Signers: cfg.Allow.Signers}.Check, Talk: a.talk,
+		Dir: cfg.Folder, Allow: allowed(a.cfg).Check, Talk: a.talk,
 		Permissions: chat.Permissions(chat.ToolOptions(cfg.Chat.Tools)), Log: a.room("prompts"), Observe: a.telemetry.Plugin,
 		Publish: func(all []*prompts.Skill) error { return a.outside.publish(fromInstructions, asSkills(all)) },
 	})

@@ -140,6 +140,11 @@ func TestInstructionsInTheHub(t *testing.T) {
 	}
 }
 
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
 // Where not everything may be used, instructions need to be named too; who looks sees why.
 func TestAllowedInstructions(t *testing.T) {
 	w := newTown(t)
@@ -186,13 +191,16 @@ func TestAllowedInstructions(t *testing.T) {
 	if !strings.Contains(w.log.String(), "its checksum "+s.Sum()+" is not among those allowed") {
 		t.Errorf("it was taken:\n%s", w.log)
 	}
-	w.cfg.Skills.Allow.Sums = append(w.cfg.Skills.Allow.Sums, s.Sum())
+	key := filepath.Join(t.TempDir(), "key")
+	signer, _, _ := strings.Cut(strings.TrimPrefix(lastLine(run(func(out *bytes.Buffer) error { return SkillKey(out, key) })), `skills.allow.signers: ["`), `"`)
+	w.cfg.Skills.Allow.Signers = []string{signer}
+	run(func(out *bytes.Buffer) error { return SignSkills(out, w.cfg, []string{"fill-forms"}, key) })
 	w.stop()
 	w.start()
 	w.offers("fill_forms", true)
 	run(func(out *bytes.Buffer) error { return RemoveSkill(out, w.cfg, "fill-forms") })
 	w.offers("fill_forms", false)
-	if got := list(); got != "" {
+	if got := list(); got != "no skills in "+dir+"\n" {
 		t.Errorf("list: %q", got)
 	}
 	if err := PlaySkill(t.Context(), strings.NewReader(""), io.Discard, io.Discard, w.cfg, source); err == nil || !strings.Contains(err.Error(), "SKILL.md") {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/parley-hub/parley/configs"
+	"github.com/parley-hub/parley/skills/plugin"
 	"github.com/parley-hub/parley/skills/plugin/protocol"
 	"github.com/parley-hub/parley/skills/prompts"
 )
@@ -17,7 +19,8 @@ var ErrNoProgram = errors.New("this is a skill of instructions (SKILL.md): it ha
 
 // installPrompt copies a folder with a SKILL.md into the skills' folder. Whoever looks twice
 // sees the old one or the whole new one.
-func installPrompt(out io.Writer, folder, path string) error {
+func installPrompt(out io.Writer, cfg *configs.Config, path string) error {
+	folder := cfg.Skills.Folder
 	s, err := prompts.Read(path)
 	if err != nil {
 		return err
@@ -42,17 +45,19 @@ func installPrompt(out io.Writer, folder, path string) error {
 	if err := os.Rename(fresh, to); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s %s is installed as %s\nsha256 %s\n", name, s.Manifest().Version, to, s.Sum())
-	return err
+	if _, err := fmt.Fprintf(out, "%s %s is installed as %s\nsha256 %s\n", name, s.Manifest().Version, to, s.Sum()); err != nil {
+		return err
+	}
+	return tellAllowed(out, cfg, name, s.Sum(), to)
 }
 
-// removePrompt takes a skill's folder out of the skills' folder.
-func removePrompt(folder, name string) error {
-	gone, err := os.MkdirTemp(folder, ".gone-")
+// removePrompt takes a skill's folder away in one step.
+func removePrompt(path string) error {
+	gone, err := os.MkdirTemp(filepath.Dir(path), ".gone-")
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.Rename(filepath.Join(folder, name), filepath.Join(gone, name)), os.RemoveAll(gone))
+	return errors.Join(os.Rename(path, filepath.Join(gone, filepath.Base(path))), os.RemoveAll(gone))
 }
 
 // promptInfo prints what a SKILL.md says, and what the model may read beside it.
@@ -95,21 +100,17 @@ func writeInfo(out io.Writer, manifest []byte, more map[string]any) error {
 	return enc.Encode(spread)
 }
 
-// listLine prints a skill of the folder, or why it is none.
-func listLine(out io.Writer, name string, s outside, problem error) error {
-	var err error
-	switch kind := ""; {
-	case problem != nil:
-		_, err = fmt.Fprintf(out, "%s\t%v\n", name, problem)
-	default:
-		if s.prompt != nil {
-			kind = "\tprompt"
-		}
-		commands := ""
-		for _, c := range s.manifest.Commands {
-			commands += " /" + c.Name
-		}
-		_, err = fmt.Fprintf(out, "%s\t%s\t%s\t%s%s\n", s.manifest.Name, s.manifest.Version, commands[min(1, len(commands)):], s.sum, kind)
+// listPrompt prints a line of a skill of instructions, or why a hub would not take it.
+func listPrompt(out io.Writer, cfg *configs.Config, path string) error {
+	s, err := prompts.Read(path)
+	if err == nil {
+		err = allowed(cfg).Check(s.Sum(), path+plugin.Signature)
 	}
+	if err != nil {
+		_, err = fmt.Fprintf(out, "%s\t%v\n", filepath.Base(path), err)
+		return err
+	}
+	m := s.Manifest()
+	_, err = fmt.Fprintf(out, "%s\t%s\t/%s\t%s\tprompt\n", m.Name, m.Version, m.Commands[0].Name, s.Sum())
 	return err
 }

@@ -68,6 +68,7 @@ func upstairs() []Room {
 		{"skills/plugin", on("skills", "session", "models", "skills/plugin/protocol"), "who runs programs knows the contract and the protocol"},
 		{"skills/plugin/plugintest", on("skills", "skills/plugin"), "a test kit starts programs as the hub does"},
 		{"skills/sdk", on("skills", "session", "models", "skills/plugin/protocol"), "what a program links is the contract and the protocol, no part of the hub"},
+		{"skills/examples/*", on("skills", "skills/sdk", "session", "models"), "an example imports what any author would"},
 		{"skills/*", on("skills", "session", "models"), "a skill answers; it neither routes nor sends"},
 
 		{"router", on("queue", "session", "skills"), "the brain knows no platform"},

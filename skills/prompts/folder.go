@@ -92,11 +92,12 @@ func (f *Folder) Skills() []*Skill {
 	return out
 }
 
-// Load takes what lies in the folder now.
-func (f *Folder) Load() {
+// Load takes what lies in the folder now. It gives what was not taken, and why, which the
+// log has too.
+func (f *Folder) Load() []error {
 	found := f.list()
 	maps.Copy(f.seen, found)
-	f.take(found)
+	return f.take(found)
 }
 
 // Run looks at the folder until ctx ends.
@@ -164,14 +165,15 @@ func (f *Folder) list() map[string]stamp {
 	return out
 }
 
-// take reads what is new among the folders.
-func (f *Folder) take(folders map[string]stamp) {
+// take reads what is new among the folders, and gives what was refused.
+func (f *Folder) take(folders map[string]stamp) (refused []error) {
 	for _, name := range slices.Sorted(maps.Keys(folders)) {
 		if f.settled[name] == folders[name] {
 			continue
 		}
 		f.settled[name] = folders[name]
 		if err := f.load(name); err != nil {
+			refused = append(refused, fmt.Errorf("%s: %w", name, err))
 			f.o.Observe(strings.ToValidUTF8(name, "?"), Refused)
 			line := f.o.Log.Error().Err(err).Str("folder", filepath.Join(f.o.Dir, name))
 			if _, there := f.skills[name]; there {
@@ -181,6 +183,7 @@ func (f *Folder) take(folders map[string]stamp) {
 			}
 		}
 	}
+	return refused
 }
 
 // load reads a skill and has it take over from the version before.
