@@ -19,6 +19,7 @@ import (
 	"github.com/parley-hub/parley/session"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/plugin/protocol"
+	"github.com/parley-hub/parley/skills/skilltest"
 )
 
 // scripted is a skill that does what it is told, word by word.
@@ -33,6 +34,7 @@ var programs = map[string]skills.Skill{
 	"other":   scripted{name: "other", version: "1"},
 	"two":     scripted{name: "echo", version: "2"},
 	"wrong":   scripted{name: "No Name", change: func(m *skills.Manifest) { m.Timeout = -1 }},
+	"sample":  skilltest.NewSample(),
 	"nothing": scripted{name: "nothing", change: func(m *skills.Manifest) { m.Permissions = skills.Permissions{} }},
 }
 
