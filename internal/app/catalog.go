@@ -87,11 +87,15 @@ const (
 	fallbackSkill = help.Name
 )
 
-// newSet makes the skills inside the hub.
+// newSet makes the skills inside the hub, and names those of MCP servers.
 func newSet(p parts) (*skills.Set, error) {
 	var set *skills.Set
 	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return set.For(role, place) }
+	all := builtin(p)
+	for _, s := range p.config.Skills.MCP {
+		all = append(all, named(s.Name))
+	}
 	var err error
-	set, err = skills.NewSet(builtin(p)...)
+	set, err = skills.NewSet(all...)
 	return set, err
 }

@@ -15,10 +15,11 @@ func (a *App) makeSkills(ctx context.Context, inside []skills.Skill) error {
 	if err := a.outside.use(); err != nil {
 		return err
 	}
-	if err := a.makePrograms(ctx); err != nil {
+	// What is configured before what lies in a folder: a name is the server's.
+	if err := a.makeServers(ctx); err != nil {
 		return err
 	}
-	return a.makeServers(ctx)
+	return a.makePrograms(ctx)
 }
 
 // makePrograms takes the programs of the skills' folder.
