@@ -77,16 +77,16 @@ func TestSuite(t *testing.T) {
 	for _, tool := range far.Manifest().Tools {
 		names = append(names, tool.Name)
 	}
-	want := []string{"far_sample_count", "far_sample_fail", "far_sample_file", "far_sample_order", "far_sample_say"}
+	want := []string{"far_sample_count", "far_sample_file", "far_sample_order", "far_sample_say"}
 	if !slices.Equal(names, want) {
 		t.Fatal(names)
 	}
 	slow, working := skilltest.NewSlowSample()
-	farSlow := trip(t, slow)
+	farSlow, farFailing := trip(t, slow), trip(t, skilltest.NewFailingSample())
 	harness := func(s skills.Skill) skilltest.Harness {
 		return skilltest.Harness{
 			New:        func(*testing.T) skills.Skill { return s },
-			NewFailing: func(*testing.T) skills.Skill { return skilltest.Calling(far, "far_"+skilltest.SampleFail) },
+			NewFailing: func(*testing.T) skills.Skill { return skilltest.Calling(farFailing, "far_"+skilltest.SampleFail) },
 			NewSlow: func(*testing.T) (skills.Skill, <-chan struct{}) {
 				return skilltest.Calling(farSlow, "far_"+skilltest.SampleWait), working
 			},
@@ -99,7 +99,7 @@ func TestSuite(t *testing.T) {
 	})
 	t.Run("called", func(t *testing.T) { skilltest.Run(t, harness(skilltest.Calling(far, "far_"+skilltest.SampleSay))) })
 	// What fails there says here why.
-	_, err := callTool(t, far, "far_"+skilltest.SampleFail)
+	_, err := callTool(t, farFailing, "far_"+skilltest.SampleFail)
 	if fault.ClassOf(err) != fault.Permanent || fault.Public(err)[:17] != "The sample fails." {
 		t.Errorf("%v", err)
 	}

@@ -19,7 +19,7 @@ import (
 type Sample struct {
 	once    *sync.Once
 	working chan struct{}
-	slow    bool
+	more    []skills.Tool
 }
 
 var _ skills.Skill = Sample{}
@@ -31,12 +31,19 @@ func NewSample() Sample { return Sample{once: &sync.Once{}, working: make(chan s
 // at work.
 func NewSlowSample() (s Sample, working <-chan struct{}) {
 	s = NewSample()
-	s.slow = true
+	s.more = []skills.Tool{{Name: SampleWait, Description: "Is busy"}}
 	return s, s.working
 }
 
-// The names of its tools, beside those of its commands. SampleWait is busy until its context
-// ends.
+// NewFailingSample makes one that has the tool SampleFail too.
+func NewFailingSample() Sample {
+	s := NewSample()
+	s.more = []skills.Tool{{Name: SampleFail, Description: "Fails, and says why", Dangerous: true}}
+	return s
+}
+
+// The names of its tools, beside those of its commands. SampleFail fails, with words for
+// people; SampleWait is busy until its context ends.
 const (
 	SampleSay  = "sample_say"
 	SampleFail = "sample_fail"
@@ -47,7 +54,7 @@ const (
 // Manifest implements skills.Skill.
 func (s Sample) Manifest() skills.Manifest {
 	help := map[string]string{"en": "Shows something", "de": "Zeigt etwas"}
-	m := skills.Manifest{
+	return skills.Manifest{
 		Name: "sample", Version: "1.0.0",
 		Commands: []skills.Command{
 			{Name: "sample", Args: "[words]", Help: help},
@@ -56,18 +63,13 @@ func (s Sample) Manifest() skills.Manifest {
 				`{"type":"object","required":["what"],"properties":{"what":{"type":"string","minLength":1},"many":{"type":"integer","minimum":1,"maximum":9,"default":2}}}`)},
 			{Name: "sample_count", Help: help, Tool: true, Input: json.RawMessage(`{"type":"object","properties":{}}`)},
 		},
-		Tools: []skills.Tool{
+		Tools: append([]skills.Tool{
 			{Name: SampleSay, Description: "Says it again", Input: json.RawMessage(`{"type":"object","required":["text"],"properties":{"text":{"type":"string"},
 				"style":{"type":"object","properties":{"loud":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string"}}}}}}`)},
-			{Name: SampleFail, Description: "Fails, and says why", Dangerous: true},
 			{Name: SampleFile, Description: "Gives a picture"},
-		},
+		}, s.more...),
 		Permissions: skills.Permissions{Storage: 1 << 10},
 	}
-	if s.slow {
-		m.Tools = append(m.Tools, skills.Tool{Name: SampleWait, Description: "Is busy"})
-	}
-	return m
 }
 
 // Handle implements skills.Skill.

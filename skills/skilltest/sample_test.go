@@ -14,7 +14,9 @@ func TestSample(t *testing.T) {
 		s, working := skilltest.NewSlowSample()
 		return skilltest.Calling(s, skilltest.SampleWait), working
 	}
-	failing := func(*testing.T) skills.Skill { return skilltest.Calling(skilltest.NewSample(), skilltest.SampleFail) }
+	failing := func(*testing.T) skills.Skill {
+		return skilltest.Calling(skilltest.NewFailingSample(), skilltest.SampleFail)
+	}
 	t.Run("said", func(t *testing.T) {
 		skilltest.Run(t, skilltest.Harness{New: func(*testing.T) skills.Skill { return skilltest.NewSample() }, NewFailing: failing, NewSlow: slow})
 	})
