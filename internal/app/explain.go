@@ -82,11 +82,14 @@ func explainFile(ctx context.Context, out io.Writer, cfg *configs.Config, set *s
 	return err
 }
 
-// withSkills calls do with all skills that a hub of this configuration would have, but for
-// those of MCP servers. The programs in the skills' folder run until do returned; refused tells
+// withSkills calls do with all skills that a hub of this configuration would have; those of MCP
+// servers by their names alone. The programs in the skills' folder run until do returned; refused tells
 // which would not be taken, and why. Nothing else is started.
 func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Set, refused []error) error) (err error) {
 	all := builtin(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})
+	for _, s := range cfg.Skills.MCP {
+		all = append(all, named(s.Name))
+	}
 	set, err := skills.NewSet(all...)
 	if err != nil {
 		return err
