@@ -162,6 +162,8 @@ type Skills struct {
 	Folder string `yaml:"folder"`
 	// Allow says which of them may be started; with nothing in it, all.
 	Allow AllowedSkills `yaml:"allow"`
+	// MCP are MCP servers, each of which is a skill.
+	MCP []MCPServer `yaml:"mcp"`
 }
 
 // AllowedSkills are programs of skills that may be started: those of a checksum, and those
@@ -179,6 +181,18 @@ type Chat struct {
 	Prompt string `yaml:"prompt"`
 	// MaxTokens bounds an answer; 0 leaves it to the model.
 	MaxTokens int `yaml:"max_tokens"`
+	// Tools says what the model may call.
+	Tools ChatTools `yaml:"tools"`
+}
+
+// ChatTools bounds what the model may call on the way to one answer.
+type ChatTools struct {
+	// Off has it call nothing.
+	Off bool `yaml:"off"`
+	// Steps is how many times it may call something and be asked again, Calls how many
+	// calls it may make in all.
+	Steps int `yaml:"steps"`
+	Calls int `yaml:"calls"`
 }
 
 // Queue bounds the mailboxes. What does not fit stays with the platform.
@@ -270,13 +284,16 @@ func (c *Config) Memories() session.Policy {
 // Default gives the configuration of an empty file.
 func Default() *Config {
 	return &Config{
-		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * core.MiB},
-		DataDir:  "./data",
-		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
-		Models:   models.Config{Cache: models.DefaultCache()},
-		API:      API{MaxBody: 32 * core.MiB},
-		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
-		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
+		HTTP:    HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * core.MiB},
+		DataDir: "./data",
+		Access:  Access{DM: DMOpen, Groups: GroupsAddressed},
+		Models:  models.Config{Cache: models.DefaultCache(), Intents: models.DefaultIntents()},
+		API:     API{MaxBody: 32 * core.MiB},
+		Session: Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
+		Skills: Skills{
+			Chat:    Chat{Tools: ChatTools{Steps: 8, Calls: 16}},
+			Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000,
+		},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Redis:    Redis{Prefix: "parley", WaitFor: time.Second},
 		Media:    Media{MaxSize: 20 * core.MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},

@@ -15,7 +15,8 @@ func (c *commands) skill() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "skill",
 		Short: "Make, try, test, sign, install and list skills that are programs of their own",
-		Long:  "Where PATH is asked for, it is a program, or a folder with the Go source of one, which is built.",
+		Long: "Where PATH is asked for, it is a program, or a folder with the Go source of one, which is built. A folder with a SKILL.md is " +
+			"taken as it is by install, list, info, sign and remove.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("skill has no command %q; see parley skill --help", args[0])}

@@ -22,6 +22,7 @@ import (
 	"github.com/parley-hub/parley/session"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/plugin"
+	"github.com/parley-hub/parley/skills/prompts"
 )
 
 // maxEnvelope bounds an envelope file.
@@ -29,7 +30,8 @@ const maxEnvelope = 1 << 20
 
 // Explain prints who says the envelopes in files, whose memory each would meet, which rule
 // and skill, and what each rule before it said. It touches nothing but the programs in the
-// skills' folder, which run meanwhile, and the hub may be running. asked names a skill whose
+// skills' folder, which run meanwhile, and the workers of models.intents where a skill's
+// examples decide; the hub may be running. asked names a skill whose
 // question is to wait for the person; empty for none.
 func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, files []string, asked string) error {
 	return withSkills(ctx, cfg, func(set *skills.Set, refused []error) error {
@@ -43,7 +45,7 @@ func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, files []st
 			return errors.Join(append([]error{err}, refused...)...)
 		}
 		for _, file := range files {
-			if err := explainFile(ctx, out, cfg, table, file, asked); err != nil {
+			if err := explainFile(ctx, out, cfg, set, table, file, asked); err != nil {
 				return err
 			}
 		}
@@ -51,7 +53,7 @@ func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, files []st
 	})
 }
 
-func explainFile(ctx context.Context, out io.Writer, cfg *configs.Config, table *router.Table, file, asked string) error {
+func explainFile(ctx context.Context, out io.Writer, cfg *configs.Config, set *skills.Set, table *router.Table, file, asked string) error {
 	data, err := readBounded(file, maxEnvelope)
 	if err != nil {
 		return err
@@ -71,32 +73,37 @@ func explainFile(ctx context.Context, out io.Writer, cfg *configs.Config, table 
 	if err != nil {
 		return err
 	}
-	route, steps := table.Explain(e, s)
+	var meaning router.Meaning
+	if r := table.Route(e, s, meaning); r.Unweighed {
+		meaning = weighOnce(ctx, cfg, set, e, r.Role)
+	}
+	route, steps := table.Explain(e, s, meaning)
 	_, err = io.WriteString(out, explanation(file, e, who, route, steps))
 	return err
 }
 
-// withSkills calls do with all skills that a hub of this configuration would have. The programs
-// in the skills' folder run until do returned; refused tells which would not be taken, and why.
-// Nothing else is started.
+// withSkills calls do with all skills that a hub of this configuration would have, but for
+// those of MCP servers. The programs in the skills' folder run until do returned; refused tells
+// which would not be taken, and why. Nothing else is started.
 func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Set, refused []error) error) (err error) {
-	inside := builtin(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})
-	set, err := skills.NewSet(inside...)
+	all := builtin(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})
+	set, err := skills.NewSet(all...)
 	if err != nil {
 		return err
 	}
 	if cfg.Skills.Folder == "" {
 		return do(set, nil)
 	}
+	beside := func(more []skills.Skill) error {
+		with, err := skills.NewSet(slices.Concat(all, more)...)
+		if err == nil {
+			set = with
+		}
+		return err
+	}
 	folder, err := plugin.New(plugin.Options{
 		Dir: cfg.Skills.Folder, Allow: allowed(cfg), Command: jailed, Log: zerolog.Nop(),
-		Publish: func(all []*plugin.Skill) error {
-			with, err := beside(inside, all)
-			if err == nil {
-				set = with
-			}
-			return err
-		},
+		Publish: func(programs []*plugin.Skill) error { return beside(asSkills(programs)) },
 	})
 	if err != nil {
 		return err
@@ -106,6 +113,11 @@ func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Se
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	all = append(all, asSkills(folder.Skills())...)
+	refused = append(refused, prompts.New(prompts.Options{
+		Dir: cfg.Skills.Folder, Allow: allowed(cfg).Check, Talk: func(*prompts.Skill) skills.Handler { return nil }, Log: zerolog.Nop(),
+		Publish: func(list []*prompts.Skill) error { return beside(asSkills(list)) },
+	}).Load()...)
 	return do(set, refused)
 }
 
@@ -161,9 +173,9 @@ func explanation(file string, e core.Envelope, who string, route router.Route, s
 	case route.Refused:
 		fmt.Fprintf(&b, "  => the person is told that the bot is not open to them (rule %s)\n", route.Rule)
 	case route.Model != "":
-		fmt.Fprintf(&b, "  => skill %s with model %s (rule %s, role %s)\n", route.Skill, route.Model, route.Rule, route.Role)
+		fmt.Fprintf(&b, "  => skill %s with model %s (rule %s, role %s)\n", route.Skill, route.Model, route.Told(), route.Role)
 	default:
-		fmt.Fprintf(&b, "  => skill %s (rule %s, role %s)\n", route.Skill, route.Rule, route.Role)
+		fmt.Fprintf(&b, "  => skill %s (rule %s, role %s)\n", route.Skill, route.Told(), route.Role)
 	}
 	return b.String()
 }
@@ -229,19 +241,26 @@ func Check(ctx context.Context, out io.Writer, cfg *configs.Config, file string)
 		if err := errors.Join(append(refused, err)...); err != nil {
 			return err
 		}
-		writePrograms(&b, cfg, set)
+		writeFolder(&b, cfg, set)
 		_, err = io.WriteString(out, b.String())
 		return err
 	})
 }
 
-// writePrograms lists the skills that are programs.
-func writePrograms(b *strings.Builder, cfg *configs.Config, set *skills.Set) {
+// writeFolder lists the skills of the folder.
+func writeFolder(b *strings.Builder, cfg *configs.Config, set *skills.Set) {
 	for _, s := range set.All() {
-		if s, ok := s.(*plugin.Skill); ok {
-			m := s.Manifest()
-			fmt.Fprintf(b, "skill %s %s: %s\n", m.Name, m.Version, filepath.Join(cfg.Skills.Folder, s.File()))
+		var file string
+		switch s := s.(type) {
+		case *plugin.Skill:
+			file = s.File()
+		case *prompts.Skill:
+			file = filepath.Join(s.Manifest().Name, "SKILL.md")
+		default:
+			continue
 		}
+		m := s.Manifest()
+		fmt.Fprintf(b, "skill %s %s: %s\n", m.Name, m.Version, filepath.Join(cfg.Skills.Folder, file))
 	}
 }
 

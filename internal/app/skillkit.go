@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/skills/plugin"
 	"github.com/parley-hub/parley/skills/plugin/protocol"
+	"github.com/parley-hub/parley/skills/prompts"
 )
 
 // ErrNoFolder is returned when the configuration names no folder for skills.
@@ -127,6 +127,9 @@ func program(ctx context.Context, out io.Writer, path string) (file string, done
 	if !info.IsDir() {
 		return path, func() error { return nil }, nil
 	}
+	if prompts.Is(path) {
+		return "", nil, ErrNoProgram
+	}
 	if err := hasSource(path); err != nil {
 		return "", nil, err
 	}
@@ -163,6 +166,9 @@ func InstallSkill(ctx context.Context, out io.Writer, cfg *configs.Config, path 
 	if folder == "" {
 		return ErrNoFolder
 	}
+	if prompts.Is(path) {
+		return installPrompt(out, cfg, path)
+	}
 	return withSkill(ctx, out, path, plugin.Allow{}, func(s *plugin.Skill, file string) error {
 		if err := os.MkdirAll(folder, 0o750); err != nil {
 			return err
@@ -180,12 +186,17 @@ func InstallSkill(ctx context.Context, out io.Writer, cfg *configs.Config, path 
 		if _, err := fmt.Fprintf(out, "%s %s is installed as %s\nsha256 %s\n", name, s.Manifest().Version, to, s.Sum()); err != nil {
 			return err
 		}
-		if err := allowed(cfg).Check(s.Sum(), to+plugin.Signature); err != nil {
-			_, err := fmt.Fprintf(out, "a hub with this configuration does not take it yet: %v (skills.allow, or parley skill sign %s)\n", err, name)
-			return err
-		}
-		return nil
+		return tellAllowed(out, cfg, name, s.Sum(), to)
 	})
+}
+
+// tellAllowed says where a hub of this configuration would not take a skill.
+func tellAllowed(out io.Writer, cfg *configs.Config, name, sum, path string) error {
+	if err := allowed(cfg).Check(sum, path+plugin.Signature); err != nil {
+		_, err := fmt.Fprintf(out, "a hub with this configuration does not take it yet: %v (skills.allow, or parley skill sign %s)\n", err, name)
+		return err
+	}
+	return nil
 }
 
 // allowed are the programs that a configuration lets start.
@@ -222,11 +233,18 @@ func ListSkills(ctx context.Context, out io.Writer, cfg *configs.Config) error {
 	}
 	found := false
 	for _, e := range entries {
-		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), plugin.Signature) {
+		at := filepath.Join(folder, e.Name())
+		if strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), plugin.Signature) || e.IsDir() && !prompts.Is(at) {
 			continue
 		}
 		found = true
-		err := withSkill(ctx, io.Discard, filepath.Join(folder, e.Name()), allowed(cfg), func(s *plugin.Skill, _ string) error {
+		if prompts.Is(at) {
+			if err := listPrompt(out, cfg, at); err != nil {
+				return err
+			}
+			continue
+		}
+		err := withSkill(ctx, io.Discard, at, allowed(cfg), func(s *plugin.Skill, _ string) error {
 			m := s.Manifest()
 			var commands []string
 			for _, c := range m.Commands {
@@ -257,7 +275,11 @@ func RemoveSkill(out io.Writer, cfg *configs.Config, name string) error {
 	case name != filepath.Base(name) || strings.HasPrefix(name, "."):
 		return fmt.Errorf("%w: %q", ErrSkillName, name)
 	}
-	if err := os.Remove(filepath.Join(folder, name)); errors.Is(err, os.ErrNotExist) {
+	take := os.Remove
+	if prompts.Is(filepath.Join(folder, name)) {
+		take = removePrompt
+	}
+	if err := take(filepath.Join(folder, name)); errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("there is no skill %s in %s", name, folder)
 	} else if err != nil {
 		return err
@@ -277,18 +299,14 @@ func SkillInfo(ctx context.Context, out io.Writer, cfg *configs.Config, path str
 			return err
 		}
 	}
+	if prompts.Is(path) {
+		return promptInfo(out, path)
+	}
 	return withSkill(ctx, out, path, plugin.Allow{}, func(s *plugin.Skill, _ string) error {
 		data, err := protocol.EncodeManifest(s.Manifest())
 		if err != nil {
 			return err
 		}
-		var spread map[string]any
-		if err := json.Unmarshal(data, &spread); err != nil {
-			return err
-		}
-		spread["sha256"] = s.Sum()
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(spread)
+		return writeInfo(out, data, map[string]any{"sha256": s.Sum()})
 	})
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,9 +13,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/skills/plugin"
+	"github.com/parley-hub/parley/skills/prompts"
 )
 
 // The kinds of PEM that a key lies in.
@@ -102,8 +103,8 @@ func readKey(file string) (public ed25519.PublicKey, private ed25519.PrivateKey,
 	return nil, nil, errNoKey
 }
 
-// SignSkills writes the signatures of programs beside them, for skills.allow.signers. A name is
-// that of a file, or of a skill in the skills' folder.
+// SignSkills writes the signatures of skills beside them, for skills.allow.signers. A name is
+// that of a program or of a folder with a SKILL.md, or of a skill in the skills' folder.
 func SignSkills(out io.Writer, cfg *configs.Config, names []string, keyFile string) error {
 	public, private, err := readKey(keyFile)
 	switch {
@@ -135,32 +136,50 @@ func SignSkills(out io.Writer, cfg *configs.Config, names []string, keyFile stri
 }
 
 func sign(file string, with ed25519.PrivateKey) error {
-	program, err := os.Open(file) //nolint:gosec // the operator names it
+	sum, err := checksum(file)
 	if err != nil {
 		return err
+	}
+	return putInto(strings.NewReader(plugin.Sign(with, sum)), file+plugin.Signature, 0o644)
+}
+
+// checksum is the checksum of a program, or of all files of a skill of instructions.
+func checksum(file string) (string, error) {
+	if prompts.Is(file) {
+		s, err := prompts.Read(file)
+		if err != nil {
+			return "", err
+		}
+		return s.Sum(), nil
+	}
+	program, err := os.Open(file) //nolint:gosec // the operator names it
+	if err != nil {
+		return "", err
 	}
 	defer func() { _ = program.Close() }() // it was only read
 	hash := sha256.New()
 	if _, err := io.Copy(hash, program); err != nil {
-		return err
+		return "", err
 	}
-	text := plugin.Sign(with, hex.EncodeToString(hash.Sum(nil)))
-	return putInto(bytes.NewReader([]byte(text)), file+plugin.Signature, 0o644)
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// installed finds a program: a file, or one of this name in the skills' folder.
+// installed finds a skill: a program or a folder with a SKILL.md, or one of this name in the
+// skills' folder.
 func installed(cfg *configs.Config, name string) (string, error) {
-	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
-		return name, nil
+	is := func(path string) bool {
+		info, err := os.Stat(path)
+		return err == nil && info.Mode().IsRegular() || prompts.Is(path)
+	}
+	if is(name) {
+		return filepath.Clean(name), nil
 	}
 	folder := cfg.Skills.Folder
 	if folder == "" {
 		return "", fmt.Errorf("there is no program %s, and %w", name, ErrNoFolder)
 	}
-	if filepath.Base(name) == name {
-		if info, err := os.Stat(filepath.Join(folder, name)); err == nil && info.Mode().IsRegular() {
-			return filepath.Join(folder, name), nil
-		}
+	if filepath.Base(name) == name && is(filepath.Join(folder, name)) {
+		return filepath.Join(folder, name), nil
 	}
 	return "", fmt.Errorf("there is no program %s, neither here nor in %s", name, folder)
 }

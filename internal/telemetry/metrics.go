@@ -22,6 +22,9 @@ const (
 	maxFamily   = 4096
 	// maxPermissions is more than there are.
 	maxPermissions = 16
+	// maxTools bounds the tools, maxOutcomes is more than there are.
+	maxTools    = 128
+	maxOutcomes = 16
 	// maxEvents is more than happen to a program.
 	maxEvents = 16
 )
@@ -46,7 +49,8 @@ type (
 	modelKey struct{ model, worker string }
 	turnKey  struct{ skill, rule string }
 	denyKey  struct{ skill, permission string }
-	progKey  struct{ plugin, event string }
+	progKey  struct{ name, event string }
+	toolKey  struct{ skill, tool, outcome string }
 )
 
 // metrics are what events are counted in.
@@ -59,8 +63,13 @@ type metrics struct {
 	unsure *family[core.Account, prometheus.Counter]
 	failed *family[WorkerFault, prometheus.Counter]
 	denied *family[denyKey, prometheus.Counter]
+	// tools are what models called, limits what ended that.
+	tools  *family[toolKey, prometheus.Counter]
+	limits *family[string, prometheus.Counter]
 	// plugins are what happened to the programs of skills.
 	plugins *family[progKey, prometheus.Counter]
+	// servers are what happened to MCP servers.
+	servers *family[progKey, prometheus.Counter]
 }
 
 func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
@@ -129,8 +138,15 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 func (m *metrics) watchSkills(counter func(name, help string, labels ...string) *prometheus.CounterVec, skill *label) {
 	m.denied = newDenied(counter("parley_skill_denied_total",
 		"What skills wanted and their manifests do not allow.", "skill", "permission"), skill)
-	m.plugins = newPlugins(counter("parley_plugin_events_total",
+	m.tools = newTools(counter("parley_tool_calls_total",
+		"Tools that models asked for: done, failed, unknown, invalid, refused, withheld.", "skill", "tool", "outcome"), skill)
+	limit, limits := newLabel(maxOutcomes), counter("parley_tool_limits_total",
+		"Turns in which a model might call nothing more: steps, calls, time, repeat, unreadable.", "limit")
+	m.limits = newFamily(maxFamily, func(k string) prometheus.Counter { return limits.WithLabelValues(limit.value(k)) })
+	m.plugins = newPrograms(counter("parley_plugin_events_total",
 		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up.", "plugin", "event"))
+	m.servers = newPrograms(counter("parley_mcp_events_total",
+		"What happened to MCP servers: connected, failed, lost, hung, flooded, changed, refused, asked.", "server", "event"))
 }
 
 // newDenied counts refusals.
@@ -141,11 +157,19 @@ func newDenied(v *prometheus.CounterVec, skill *label) *family[denyKey, promethe
 	})
 }
 
-// newPlugins counts what happened to programs.
-func newPlugins(v *prometheus.CounterVec) *family[progKey, prometheus.Counter] {
-	plugin, event := newLabel(maxSkills), newLabel(maxEvents)
+// newTools counts what models called.
+func newTools(v *prometheus.CounterVec, skill *label) *family[toolKey, prometheus.Counter] {
+	tool, outcome := newLabel(maxTools), newLabel(maxOutcomes)
+	return newFamily(maxFamily, func(k toolKey) prometheus.Counter {
+		return v.WithLabelValues(skill.value(k.skill), tool.value(k.tool), outcome.value(k.outcome))
+	})
+}
+
+// newPrograms counts what happened to programs, and to servers.
+func newPrograms(v *prometheus.CounterVec) *family[progKey, prometheus.Counter] {
+	name, event := newLabel(maxSkills), newLabel(maxEvents)
 	return newFamily(maxFamily, func(k progKey) prometheus.Counter {
-		return v.WithLabelValues(plugin.value(k.plugin), event.value(k.event))
+		return v.WithLabelValues(name.value(k.name), event.value(k.event))
 	})
 }
 
@@ -163,6 +187,13 @@ func (m *metrics) observe(e core.Event) {
 		m.turns.get(turnKey{e.Skill, e.Rule}).Inc()
 	case core.StageSkill:
 		m.skills.get(e.Skill).Observe(seconds(e.Took))
+	case core.StageTool:
+		m.tools.get(toolKey{e.Skill, e.Tool, e.Outcome}).Inc()
+		if e.Took > 0 {
+			m.skills.get(e.Skill).Observe(seconds(e.Took))
+		}
+	case core.StageToolLimit:
+		m.limits.get(e.Outcome).Inc()
 	case core.StageDenied:
 		m.denied.get(denyKey{e.Skill, e.Permission}).Inc()
 	case core.StageModel:

@@ -15,8 +15,10 @@ type wireManifest struct {
 	Version     string            `json:"version,omitempty"`
 	Description map[string]string `json:"description,omitempty"`
 	Commands    []wireCommand     `json:"commands,omitempty"`
+	Tools       []wireTool        `json:"tools,omitempty"`
 	Keywords    []string          `json:"keywords,omitempty"`
 	Pattern     string            `json:"pattern,omitempty"`
+	Intents     []string          `json:"intents,omitempty"`
 	Every       []core.Place      `json:"every,omitempty"`
 	Roles       []skills.Role     `json:"roles,omitempty"`
 	Places      []core.Place      `json:"places,omitempty"`
@@ -35,11 +37,19 @@ type wireCommand struct {
 	Dangerous bool              `json:"dangerous,omitempty"`
 }
 
+type wireTool struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Input       json.RawMessage `json:"input,omitempty"`
+	Dangerous   bool            `json:"dangerous,omitempty"`
+}
+
 type wirePermissions struct {
 	Channels       []core.Account `json:"channels,omitempty"`
 	Hosts          []string       `json:"hosts,omitempty"`
 	Secrets        []string       `json:"secrets,omitempty"`
 	Models         []string       `json:"models,omitempty"`
+	Tools          []string       `json:"tools,omitempty"`
 	Storage        int64          `json:"storage,omitempty"`
 	Memory         int64          `json:"memory,omitempty"`
 	CallsPerMinute int            `json:"calls_per_minute,omitempty"`
@@ -50,13 +60,16 @@ type wirePermissions struct {
 func EncodeManifest(m skills.Manifest) ([]byte, error) {
 	w := wireManifest{
 		Name: m.Name, Version: m.Version, Description: m.Description, Keywords: m.Triggers.Keywords, Pattern: m.Triggers.Pattern,
-		Every: m.Triggers.Every, Roles: m.Roles, Places: m.Places, NeedsModel: m.NeedsModel, Permissions: wirePermissions(m.Permissions),
+		Intents: m.Triggers.Intents, Every: m.Triggers.Every, Roles: m.Roles, Places: m.Places, NeedsModel: m.NeedsModel, Permissions: wirePermissions(m.Permissions),
 	}
 	if m.Timeout != 0 {
 		w.Timeout = m.Timeout.String()
 	}
 	for _, c := range m.Commands {
 		w.Commands = append(w.Commands, wireCommand{Name: c.Name, Help: c.Help, Args: c.Args, Input: c.Input, Tool: c.Tool, Dangerous: c.Dangerous})
+	}
+	for _, t := range m.Tools {
+		w.Tools = append(w.Tools, wireTool{Name: t.Name, Description: t.Description, Input: t.Input, Dangerous: t.Dangerous})
 	}
 	return json.Marshal(w)
 }
@@ -70,7 +83,7 @@ func DecodeManifest(data []byte) (skills.Manifest, error) {
 	}
 	m := skills.Manifest{
 		Name: w.Name, Version: w.Version, Description: w.Description,
-		Triggers: skills.Triggers{Keywords: w.Keywords, Pattern: w.Pattern, Every: w.Every},
+		Triggers: skills.Triggers{Keywords: w.Keywords, Pattern: w.Pattern, Intents: w.Intents, Every: w.Every},
 		Roles:    w.Roles, Places: w.Places, NeedsModel: w.NeedsModel, Permissions: skills.Permissions(w.Permissions),
 	}
 	if w.Timeout != "" {
@@ -81,6 +94,9 @@ func DecodeManifest(data []byte) (skills.Manifest, error) {
 	}
 	for _, c := range w.Commands {
 		m.Commands = append(m.Commands, skills.Command{Name: c.Name, Help: c.Help, Args: c.Args, Input: c.Input, Tool: c.Tool, Dangerous: c.Dangerous})
+	}
+	for _, t := range w.Tools {
+		m.Tools = append(m.Tools, skills.Tool{Name: t.Name, Description: t.Description, Input: t.Input, Dangerous: t.Dangerous})
 	}
 	return m, nil
 }
