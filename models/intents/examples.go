@@ -87,13 +87,14 @@ func (w *Weigher) Run(ctx context.Context) error {
 		case <-w.wanted:
 		}
 		err := w.make(ctx)
-		switch {
-		case err == nil:
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
 			wait = again
 			continue
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, ErrNoPool):
+		}
+		if errors.Is(err, ErrNoPool) {
 			continue
 		}
 		w.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Dur("again", wait).Msg("making the vectors of skills' examples")
