@@ -80,32 +80,28 @@ func (w *Weigher) use(by string) *model {
 
 // Run makes the vectors of examples when they are missing, until ctx ends.
 func (w *Weigher) Run(ctx context.Context) error {
-	for wait := again; ; {
+	for wait := again; ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
-			return nil
+			continue
 		case <-w.wanted:
 		}
-		err := w.make(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err == nil {
+		switch err := w.make(ctx); {
+		case err == nil:
 			wait = again
-			continue
+		case ctx.Err() != nil || errors.Is(err, ErrNoPool):
+			// It is over, or nothing is to be tried before somebody asks.
+		default:
+			w.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Dur("again", wait).Msg("making the vectors of skills' examples")
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+			}
+			wait = min(2*wait, maxAgain)
+			w.wake()
 		}
-		if errors.Is(err, ErrNoPool) {
-			continue
-		}
-		w.o.Log.Warn().Err(err).Stringer("class", fault.ClassOf(err)).Dur("again", wait).Msg("making the vectors of skills' examples")
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, maxAgain)
-		w.wake()
 	}
+	return nil
 }
 
 // make makes the vectors of the examples that lack one of the wanted model, until there are
