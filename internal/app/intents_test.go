@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/models"
@@ -21,7 +22,7 @@ import (
 var angles = map[string]float64{
 	"what will the weather be": 0, "do I need an umbrella": 10, "book a table": 90,
 	"Will it rain tomorrow?": 20, "Brauche ich morgen einen Schirm?": 25, "¿Va a llover mañana?": 30, "明日は雨が降りますか": 15,
-	"Einen Tisch für zwei, bitte": 70, "hello": 180, "a table outside, if it does not rain": 50, "the same again": 22, "once more": 24,
+	"Einen Tisch für zwei, bitte": 70, "hello": 180, "a table outside, if it does not rain": 50, "the same again": 22, "once more": 24, "yet again": 23,
 }
 
 // meaning is the vector of a text.
@@ -136,10 +137,14 @@ func TestIntentsInTheHub(t *testing.T) {
 			t.Errorf("explain does not say %q:\n%s", line, explained)
 		}
 	}
-	// Who gets no vector gets an answer.
+	// Who gets no vector, or not in time, gets an answer.
+	vectors.SetFaults(modeltest.Fault{Kind: modeltest.SlowFirst, Wait: time.Minute})
+	w.want(w.tell("yet again"), "chat: yet again")
+	vectors.SetFaults()
+	w.want(w.tell("yet again"), "chat: yet again") // as before: a turn that is run again goes the same way
 	vectors.Refuse()
 	w.want(w.tell("once more"), "chat: once more")
-	if !strings.Contains(w.metrics(), `parley_intents_total{outcome="failed"} 1`+"\n") {
+	if !strings.Contains(w.metrics(), `parley_intents_total{outcome="failed"} 3`+"\n") {
 		t.Error("the failure is not counted")
 	}
 	if explained := w.explain("the same again"); !strings.Contains(explained, "(intent)     the message got no vector") {
