@@ -15,6 +15,8 @@ type API struct {
 	Keys []APIKey `yaml:"keys"`
 	// MaxBody bounds what is read of one request.
 	MaxBody Bytes `yaml:"max_body"`
+	// MCP is the hub as an MCP server.
+	MCP MCP `yaml:"mcp"`
 }
 
 // APIKey is one program that may ask.

@@ -162,6 +162,8 @@ type Skills struct {
 	Folder string `yaml:"folder"`
 	// Allow says which of them may be started; with nothing in it, all.
 	Allow AllowedSkills `yaml:"allow"`
+	// MCP are MCP servers, each of which is a skill.
+	MCP []MCPServer `yaml:"mcp"`
 }
 
 // AllowedSkills are programs of skills that may be started: those of a checksum, and those
@@ -285,7 +287,7 @@ func Default() *Config {
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * core.MiB},
 		DataDir: "./data",
 		Access:  Access{DM: DMOpen, Groups: GroupsAddressed},
-		Models:  models.Config{Cache: models.DefaultCache()},
+		Models:  models.Config{Cache: models.DefaultCache(), Intents: models.DefaultIntents()},
 		API:     API{MaxBody: 32 * core.MiB},
 		Session: Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
 		Skills: Skills{

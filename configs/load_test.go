@@ -105,7 +105,7 @@ queue: {max_bytes: 2GB}
 		"chat": {Model: "m", Workers: []models.WorkerConfig{{URL: "http://a.test", Slots: 4, APIKey: secret.New("k")}}},
 	}}.WithDefaults()
 	cached := models.Amount(20_000)
-	want.Models.Cache = models.DefaultCache()
+	want.Models.Cache, want.Models.Intents = models.DefaultCache(), models.DefaultIntents()
 	want.Models.Prices = models.Prices{Currency: "EUR", Table: []models.Price{{Model: "m", Prompt: 100_000, Cached: &cached, Completion: 3_000_000}}}
 	want.Models.Budgets = []models.Budget{{
 		Scope: models.ScopeRole, Name: "guest", Day: models.Limit{Tokens: 50_000}, Month: models.Limit{Cost: 5_500_000},

@@ -36,7 +36,8 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	got.Models.Cache.Skills, got.Models.Cache.Semantic.Skills = nil, nil
 	got.Models.Prices.Table, got.Models.Budgets, got.Models.Prewarm = nil, nil, nil
 	got.Models.Skills, got.Models.Accounts = nil, nil
-	got.Skills.Secrets, got.Skills.Allow = nil, configs.AllowedSkills{}
+	got.Skills.Secrets, got.Skills.Allow, got.Skills.MCP = nil, configs.AllowedSkills{}, nil
+	got.API.MCP.Clients = nil
 	if diff := cmp.Diff(defaults(t), got, secrets); diff != "" {
 		t.Errorf("the values in parley.yaml differ from the defaults (-default +reference):\n%s", diff)
 	}
@@ -45,7 +46,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 var (
 	switchedOff = regexp.MustCompile(`(?m)^(\s*)#(\S)`)
 	// emptied are keys that stand there twice, empty and with their example.
-	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|pool|currency|table|budgets|prewarm|skills|accounts|secrets|folder|checksums|signers): (?:\[\]|\{\}|"")\n`)
+	emptied = regexp.MustCompile(`(?m)^\s*(?:allow|admins|routes|pools|keys|default|prompt|pool|currency|table|budgets|prewarm|skills|accounts|secrets|folder|checksums|signers|mcp|clients): (?:\[\]|\{\}|"")\n`)
 	files   = regexp.MustCompile(`file:/run/secrets/\S+`)
 )
 
@@ -58,7 +59,7 @@ func switchedOn(t *testing.T) string {
 
 func TestReferenceHasEveryKey(t *testing.T) {
 	text := switchedOn(t)
-	c := mustLoad(t, text, "TELEGRAM_TOKEN=x", "GPU_KEY=y", "WEATHER_KEY=z", "CI_KEY=0123456789abcdef")
+	c := mustLoad(t, text, "TELEGRAM_TOKEN=x", "GPU_KEY=y", "WEATHER_KEY=z", "CI_KEY=0123456789abcdef", "FILES_TOKEN=f", "TICKETS_AUTHORIZATION=t")
 	if c.Models.Prices.Currency != "EUR" || len(c.Models.Prices.Table) != 2 || len(c.Models.Budgets) != 3 {
 		t.Errorf("prices %+v, budgets %+v", c.Models.Prices, c.Models.Budgets)
 	}
@@ -83,6 +84,7 @@ func pathsOfNode(path string, n *yaml.Node, into map[string]bool) {
 	into[path] = true
 	free := slices.Contains([]string{
 		".channels", ".models.pools", ".models.cache.semantic.skills", ".models.skills", ".models.accounts", ".skills.secrets", ".skills.secrets.*",
+		".skills.mcp.*.env", ".skills.mcp.*.headers",
 	}, path)
 	switch n.Kind { //nolint:exhaustive // the others have nothing inside
 	case yaml.MappingNode:

@@ -31,6 +31,7 @@ func (l *loader) validate(c *Config) {
 		l.invalid(within("models", p.Key), p.Text)
 	}
 	l.validateAPI(c)
+	l.validateMCPClients(c)
 	l.validateModelAccounts(c)
 	l.validateRoutes(c)
 	l.oneOf("session.scope", string(c.Session.Scope), scopes...)
@@ -38,6 +39,7 @@ func (l *loader) validate(c *Config) {
 	l.require("session.ambient", c.Session.Ambient >= 0, "must be a number of messages, 0 for none")
 	l.require("session.idle", c.Session.Idle == 0 || c.Session.Idle >= time.Minute, "must be a time of 1m or more, 0s for never")
 	l.validateSkills(c.Skills)
+	l.validateMCPServers(c)
 	l.require("collect", c.Collect >= 0, "must be a time, 0s for not at all")
 	l.require("queue.max_items", c.Queue.MaxItems > 0, aboveZero)
 	l.require("queue.max_per_chat", c.Queue.MaxPerChat > 0, aboveZero)

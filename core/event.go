@@ -67,6 +67,8 @@ type Event struct {
 	Worker  string
 	// Permission is what a skill lacks.
 	Permission string
+	// Score is how sure Rule was; 0 where that is no question. It is for paths, no label.
+	Score float64
 	// Tool is what a model called, Outcome what became of it.
 	Tool, Outcome string
 	// Err is why it failed; readers look at its fault class.

@@ -67,8 +67,10 @@ type Config struct {
 	Prices  Prices   `yaml:"prices"`
 	Budgets []Budget `yaml:"budgets"`
 	// Cache says which answers are given again.
-	Cache  CacheConfig `yaml:"cache"`
-	AtOnce AtOnce      `yaml:"at_once"`
+	Cache CacheConfig `yaml:"cache"`
+	// Intents says which messages are about what a skill is for.
+	Intents IntentsConfig `yaml:"intents"`
+	AtOnce  AtOnce        `yaml:"at_once"`
 	// KeepUsage is how long lines of the ledger of usage are kept; 0 for ever.
 	KeepUsage time.Duration `yaml:"keep_usage"`
 	// Prewarm are the peaks that somebody knows of.
@@ -176,6 +178,7 @@ func (c Config) WithDefaults() Config {
 			c.Default = name
 		}
 	}
+	c.Intents.Threshold = cmp.Or(c.Intents.Threshold, DefaultIntentThreshold)
 	c.AtOnce = AtOnce{cmp.Or(c.AtOnce.User, DefaultAtOnceUser), cmp.Or(c.AtOnce.Admin, DefaultAtOnceAdmin)}
 	pools := make(map[string]PoolConfig, len(c.Pools))
 	for name, pool := range c.Pools {
@@ -234,6 +237,7 @@ func (c Config) Validate() []Problem {
 		found = append(found, c.Pools[name].validate(key)...)
 	}
 	found = append(found, c.Cache.validate(slices.Sorted(maps.Keys(c.Pools)))...)
+	found = append(found, c.Intents.validate(slices.Sorted(maps.Keys(c.Pools)))...)
 	found = append(found, c.validateDefaults()...)
 	return append(append(found, c.Prices.validate()...), c.zoneProblems()...)
 }

@@ -60,7 +60,7 @@ func TestAnswersFindTheirQuestion(t *testing.T) {
 		{"a group, somebody else", "poll", group, sentAt(addressed(says(group, "2", "yes")), 20), "chat", "(default)", false, "no question waits for this person"},
 	} {
 		tb := table(t, nil)
-		r, steps := tb.Explain(c.e, asking(t, c.in, c.skill))
+		r, steps := tb.Explain(c.e, asking(t, c.in, c.skill), router.Meaning{})
 		if r.Skill != c.want || r.Rule != c.rule || (r.Asked != nil) != c.answer || r.Cancelled != (c.name == "cancel") {
 			t.Errorf("%s: %+v", c.name, r)
 		}
@@ -77,16 +77,16 @@ func TestAnswersFindTheirQuestion(t *testing.T) {
 func TestAskedAmongTheRules(t *testing.T) {
 	e := sentAt(says(private, "1", "yes"), 20)
 	closed := table(t, func(o *router.TableOptions) { o.Access.DM = router.Closed })
-	if r := closed.Route(e, asking(t, private, "poll")); !r.Refused {
+	if r := closed.Route(e, asking(t, private, "poll"), router.Meaning{}); !r.Refused {
 		t.Errorf("%+v", r)
 	}
 	ruled := table(t, func(o *router.TableOptions) {
 		o.Rules = []router.Rule{{Name: "all", To: router.Target{Skill: "start"}}}
 	})
-	if r := ruled.Route(e, asking(t, private, "poll")); r.Skill != "poll" {
+	if r := ruled.Route(e, asking(t, private, "poll"), router.Meaning{}); r.Skill != "poll" {
 		t.Errorf("%+v", r)
 	}
-	if r := ruled.Route(e, empty(t)); r.Skill != "start" {
+	if r := ruled.Route(e, empty(t), router.Meaning{}); r.Skill != "start" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -116,13 +116,13 @@ func TestTriggers(t *testing.T) {
 		{"pattern", change, says(private, "1", "Remind me"), "start", "(trigger)"},
 		{"not allowed here", change, says(private, "1", "a secret"), "chat", "(default)"},
 		{"a keyword before every message", change, addressed(says(group, "1", "a secret")), "help", "(trigger)"},
-		{"a keyword past the bot", change, says(group, "1", "a secret"), "poll", "(trigger)"},
-		{"every message past the bot", change, says(group, "1", "hello all"), "poll", "(trigger)"},
+		{"a keyword past the bot", change, says(group, "1", "a secret"), "poll", "(every)"},
+		{"every message past the bot", change, says(group, "1", "hello all"), "poll", "(every)"},
 		{"a command is none", change, addressed(says(group, "1", "/help")), "help", "(command)"},
 		{"a button is none", change, kind(says(group, "1", ""), core.KindAction, core.Action{Data: "start:1"}), "start", "(button)"},
 		{"the operator's rule first", ruled, says(private, "1", "weather forecast"), "chat", "mine"},
 	} {
-		if r := table(t, c.change).Route(c.e, empty(t)); r.Skill != c.want || r.Rule != c.rule {
+		if r := table(t, c.change).Route(c.e, empty(t), router.Meaning{}); r.Skill != c.want || r.Rule != c.rule {
 			t.Errorf("%s: %s by %s", c.name, r.Skill, r.Rule)
 		}
 	}

@@ -48,7 +48,7 @@ type Ledger interface {
 	Heard(e core.Envelope, r Route) (queue.Outgoing, error)
 }
 
-// DispatcherOptions make a dispatcher. All but Collect and Lane are required.
+// DispatcherOptions make a dispatcher. All but Collect, Lane and Intents are required.
 type DispatcherOptions struct {
 	Queue    queue.Queue
 	Table    *Table
@@ -63,6 +63,8 @@ type DispatcherOptions struct {
 	Observer core.Observer
 	Log      zerolog.Logger
 	Now      func() time.Time
+	// Intents weighs messages that no rule claims before the default; nil for nobody.
+	Intents Intents
 	// Wrap puts the middleware around a skill.
 	Wrap func(skills.Skill) skills.Handler
 	// Slots is how many turns run at once.
@@ -167,7 +169,7 @@ func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, p
 	began := d.o.Now()
 	d.observe(core.Event{Stage: core.StageTaken, Took: began.Sub(del.Since)}, e)
 	b := d.brain.Load()
-	route := b.table.Route(e, s)
+	route := d.route(ctx, b.table, e, person, s)
 	out, err := d.ledger(g.all, route)
 	if err != nil {
 		return queue.Commit{}, err
@@ -182,11 +184,24 @@ func (d *Dispatcher) turn(ctx context.Context, del queue.Delivery, g gathered, p
 	return d.commit(ctx, del, g, s, out, w)
 }
 
+// route asks the table, and where that hangs on what the message is about has it weighed:
+// once, on the time of the one conversation that waits for it.
+func (d *Dispatcher) route(ctx context.Context, t *Table, e core.Envelope, person core.PersonID, s *session.Session) Route {
+	r := t.Route(e, s, Meaning{})
+	if !r.Unweighed || d.o.Intents == nil {
+		return r
+	}
+	began := d.o.Now()
+	r = t.Route(e, s, d.o.Intents.Weigh(ctx, e, person, r.Role))
+	r.Took = d.o.Now().Sub(began)
+	return r
+}
+
 // answer runs what the route names.
 func (d *Dispatcher) answer(ctx context.Context, del queue.Delivery, e core.Envelope, person core.PersonID,
 	route Route, handler skills.Handler, s *session.Session, w *writer,
 ) error {
-	event := core.Event{Stage: core.StageRouted, Rule: route.Rule, Skill: route.Skill}
+	event := core.Event{Stage: core.StageRouted, Rule: route.Rule, Skill: route.Skill, Score: route.Score, Took: route.Took}
 	if q, waits := s.Asked(e.In, e.From); waits && (route.Asked != nil || route.Cancelled || !q.Waits(e.SentAt)) {
 		s.Unask(e.In, e.From) // with the turn: one that fails leaves the question open
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -105,12 +106,27 @@ type Route struct {
 	// Refused tells that the person may not use the bot and should be told so.
 	Refused bool
 	Role    skills.Role
+	// Score is how close the message came to the examples of the skill that was chosen by
+	// them; 0 where something else decided.
+	Score float64
+	// Unweighed tells that skills' examples might have decided, and nothing was weighed.
+	Unweighed bool
+	// Took is how long the weighing took; the table leaves it 0.
+	Took time.Duration
 	// Args is what stands behind the command, or everything said without one.
 	Args string
 	// Asked is the question that the envelope answers; nil for none.
 	Asked *session.Asked
 	// Cancelled tells that the person ended the question that waited for them.
 	Cancelled bool
+}
+
+// Told is the rule as people and the records are told it: with the score, where one decided.
+func (r Route) Told() string {
+	if r.Score == 0 {
+		return r.Rule
+	}
+	return fmt.Sprintf("%s %.2f", r.Rule, r.Score)
 }
 
 // Step is one rule of an explanation: what it was, whether it decided, and why not.
@@ -153,19 +169,20 @@ func NewTable(o TableOptions) (*Table, error) {
 	return &Table{o}, nil
 }
 
-// Route decides. It is total: there is always a skill, or a reason to ignore.
-func (t *Table) Route(e core.Envelope, s *session.Session) Route {
-	return t.decide(e, s, func(Step) {})
+// Route decides. It is total: there is always a skill, or a reason to ignore. Where the
+// route says that it is Unweighed, another one may come of the message's Meaning.
+func (t *Table) Route(e core.Envelope, s *session.Session, m Meaning) Route {
+	return t.decide(e, s, m, func(Step) {})
 }
 
 // Explain decides as Route does and tells each step it took.
-func (t *Table) Explain(e core.Envelope, s *session.Session) (Route, []Step) {
+func (t *Table) Explain(e core.Envelope, s *session.Session, m Meaning) (Route, []Step) {
 	var steps []Step
-	r := t.decide(e, s, func(st Step) { steps = append(steps, st) })
+	r := t.decide(e, s, m, func(st Step) { steps = append(steps, st) })
 	return r, steps
 }
 
-func (t *Table) decide(e core.Envelope, s *session.Session, tell func(Step)) Route {
+func (t *Table) decide(e core.Envelope, s *session.Session, m Meaning, tell func(Step)) Route {
 	base := Route{Role: t.role(e.From), Args: e.Text()}
 	command, isCommand := e.Command()
 	if isCommand {
@@ -177,9 +194,11 @@ func (t *Table) decide(e core.Envelope, s *session.Session, tell func(Step)) Rou
 		checks = append(checks, func(e core.Envelope, base Route) (Route, Step) { return t.rule(r, e, base) })
 	}
 	action := func(e core.Envelope, base Route) (Route, Step) { return t.action(e, s, base) }
-	checks = append(checks, t.triggered, t.bystander, t.command, action)
+	meant := func(e core.Envelope, base Route) (Route, Step) { return t.intent(e, m, base) }
+	checks = append(checks, t.triggered, meant, t.every, t.bystander, t.command, action)
 	for _, check := range checks {
 		route, step := check(e, base)
+		base.Unweighed = route.Unweighed
 		step.Rule = route.Rule
 		tell(step)
 		if step.Matched {

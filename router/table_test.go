@@ -111,7 +111,7 @@ func TestBuiltInRoutes(t *testing.T) {
 		}, says(private, "1", "x"), "!", "(access)"},
 	} {
 		tb := table(t, c.change)
-		r := tb.Route(c.e, empty(t))
+		r := tb.Route(c.e, empty(t), router.Meaning{})
 		got := r.Skill
 		switch {
 		case r.Ignore:
@@ -122,7 +122,7 @@ func TestBuiltInRoutes(t *testing.T) {
 		if got != c.want || r.Rule != c.rule {
 			t.Errorf("%s: %s by %s, want %s by %s", c.name, got, r.Rule, c.want, c.rule)
 		}
-		explained, steps := tb.Explain(c.e, empty(t))
+		explained, steps := tb.Explain(c.e, empty(t), router.Meaning{})
 		if explained != r || len(steps) == 0 || !steps[len(steps)-1].Matched || steps[len(steps)-1].Because == "" {
 			t.Errorf("%s: explained as %+v with %+v", c.name, explained, steps)
 		}
@@ -169,7 +169,7 @@ func TestRules(t *testing.T) {
 		{"asked for past the bot, but meant", router.Condition{Addressed: &no}, addressed(says(group, "1", "x")), false},
 		{"all must hold", router.Condition{Languages: []string{"de"}, Keywords: []string{"y"}}, says(private, "1", "x"), false},
 	} {
-		r := table(t, rule(c.when, help)).Route(c.e, empty(t))
+		r := table(t, rule(c.when, help)).Route(c.e, empty(t), router.Meaning{})
 		if hit := r.Rule == "mine" && r.Skill == "help"; hit != c.hits {
 			t.Errorf("%s: %+v", c.name, r)
 		}
@@ -183,10 +183,10 @@ func TestFirstRuleWins(t *testing.T) {
 			{Name: "two", To: router.Target{Ignore: true}},
 		}
 	})
-	if r := tb.Route(says(private, "1", "x"), empty(t)); r.Rule != "one" || r.Skill != "chat" || r.Model != "fast" {
+	if r := tb.Route(says(private, "1", "x"), empty(t), router.Meaning{}); r.Rule != "one" || r.Skill != "chat" || r.Model != "fast" {
 		t.Errorf("%+v", r)
 	}
-	if r := tb.Route(says(private, "1", "y"), empty(t)); r.Rule != "two" || !r.Ignore {
+	if r := tb.Route(says(private, "1", "y"), empty(t), router.Meaning{}); r.Rule != "two" || !r.Ignore {
 		t.Errorf("%+v", r)
 	}
 }
@@ -195,7 +195,7 @@ func TestFirstRuleWins(t *testing.T) {
 func TestRouteNamesNoModelButARules(t *testing.T) {
 	s := empty(t)
 	s.SetModel("mine", "admin")
-	if r := table(t, nil).Route(says(private, "1", "x"), s); r.Model != "" {
+	if r := table(t, nil).Route(says(private, "1", "x"), s, router.Meaning{}); r.Model != "" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -218,7 +218,7 @@ func FuzzRouteIsTotal(f *testing.F) {
 		tb := table(t, func(o *router.TableOptions) {
 			o.Rules = []router.Rule{{Name: "k", When: router.Condition{Keywords: []string{"é", text}}, To: router.Target{Skill: "help"}}}
 		})
-		if r := tb.Route(e, empty(t)); r.Rule == "" || (r.Skill == "") != (r.Ignore || r.Refused) {
+		if r := tb.Route(e, empty(t), router.Meaning{}); r.Rule == "" || (r.Skill == "") != (r.Ignore || r.Refused) {
 			t.Errorf("%+v", r)
 		}
 	})

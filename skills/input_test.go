@@ -89,7 +89,7 @@ func TestManifestsThatCannotBe(t *testing.T) {
 		t.Fatal("it is taken")
 	}
 	for _, want := range []string{
-		"a description in English is missing", `description in "de" has 1001 characters`, `command "a": input: a schema is`, `command "a": dangerous is of tools only`,
+		"a description in English is missing", `description in "de" has 1025 characters`, `command "a": input: a schema is`, `command "a": dangerous is of tools only`,
 		`command "b": a tool needs a schema`, `command "cancel": it is the hub's own`, "a keyword is empty", "pattern: ", `every message in place "moon"`,
 		"a channel has no name", `host ""`, `host "http://x.org"`, `host "*.org"`, `host "X.org"`, `host "a..b"`, `host "x.org:0"`, `host "x.org:"`, `host "1.2.3"`, `host "[::1"`,
 		`host "[1.2.3.4]"`, `host "*"`, `host "x.org/path"`, `host "a_b.org"`, `secret "a b"`, "a model pool has no name", "storage -1 is negative",

@@ -62,14 +62,19 @@ type Command struct {
 }
 
 // Triggers are what calls a skill without a command. Configured routes come first. Where
-// several skills would be called, keywords and patterns come before Every, and the skill
-// that stands first in the set before the others.
+// several skills would be called, keywords and patterns come before Intents, these before
+// Every, and the skill that stands first in the set before the others.
 type Triggers struct {
 	// Keywords are words or phrases, one of which stands in the message, whatever its case.
 	Keywords []string
 	// Pattern is a regular expression (RE2) that matches somewhere in the message; empty
 	// for none.
 	Pattern string
+	// Intents are examples of messages that are about what the skill is for, as people would
+	// say them, in any languages: "do I need an umbrella", "wird es morgen regnen". One that
+	// says much the same in other words calls the skill, where the hub has a model that makes
+	// vectors. At most MaxIntents of MaxIntent bytes.
+	Intents []string
 	// Every are the places in which every message without a command is the skill's, those
 	// that were not meant for the bot too.
 	Every []core.Place
@@ -77,7 +82,7 @@ type Triggers struct {
 
 // None tells whether nothing but commands, buttons and routes calls the skill.
 func (t Triggers) None() bool {
-	return len(t.Keywords) == 0 && t.Pattern == "" && len(t.Every) == 0
+	return len(t.Keywords) == 0 && t.Pattern == "" && len(t.Intents) == 0 && len(t.Every) == 0
 }
 
 // Expression is Pattern; nil for none. The manifest must be that of a skill in a Set.

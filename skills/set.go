@@ -16,8 +16,16 @@ import (
 // description of a command, the shortest of the platforms'.
 const MaxHelp = 100
 
-// MaxDescription is the most characters of a manifest's description.
-const MaxDescription = 1000
+// MaxDescription is the most characters of a manifest's description: what a SKILL.md may have.
+const MaxDescription = 1024
+
+// The bounds of Triggers.Intents.
+const (
+	// MaxIntents is how many examples a skill has at most.
+	MaxIntents = 64
+	// MaxIntent is how long one may be, in bytes.
+	MaxIntent = 500
+)
 
 // Cancel is the command with which people end a question. No skill has it.
 const Cancel = "cancel"
@@ -193,6 +201,17 @@ func (t Triggers) problems(wrong func(format string, args ...any)) {
 	}
 	if _, err := regexp.Compile(t.Pattern); err != nil {
 		wrong("pattern: %w", err)
+	}
+	if len(t.Intents) > MaxIntents {
+		wrong("%d examples of intents, more than %d", len(t.Intents), MaxIntents)
+	}
+	for _, example := range t.Intents {
+		switch {
+		case strings.TrimSpace(example) == "":
+			wrong("an example of an intent is empty")
+		case len(example) > MaxIntent:
+			wrong("an example of an intent has %d bytes, more than %d", len(example), MaxIntent)
+		}
 	}
 	for _, p := range t.Every {
 		if p != core.Private && p != core.Group {

@@ -10,7 +10,7 @@
 //	parley status    show the nodes of a hub on Redis, what each holds, and what waits
 //	parley models    list model pools and workers, switch versions, reload the configuration
 //	parley usage     show what the model workers did, for whom, and what it cost
-//	parley skill     make, try, test, install and list skills that are programs
+//	parley skill     make, try, test, sign, install and list skills that are programs
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the
@@ -224,12 +224,12 @@ func (c *commands) reload(path string) func() (*configs.Config, []configs.Warnin
 	}
 }
 
-func (c *commands) check(*cobra.Command, []string) error {
+func (c *commands) check(cmd *cobra.Command, _ []string) error {
 	cfg, path, err := c.load()
 	if err != nil {
 		return err
 	}
-	return app.Check(c.out, cfg, path)
+	return app.Check(cmd.Context(), c.out, cfg, path)
 }
 
 func (c *commands) doctor(cmd *cobra.Command, _ []string) error {
@@ -291,10 +291,5 @@ func (c *commands) explain(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, file := range args {
-		if err := app.Explain(cmd.Context(), c.out, cfg, file, c.asked); err != nil {
-			return err
-		}
-	}
-	return nil
+	return app.Explain(cmd.Context(), c.out, cfg, args, c.asked)
 }

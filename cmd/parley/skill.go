@@ -14,10 +14,16 @@ import (
 func (c *commands) skill() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "skill",
-		Short: "Make, try, test, install and list skills that are programs of their own",
-		Long:  "Where PATH is asked for, it is a program, or a folder with the Go source of one, which is built.",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Short: "Make, try, test, sign, install and list skills that are programs of their own",
+		Long: "Where PATH is asked for, it is a program, or a folder with the Go source of one, which is built. A folder with a SKILL.md is " +
+			"taken as it is by install, list, info, sign and remove.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("skill has no command %q; see parley skill --help", args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var source string
 	begin := c.skillCommand("new NAME", "Write a folder with a skill to begin with", func(cmd *cobra.Command, name string) error {
@@ -27,8 +33,35 @@ func (c *commands) skill() *cobra.Command {
 		return app.NewSkill(cmd.Context(), c.out, name, source, version)
 	})
 	begin.Flags().StringVar(&source, "source", "", "the folder of Parley's own source, to build against instead of a release")
+	var keyFile string
+	sign := &cobra.Command{
+		Use:   "sign NAME... --key FILE",
+		Short: "Sign skills, for hubs whose skills.allow names the key",
+		Long: "Writes the signature of each program beside it, as NAME.sig. A name is that of a file, or of a skill in the skills' " +
+			"folder. The key is one that parley skill key made, or any Ed25519 key in PEM (PKCS #8).",
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return usageError{errors.New("skill sign needs the name of a skill")}
+			case keyFile == "":
+				return usageError{errors.New("skill sign needs --key FILE; parley skill key FILE makes one")}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, names []string) error {
+			cfg, _, err := c.load()
+			if err != nil {
+				return err
+			}
+			return skillUsage(app.SignSkills(c.out, cfg, names, keyFile))
+		},
+	}
+	sign.Flags().StringVar(&keyFile, "key", "", "the file of the private key")
 	list := &cobra.Command{Use: "list", Short: "Show what lies in the skills' folder", Args: noArgs, RunE: c.listSkills}
-	root.AddCommand(begin, list,
+	root.AddCommand(begin, list, sign,
+		c.skillCommand("key FILE", "Make a key to sign skills with, or show the public half of one", func(_ *cobra.Command, file string) error {
+			return app.SkillKey(c.out, file)
+		}),
 		c.skillCommand("run PATH", "Play a skill in the terminal, without a hub", func(cmd *cobra.Command, path string) error {
 			cfg, _, err := c.load()
 			if err != nil {
@@ -87,7 +120,7 @@ func (c *commands) skillCommand(use, short string, run func(cmd *cobra.Command, 
 
 // skillUsage makes mistakes of the caller what they are.
 func skillUsage(err error) error {
-	if errors.Is(err, app.ErrNoFolder) || errors.Is(err, app.ErrSkillName) {
+	if errors.Is(err, app.ErrNoFolder) || errors.Is(err, app.ErrSkillName) || errors.Is(err, app.ErrSource) {
 		return usageError{err}
 	}
 	return err

@@ -28,7 +28,9 @@ import (
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/mcp"
 	"github.com/parley-hub/parley/skills/plugin"
+	"github.com/parley-hub/parley/skills/prompts"
 )
 
 // Options make an App.
@@ -84,7 +86,11 @@ type App struct {
 	// registry has what answers people, programs the pools alone, which answer programs.
 	registry, programs *models.Registry
 	set                atomic.Pointer[skills.Set]
-	plugins            *plugins // nil without a folder of them
+	outside            *outside
+	folder             *plugin.Folder  // nil without a folder of programs
+	instructions       *prompts.Folder // the same for instructions
+	servers            *mcp.Servers    // nil without MCP servers
+	meanings           *meanings
 	world              *world.Provider
 	tools              *tools.Provider
 	adapters           map[core.Account]adapters.Adapter
@@ -213,6 +219,10 @@ func (a *App) makeServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	programs, err := a.makeMCP()
+	if err != nil {
+		return err
+	}
 	webhooks := map[string]http.Handler{}
 	for name, adapter := range a.adapters {
 		if w, ok := adapter.(adapters.Webhooker); ok {
@@ -221,7 +231,7 @@ func (a *App) makeServer(ctx context.Context) error {
 	}
 	a.server = httpserver.New(httpserver.Options{
 		Listen: a.cfg.HTTP.Listen, MaxBody: int64(a.cfg.HTTP.MaxBody), Drain: a.cfg.Shutdown / 10, Log: a.room("http"),
-		Ready: a.ready, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, API: a.makeAPI(), Console: pages,
+		Ready: a.ready, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, API: a.makeAPI(), MCP: programs, Console: pages,
 	})
 	address, err := a.server.Listen(ctx)
 	if err != nil {
@@ -290,8 +300,12 @@ func (a *App) Run(ctx context.Context) error {
 	if a.loads != nil {
 		stages = append(stages, stage{"model loads", a.loads.run})
 	}
-	if a.plugins != nil {
-		stages = append(stages, stage{"skills' folder", a.plugins.folder.Run})
+	stages = append(stages, stage{"intents", a.meanings.weigher.Run})
+	if a.folder != nil {
+		stages = append(stages, stage{"skills' folder", a.folder.Run}, stage{"skills' instructions", a.instructions.Run})
+	}
+	if a.servers != nil {
+		stages = append(stages, stage{"MCP servers", a.servers.Run})
 	}
 	stages = append(stages, stage{"dispatcher", a.dispatcher.Run}, stage{"menus", a.keepMenus}, stage{"adapters", a.receive})
 	a.arrive(ctx)

@@ -62,7 +62,7 @@ func TestShippedConfigurations(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			c := load(t, path, here(t)...)
 			var checked, log bytes.Buffer
-			if err := app.Check(&checked, c, path); err != nil || !strings.HasPrefix(checked.String(), "configuration is fine ("+path+")\n") {
+			if err := app.Check(t.Context(), &checked, c, path); err != nil || !strings.HasPrefix(checked.String(), "configuration is fine ("+path+")\n") {
 				t.Errorf("check: %v\n%s", err, &checked)
 			}
 			a, err := app.New(t.Context(), app.Options{Config: c, File: path, Version: "test", Log: zerolog.SyncWriter(&log)})

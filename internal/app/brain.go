@@ -19,6 +19,9 @@ func (a *App) makeBrain(ctx context.Context) error {
 		p.doors = a.doors
 	}
 	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return a.set.Load().For(role, place) }
+	if err := a.makeMeanings(); err != nil {
+		return err
+	}
 	if err := a.makeSkills(ctx, append(builtin(p), a.o.skills...)); err != nil {
 		return err
 	}
@@ -29,6 +32,7 @@ func (a *App) makeBrain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.weighs(a.set.Load())
 	a.makeWorld()
 	limiter := skills.NewLimiter(skills.LimitOptions{
 		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
@@ -46,9 +50,9 @@ func (a *App) makeBrain(ctx context.Context) error {
 		Queue: a.queue, Table: table, Skills: a.set.Load(), Memories: memories, Drafts: drafts{a}, Lane: a.lane, Ledger: ledger{},
 		Files:    filesOf,
 		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
-		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
+		Intents: a.meanings, Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
 		Wrap: func(s skills.Skill) skills.Handler {
-			return a.wrap(s, func(m skills.Manifest) []skills.Middleware {
+			return a.outside.wrap(s, func(m skills.Manifest) []skills.Middleware {
 				return []skills.Middleware{
 					skills.Recover(), skills.Access(m), limiter.Middleware, skills.CallsPerMinute(m), skills.Input(m),
 					skills.Observe(m, a.observer, time.Now), skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal, a.world.Middleware(m), a.tools.Middleware(m),

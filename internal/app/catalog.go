@@ -86,12 +86,3 @@ const (
 	defaultSkill  = chat.Name
 	fallbackSkill = help.Name
 )
-
-// newSet makes the skills inside the hub.
-func newSet(p parts) (*skills.Set, error) {
-	var set *skills.Set
-	p.list = func(role skills.Role, place core.Place) []skills.Manifest { return set.For(role, place) }
-	var err error
-	set, err = skills.NewSet(builtin(p)...)
-	return set, err
-}

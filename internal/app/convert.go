@@ -27,7 +27,7 @@ func newTable(cfg *configs.Config, set *skills.Set) (*router.Table, error) {
 		}
 		if g := m.Triggers; !g.None() {
 			o.Triggers = append(o.Triggers, router.Trigger{
-				Skill: m.Name, Keywords: g.Keywords, Pattern: g.Expression(), Every: g.Every,
+				Skill: m.Name, Keywords: g.Keywords, Pattern: g.Expression(), Intents: len(g.Intents) > 0, Every: g.Every,
 				Allows: func(r skills.Role, in core.Conversation) bool { return m.Allows(r, in.Place) && m.On(in.Account) },
 			})
 		}

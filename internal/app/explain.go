@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
@@ -17,15 +20,40 @@ import (
 	"github.com/parley-hub/parley/records"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/plugin"
+	"github.com/parley-hub/parley/skills/prompts"
 )
 
 // maxEnvelope bounds an envelope file.
 const maxEnvelope = 1 << 20
 
-// Explain prints who says the envelope in a file, whose memory it would meet, which rule
-// and skill, and what each rule before it said. It touches nothing, and the hub may be
-// running. asked names a skill whose question is to wait for the person; empty for none.
-func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file, asked string) error {
+// Explain prints who says the envelopes in files, whose memory each would meet, which rule
+// and skill, and what each rule before it said. It touches nothing but the programs in the
+// skills' folder, which run meanwhile, and the workers of models.intents where a skill's
+// examples decide; the hub may be running. asked names a skill whose
+// question is to wait for the person; empty for none.
+func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, files []string, asked string) error {
+	return withSkills(ctx, cfg, func(set *skills.Set, refused []error) error {
+		for _, err := range refused {
+			if _, err := fmt.Fprintln(out, "not taken:", err); err != nil {
+				return err
+			}
+		}
+		table, err := newTable(cfg, set)
+		if err != nil {
+			return errors.Join(append([]error{err}, refused...)...)
+		}
+		for _, file := range files {
+			if err := explainFile(ctx, out, cfg, set, table, file, asked); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func explainFile(ctx context.Context, out io.Writer, cfg *configs.Config, set *skills.Set, table *router.Table, file, asked string) error {
 	data, err := readBounded(file, maxEnvelope)
 	if err != nil {
 		return err
@@ -33,14 +61,6 @@ func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file, aske
 	e, err := core.DecodeEnvelope(data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
-	}
-	set, err := newSet(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})
-	if err != nil {
-		return err
-	}
-	table, err := newTable(cfg, set)
-	if err != nil {
-		return err
 	}
 	s, err := session.Load(nil, nil, nil)
 	if err != nil {
@@ -53,9 +73,55 @@ func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, file, aske
 	if err != nil {
 		return err
 	}
-	route, steps := table.Explain(e, s)
+	var meaning router.Meaning
+	if r := table.Route(e, s, meaning); r.Unweighed {
+		meaning = weighOnce(ctx, cfg, set, e, r.Role)
+	}
+	route, steps := table.Explain(e, s, meaning)
 	_, err = io.WriteString(out, explanation(file, e, who, route, steps))
 	return err
+}
+
+// withSkills calls do with all skills that a hub of this configuration would have; those of MCP
+// servers by their names alone. The programs in the skills' folder run until do returned; refused tells
+// which would not be taken, and why. Nothing else is started.
+func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Set, refused []error) error) (err error) {
+	all := builtin(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})
+	for _, s := range cfg.Skills.MCP {
+		all = append(all, named(s.Name))
+	}
+	set, err := skills.NewSet(all...)
+	if err != nil {
+		return err
+	}
+	if cfg.Skills.Folder == "" {
+		return do(set, nil)
+	}
+	beside := func(more []skills.Skill) error {
+		with, err := skills.NewSet(slices.Concat(all, more)...)
+		if err == nil {
+			set = with
+		}
+		return err
+	}
+	folder, err := plugin.New(plugin.Options{
+		Dir: cfg.Skills.Folder, Allow: allowed(cfg), Command: jailed, Log: zerolog.Nop(),
+		Publish: func(programs []*plugin.Skill) error { return beside(asSkills(programs)) },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	refused := folder.Load(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	all = append(all, asSkills(folder.Skills())...)
+	refused = append(refused, prompts.New(prompts.Options{
+		Dir: cfg.Skills.Folder, Allow: allowed(cfg).Check, Talk: func(*prompts.Skill) skills.Handler { return nil }, Log: zerolog.Nop(),
+		Publish: func(list []*prompts.Skill) error { return beside(asSkills(list)) },
+	}).Load()...)
+	return do(set, refused)
 }
 
 // whose tells the person behind an envelope and the memory that it meets.
@@ -110,9 +176,9 @@ func explanation(file string, e core.Envelope, who string, route router.Route, s
 	case route.Refused:
 		fmt.Fprintf(&b, "  => the person is told that the bot is not open to them (rule %s)\n", route.Rule)
 	case route.Model != "":
-		fmt.Fprintf(&b, "  => skill %s with model %s (rule %s, role %s)\n", route.Skill, route.Model, route.Rule, route.Role)
+		fmt.Fprintf(&b, "  => skill %s with model %s (rule %s, role %s)\n", route.Skill, route.Model, route.Told(), route.Role)
 	default:
-		fmt.Fprintf(&b, "  => skill %s (rule %s, role %s)\n", route.Skill, route.Rule, route.Role)
+		fmt.Fprintf(&b, "  => skill %s (rule %s, role %s)\n", route.Skill, route.Told(), route.Role)
 	}
 	return b.String()
 }
@@ -134,8 +200,10 @@ func readBounded(file string, limit int64) ([]byte, error) {
 }
 
 // Check prints what a valid configuration would start, and what each platform
-// makes of each kind of content. It makes no call.
-func Check(out io.Writer, cfg *configs.Config, file string) error {
+// makes of each kind of content. It makes no call; the programs in the skills' folder run
+// meanwhile. The error tells the programs that a hub would not take, and routes to skills
+// that are not there.
+func Check(ctx context.Context, out io.Writer, cfg *configs.Config, file string) error {
 	var b strings.Builder
 	if file == "" {
 		file = "no file, the built-in defaults"
@@ -171,8 +239,32 @@ func Check(out io.Writer, cfg *configs.Config, file string) error {
 		}
 	}
 	fmt.Fprintf(&b, "%d routes of your own\n", len(cfg.Routes))
-	_, err := io.WriteString(out, b.String())
-	return err
+	return withSkills(ctx, cfg, func(set *skills.Set, refused []error) error {
+		_, err := newTable(cfg, set)
+		if err := errors.Join(append(refused, err)...); err != nil {
+			return err
+		}
+		writeFolder(&b, cfg, set)
+		_, err = io.WriteString(out, b.String())
+		return err
+	})
+}
+
+// writeFolder lists the skills of the folder.
+func writeFolder(b *strings.Builder, cfg *configs.Config, set *skills.Set) {
+	for _, s := range set.All() {
+		var file string
+		switch s := s.(type) {
+		case *plugin.Skill:
+			file = s.File()
+		case *prompts.Skill:
+			file = filepath.Join(s.Manifest().Name, "SKILL.md")
+		default:
+			continue
+		}
+		m := s.Manifest()
+		fmt.Fprintf(b, "skill %s %s: %s\n", m.Name, m.Version, filepath.Join(cfg.Skills.Folder, file))
+	}
 }
 
 // writeLevels lists what becomes of the features in one direction.

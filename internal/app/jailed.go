@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"debug/elf"
+	"errors"
 	"os/exec"
+	"slices"
 
 	"github.com/parley-hub/parley/internal/jail"
 	"github.com/parley-hub/parley/skills/plugin"
@@ -27,9 +30,24 @@ func (a *App) tellJail(ctx context.Context) error {
 
 // jailed starts skills' programs so that they reach nothing but the hub.
 func jailed(p plugin.Program) (*exec.Cmd, error) {
+	if needsLibraries(p.Path) {
+		return nil, errNotStatic
+	}
 	// go-plugin ends the program, so no context does.
 	cmd, _, err := jail.Command(context.Background(), jail.Options{
 		Path: p.Path, Dir: p.Dir, Env: p.Env, Memory: p.Memory, Stdin: true,
 	})
 	return cmd, err
+}
+
+var errNotStatic = errors.New("it needs the system's libraries, which a skill does not reach; build it with CGO_ENABLED=0, as parley skill install does")
+
+// needsLibraries tells whether a program of Linux asks for a loader of libraries.
+func needsLibraries(path string) bool {
+	f, err := elf.Open(path)
+	if err != nil {
+		return false // whatever else it is, its start tells
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 }

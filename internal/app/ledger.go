@@ -24,7 +24,7 @@ var transcripts = queue.Key{Box: queue.Ledger, Scope: "records", Owner: "transcr
 // Heard records what a person said.
 func (ledger) Heard(e core.Envelope, r router.Route) (queue.Outgoing, error) {
 	// The account's own person, whoever it is linked to: a link rewrites nothing.
-	entry, err := records.Received(e, e.From.Person(), time.Now(), r.Skill, r.Rule)
+	entry, err := records.Received(e, e.From.Person(), time.Now(), r.Skill, r.Told())
 	if err != nil {
 		return queue.Outgoing{}, err
 	}

@@ -25,7 +25,7 @@ func (a *App) keepMenus(ctx context.Context) error {
 // keepTheseMenus lasts until the menus change, which its error says.
 func (a *App) keepTheseMenus(ctx context.Context, commands []adapters.MenuCommand) error {
 	g := newGroup(ctx)
-	g.run(a.menusChange)
+	g.run(a.outside.menusChange)
 	for name, adapter := range a.adapters {
 		if m, ok := adapter.(adapters.Menu); ok {
 			g.run(func(ctx context.Context) error {

@@ -2,121 +2,49 @@ package app
 
 import (
 	"context"
-	"errors"
-	"slices"
 
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/plugin"
 )
 
-// plugins are the skills that are programs of their own, beside those inside the hub.
-type plugins struct {
-	a      *App
-	inside []skills.Skill
-	folder *plugin.Folder
-	// all are those that are published.
-	all []*plugin.Skill
-	// wrapped are the skills with their middleware, which counts and so outlives a change
-	// of the set: by name for those inside, by version for the others.
-	wrapped map[any]skills.Handler
-	// changed is told when the menus are to be made anew.
-	changed chan struct{}
-}
-
-// makeSkills makes the set of skills, with those of the folder. A program that cannot be
-// taken is told and left out.
+// makeSkills makes the set of skills, with those that are no part of the hub. One that cannot
+// be taken is told and left out.
 func (a *App) makeSkills(ctx context.Context, inside []skills.Skill) error {
-	set, err := skills.NewSet(inside...)
-	if err != nil {
+	a.outside = newOutside(a, inside)
+	if err := a.outside.use(); err != nil {
 		return err
 	}
-	a.set.Store(set)
+	// What is configured before what lies in a folder: a name is the server's.
+	if err := a.makeServers(ctx); err != nil {
+		return err
+	}
+	if err := a.makePrograms(ctx); err != nil {
+		return err
+	}
+	a.makeInstructions()
+	return nil
+}
+
+// makePrograms takes the programs of the skills' folder.
+func (a *App) makePrograms(ctx context.Context) error {
 	cfg := a.cfg.Skills
 	if cfg.Folder == "" {
 		return nil
 	}
-	p := &plugins{a: a, inside: inside, wrapped: map[any]skills.Handler{}, changed: make(chan struct{}, 1)}
-	p.folder, err = plugin.New(plugin.Options{
-		Dir: cfg.Folder, Allow: plugin.Allow{Sums: cfg.Allow.Sums, Signers: cfg.Allow.Signers},
-		Command: a.o.command, Log: a.room("plugins"), Observe: a.telemetry.Plugin, Publish: p.publish,
+	var err error
+	a.folder, err = plugin.New(plugin.Options{
+		Dir: cfg.Folder, Allow: allowed(a.cfg),
+		Command: a.o.command, Log: a.room("plugins"), Observe: a.telemetry.Plugin,
+		Publish: func(all []*plugin.Skill) error { return a.outside.publish(fromPrograms, asSkills(all)) },
 	})
 	if err != nil {
 		return fault.New(fault.NeedsHuman, "skills' folder", err)
 	}
-	a.closers = append(a.closers, p.folder.Close)
+	a.closers = append(a.closers, a.folder.Close)
 	if err := a.tellJail(ctx); err != nil {
 		return err
 	}
-	a.plugins = p
-	p.folder.Load(ctx)
+	a.folder.Load(ctx)
 	return nil
 }
-
-// publish has the hub use these programs beside the skills inside it: turns that begin from
-// then on, help, and menus.
-func (p *plugins) publish(all []*plugin.Skill) error {
-	list := slices.Clone(p.inside)
-	for _, s := range all {
-		list = append(list, s)
-	}
-	set, err := skills.NewSet(list...)
-	if err != nil {
-		return err
-	}
-	if p.a.dispatcher == nil { // while the hub is put together, the routes come behind all skills
-		p.a.set.Store(set)
-		p.all = all
-		return nil
-	}
-	table, err := newTable(p.a.cfg, set)
-	if err != nil {
-		return err
-	}
-	p.a.dispatcher.Use(table, set)
-	p.a.set.Store(set)
-	for _, s := range p.all {
-		if !slices.Contains(all, s) {
-			delete(p.wrapped, s)
-		}
-	}
-	p.all = all
-	select {
-	case p.changed <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-// wrap gives a skill with its middleware, the same one each time.
-func (a *App) wrap(s skills.Skill, with func(skills.Manifest) []skills.Middleware) skills.Handler {
-	if a.plugins == nil {
-		return skills.Chain(s, with(s.Manifest())...)
-	}
-	var key any = s.Manifest().Name
-	if outside, ok := s.(*plugin.Skill); ok {
-		key = outside
-	}
-	h, ok := a.plugins.wrapped[key]
-	if !ok {
-		h = skills.Chain(s, with(s.Manifest())...)
-		a.plugins.wrapped[key] = h
-	}
-	return h
-}
-
-// menusChange waits until the menus are to be made anew.
-func (a *App) menusChange(ctx context.Context) error {
-	if a.plugins == nil {
-		<-ctx.Done()
-		return nil
-	}
-	select {
-	case <-a.plugins.changed:
-		return errMenusChanged
-	case <-ctx.Done():
-		return nil
-	}
-}
-
-var errMenusChanged = errors.New("the menus changed")

@@ -20,7 +20,7 @@ func TestSkillFromAnEmptyFolder(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "skills")
 	cfg := load(t, "../../configs/examples/minimal.yaml", append(here(t), "PARLEY_SKILLS_FOLDER="+folder)...)
 	t.Chdir(t.TempDir())
-	var out bytes.Buffer
+	var out, intro bytes.Buffer
 	if err := app.NewSkill(t.Context(), &out, "shout-it", source, "test"); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
@@ -34,8 +34,10 @@ func TestSkillFromAnEmptyFolder(t *testing.T) {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	out.Reset()
-	if err := app.PlaySkill(t.Context(), strings.NewReader("/shout_it hello\n"), &out, &out, cfg, "shout-it"); err != nil || out.String() != "> HELLO\n> " {
-		t.Errorf("play: %v\n%s", err, &out)
+	if err := app.PlaySkill(t.Context(), strings.NewReader("/shout_it hello\n\n/shout\n:1\n"), &out, &intro, cfg, "shout-it"); err != nil ||
+		out.String() != "> HELLO\n> > (/shout is no command of this skill: /shout_it [words])\n> (there is no button 1)\n> " ||
+		!strings.HasPrefix(intro.String(), "shout-it 0.1.0. Write as in a private chat: /shout_it [words].") {
+		t.Errorf("play: %v\n%s%s", err, &intro, &out)
 	}
 	out.Reset()
 	if err := app.InstallSkill(t.Context(), &out, cfg, "shout-it"); err != nil || !strings.Contains(out.String(), "shout-it 0.1.0 is installed") {

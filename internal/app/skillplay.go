@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +50,9 @@ func PlaySkill(ctx context.Context, in io.Reader, out, errOut io.Writer, cfg *co
 		m := s.Manifest()
 		g := &game{out: out, skill: m, log: zerolog.New(zerolog.ConsoleWriter{Out: errOut, NoColor: true}).Level(zerolog.WarnLevel)}
 		g.handler = skills.Chain(s, skills.Recover(), skills.Access(m), skills.Input(m), skills.Timeout(m, cfg.Skills.Timeout), reached.Middleware(m))
+		if _, err := fmt.Fprintf(errOut, "%s %s. Write as in a private chat: %s. :1 presses the first button, Ctrl-D ends.\n", m.Name, m.Version, g.commands()); err != nil {
+			return err
+		}
 		return g.play(ctx, in)
 	})
 }
@@ -73,11 +77,46 @@ func (g *game) play(ctx context.Context, in io.Reader) error {
 		if err := ctx.Err(); err != nil {
 			return nil //nolint:nilerr // the person had enough
 		}
-		if err := g.turn(ctx, lines.Text()); err != nil {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" {
+			continue
+		}
+		if wrong := g.wrong(line); wrong != "" {
+			if _, err := fmt.Fprintln(g.out, wrong); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := g.turn(ctx, line); err != nil {
 			return err
 		}
 	}
 	return lines.Err()
+}
+
+// wrong says why a line does not reach the skill; empty for one that does.
+func (g *game) wrong(line string) string {
+	if n, err := strconv.Atoi(strings.TrimPrefix(line, ":")); err == nil && line[0] == ':' && (n < 1 || n > len(g.buttons)) {
+		return fmt.Sprintf("(there is no button %d)", n)
+	}
+	rest, isCommand := strings.CutPrefix(line, "/")
+	name, _, _ := strings.Cut(rest, " ")
+	if isCommand && !slices.ContainsFunc(g.skill.Commands, func(c skills.Command) bool { return c.Name == name }) {
+		return fmt.Sprintf("(/%s is no command of this skill: %s)", name, g.commands())
+	}
+	return ""
+}
+
+// commands shows how the skill is called.
+func (g *game) commands() string {
+	var all []string
+	for _, c := range g.skill.Commands {
+		all = append(all, strings.TrimSpace("/"+c.Name+" "+c.Usage(language())))
+	}
+	if len(all) == 0 {
+		return "it has no commands"
+	}
+	return strings.Join(all, ", ")
 }
 
 func (g *game) prompt() bool {
@@ -136,7 +175,9 @@ func (g *game) turn(ctx context.Context, line string) error {
 	if q := w.question; q != nil {
 		g.asked = &skills.Asked{Turn: e.ID, State: q.State}
 	}
-	g.buttons = w.buttons
+	if len(w.buttons) > 0 { // those of before stay under their message
+		g.buttons = w.buttons
+	}
 	_, err = io.WriteString(g.out, w.text.String())
 	return err
 }

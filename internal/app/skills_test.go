@@ -116,14 +116,39 @@ func (w *town) start() {
 
 // safeLog may be read while it is written.
 type safeLog struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu    sync.Mutex
+	text  bytes.Buffer
+	wrote chan struct{} // closed with the next line, where somebody waits for one
 }
 
 func (l *safeLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.wrote != nil {
+		close(l.wrote)
+		l.wrote = nil
+	}
 	return l.text.Write(p)
+}
+
+// wait waits until ok, which is asked with each line.
+func (l *safeLog) wait(ctx context.Context, ok func() bool) error {
+	for {
+		l.mu.Lock()
+		if l.wrote == nil {
+			l.wrote = make(chan struct{})
+		}
+		next := l.wrote
+		l.mu.Unlock()
+		if ok() {
+			return nil
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (l *safeLog) String() string {

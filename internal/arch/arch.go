@@ -68,6 +68,7 @@ func upstairs() []Room {
 		{"skills/plugin", on("skills", "session", "models", "skills/plugin/protocol"), "who runs programs knows the contract and the protocol"},
 		{"skills/plugin/plugintest", on("skills", "skills/plugin"), "a test kit starts programs as the hub does"},
 		{"skills/sdk", on("skills", "session", "models", "skills/plugin/protocol"), "what a program links is the contract and the protocol, no part of the hub"},
+		{"skills/examples/*", on("skills", "skills/sdk", "session", "models"), "an example imports what any author would"},
 		{"skills/*", on("skills", "session", "models"), "a skill answers; it neither routes nor sends"},
 
 		{"router", on("queue", "session", "skills"), "the brain knows no platform"},
@@ -77,6 +78,7 @@ func upstairs() []Room {
 		{"internal/world", on("storage", "session", "models", "skills"), "what a skill reaches is held against its manifest, whoever runs the skill"},
 		{"internal/tools", on("skills"), "who runs a skill for a model knows what skills are, not which"},
 		{"internal/openaiapi", on("models"), "other programs reach the pools, and nothing else of the hub"},
+		{"internal/mcpserver", on("skills"), "other programs call skills as models do, and reach nothing else of the hub"},
 		{"internal/console", on(), "the pages read through interfaces of their own"},
 		{"internal/telemetry", on("queue"), "telemetry sees events and depths, not rooms"},
 		{"internal/datadir", on(), "a lock knows nothing of what it locks"},

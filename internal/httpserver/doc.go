@@ -6,6 +6,7 @@
 //	/readyz              200, or 503 with what is not ready, as JSON
 //	/metrics             Prometheus text format
 //	/v1/                 the API, which bounds its bodies by itself
+//	/mcp                 the tools of skills for other programs, which does so too
 //	/                    the console, and everything below that is not named above
 //
 // What it mounts are plain http.Handlers; it knows no platform and no page. It

@@ -55,7 +55,7 @@ func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if s.o.API != nil && c.Path() == apiRoute {
+		if s.o.API != nil && c.Path() == apiRoute || s.o.MCP != nil && c.Path() == mcpRoute {
 			return next(c)
 		}
 		if r.ContentLength > s.o.MaxBody {

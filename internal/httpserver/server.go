@@ -61,6 +61,8 @@ type Options struct {
 	// API is mounted at /v1. It bounds its bodies by itself, in size and in time, since it
 	// knows who may send large ones.
 	API http.Handler
+	// MCP is mounted at /mcp. It bounds its bodies by itself too.
+	MCP http.Handler
 	// Console gets everything else. Its reads are cancelled when the stop begins,
 	// so that a stream of events does not hold it up.
 	Console http.Handler
@@ -173,8 +175,11 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// apiRoute is what the API gets.
-const apiRoute = "/v1/*"
+// apiRoute is what the API gets, mcpRoute what the MCP server does.
+const (
+	apiRoute = "/v1/*"
+	mcpRoute = "/mcp"
+)
 
 func (s *Server) routes() http.Handler {
 	e := echo.New()
@@ -199,6 +204,11 @@ func (s *Server) routes() http.Handler {
 		api = s.o.API
 	}
 	e.Any(apiRoute, echo.WrapHandler(api))
+	tools := http.NotFoundHandler()
+	if s.o.MCP != nil {
+		tools = s.o.MCP
+	}
+	e.Any(mcpRoute, echo.WrapHandler(tools))
 	if s.o.Console != nil {
 		e.Any("/*", echo.WrapHandler(s.protect(s.o.Console)))
 	}

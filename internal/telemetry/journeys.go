@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -100,6 +101,9 @@ func (j *Journeys) observe(e core.Event) {
 	step := Step{
 		Stage: e.Stage, At: e.At, Took: e.Took, Rule: e.Rule, Skill: e.Skill, Model: e.Model, Worker: e.Worker,
 		Tool: e.Tool, Outcome: e.Outcome, Count: 1,
+	}
+	if e.Score > 0 {
+		step.Rule = fmt.Sprintf("%s %.2f", e.Rule, e.Score)
 	}
 	if e.Err != nil {
 		step.Fault = fault.ClassOf(e.Err).String()

@@ -49,7 +49,7 @@ type (
 	modelKey struct{ model, worker string }
 	turnKey  struct{ skill, rule string }
 	denyKey  struct{ skill, permission string }
-	progKey  struct{ plugin, event string }
+	progKey  struct{ name, event string }
 	toolKey  struct{ skill, tool, outcome string }
 )
 
@@ -68,6 +68,8 @@ type metrics struct {
 	limits *family[string, prometheus.Counter]
 	// plugins are what happened to the programs of skills.
 	plugins *family[progKey, prometheus.Counter]
+	// servers are what happened to MCP servers.
+	servers *family[progKey, prometheus.Counter]
 }
 
 func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
@@ -141,8 +143,10 @@ func (m *metrics) watchSkills(counter func(name, help string, labels ...string) 
 	limit, limits := newLabel(maxOutcomes), counter("parley_tool_limits_total",
 		"Turns in which a model might call nothing more: steps, calls, time, repeat, unreadable, room.", "limit")
 	m.limits = newFamily(maxFamily, func(k string) prometheus.Counter { return limits.WithLabelValues(limit.value(k)) })
-	m.plugins = newPlugins(counter("parley_plugin_events_total",
-		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up.", "plugin", "event"))
+	m.plugins = newPrograms(counter("parley_plugin_events_total",
+		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up; to a SKILL.md: taken, refused.", "plugin", "event"))
+	m.servers = newPrograms(counter("parley_mcp_events_total",
+		"What happened to MCP servers: connected, failed, lost, hung, flooded, changed, refused, asked.", "server", "event"))
 }
 
 // newDenied counts refusals.
@@ -161,11 +165,11 @@ func newTools(v *prometheus.CounterVec, skill *label) *family[toolKey, prometheu
 	})
 }
 
-// newPlugins counts what happened to programs.
-func newPlugins(v *prometheus.CounterVec) *family[progKey, prometheus.Counter] {
-	plugin, event := newLabel(maxSkills), newLabel(maxEvents)
+// newPrograms counts what happened to programs, and to servers.
+func newPrograms(v *prometheus.CounterVec) *family[progKey, prometheus.Counter] {
+	name, event := newLabel(maxSkills), newLabel(maxEvents)
 	return newFamily(maxFamily, func(k progKey) prometheus.Counter {
-		return v.WithLabelValues(plugin.value(k.plugin), event.value(k.event))
+		return v.WithLabelValues(name.value(k.name), event.value(k.event))
 	})
 }
 

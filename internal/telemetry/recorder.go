@@ -94,5 +94,8 @@ func (r *Recorder) Handler() http.Handler {
 	})
 }
 
+// Server counts what happened to an MCP server.
+func (r *Recorder) Server(server, event string) { r.metrics.servers.get(progKey{server, event}).Inc() }
+
 // Plugin counts what happened to the program of a skill.
 func (r *Recorder) Plugin(plugin, event string) { r.metrics.plugins.get(progKey{plugin, event}).Inc() }

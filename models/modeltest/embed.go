@@ -23,7 +23,7 @@ import (
 const dimensions = 8
 
 // embeddings gives each text a vector of its own: the same text the same one, of
-// length 1. A text longer than Options.Context makes the whole request a 400.
+// length 1, or what Options.Vector makes of it. A text longer than Options.Context makes the whole request a 400.
 func (w *Worker) embeddings(rw http.ResponseWriter, r *http.Request) {
 	if !w.admits(rw, r) {
 		return
@@ -57,7 +57,11 @@ func (w *Worker) embeddings(rw http.ResponseWriter, r *http.Request) {
 	}
 	data := make([]string, len(texts))
 	for i, text := range texts {
-		data[i] = fmt.Sprintf(`{"object":"embedding","index":%d,"embedding":%s}`, i, spell(vector(text, wire.Dimensions), wire.Format))
+		v := vector(text, wire.Dimensions)
+		if w.o.Vector != nil {
+			v = w.o.Vector(text)
+		}
+		data[i] = fmt.Sprintf(`{"object":"embedding","index":%d,"embedding":%s}`, i, spell(v, wire.Format))
 	}
 	w.count(func(c *Counts) { c.Reported.Prompt += tokens })
 	writeJSON(rw, http.StatusOK, fmt.Sprintf(`{"object":"list","data":[%s],"model":%s,"usage":{"prompt_tokens":%d,"total_tokens":%d}}`,

@@ -27,6 +27,8 @@ type Options struct {
 	Key string
 	// Answer makes the answer; nil means Echo.
 	Answer func(messages []models.Message) string
+	// Vector makes the vector of a text; nil means Vector, for which no two texts are alike.
+	Vector func(text string) []float32
 	// Continue makes what follows where the last message is the assistant's, who has
 	// begun the answer; nil means the rest of Answer.
 	Continue func(messages []models.Message) string

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -42,6 +43,12 @@ type Models interface {
 
 // Options configure the skill.
 type Options struct {
+	// Skill is who talks, where another skill does so by instructions of its own (Prompt):
+	// what is asked and called is in its name. Empty means Name.
+	Skill string
+	// Pool is the one that answers where no route names another; empty for the
+	// conversation's.
+	Pool string
 	// HistoryTokens bounds what is remembered and what of it, with the new message,
 	// goes into a prompt, in tokens as core.EstimateTokens guesses them. 0 means
 	// DefaultHistoryTokens.
@@ -65,6 +72,7 @@ type Skill struct{ options Options }
 
 // New makes the skill.
 func New(o Options) *Skill {
+	o.Skill = cmp.Or(o.Skill, Name)
 	if o.HistoryTokens <= 0 {
 		o.HistoryTokens = DefaultHistoryTokens
 	}
@@ -79,12 +87,16 @@ func New(o Options) *Skill {
 
 // Manifest introduces the skill. It has no command: what is no command is routed to it.
 func (s *Skill) Manifest() skills.Manifest {
-	m := skills.Manifest{Name: Name, Timeout: s.options.Timeout, NeedsModel: true}
-	if !s.options.Tools.Off {
-		// What a tool says elsewhere goes out with the answer.
-		m.Permissions = skills.Permissions{Tools: []string{skills.AllTools}, Storage: stepsQuota, Elsewhere: true}
+	return skills.Manifest{Name: s.options.Skill, Timeout: s.options.Timeout, NeedsModel: true, Permissions: Permissions(s.options.Tools)}
+}
+
+// Permissions are what whoever talks like this needs.
+func Permissions(o ToolOptions) skills.Permissions {
+	if o.Off {
+		return skills.Permissions{}
 	}
-	return m
+	// What a tool says elsewhere goes out with the answer.
+	return skills.Permissions{Tools: []string{skills.AllTools}, Storage: stepsQuota, Elsewhere: true}
 }
 
 // Handle answers one message.
@@ -92,15 +104,15 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	q, how := answered(t)
+	q, how := s.answered(t)
 	switch how {
 	case replyAside:
-		waitOn(t, w, q)
+		s.waitOn(t, w, q)
 		return nil
 	case replyYes, replyNo:
 		return s.decide(ctx, t, w, &decision{waiting: q, yes: how == replyYes})
 	}
-	said := describe(t)
+	said := cmp.Or(describe(t), s.called(t))
 	if said == "" {
 		w.Reply(core.Text{Text: nothingSaid.In(t.Envelope.From.Language)})
 		return nil
@@ -111,6 +123,15 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	// What people said past the bot since it last spoke comes before.
 	lines := append(slices.Clone(t.Session.TakeHeard()), session.Line{Name: speaker(t.Envelope), Text: said})
 	return s.answer(ctx, t, w, lines, lines, nil)
+}
+
+// called is what somebody says who calls a skill of instructions by its command, and says
+// nothing else: that is a wish. Chat has no command.
+func (s *Skill) called(t *skills.Turn) string {
+	if c, ok := t.Envelope.Command(); ok && s.options.Skill != Name {
+		return "/" + c.Name
+	}
+	return ""
 }
 
 // decide goes on with an answer for which a person had to be asked.
@@ -214,7 +235,7 @@ func (l *loop) prepare(ctx context.Context, lines []session.Line) error {
 		Messages: messages, MaxTokens: l.s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace,
 		// A draft takes the place of the one before, so that an answer may begin again.
 		Shown: l.w.Drafted, Restart: true,
-		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
+		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: l.s.options.Skill},
 		Cache: models.Caching{Locale: t.Envelope.From.Language, First: standsAlone(t, lines, messages)},
 	}
 	if calls {
@@ -236,7 +257,7 @@ func standsAlone(t *skills.Turn, lines []session.Line, messages []models.Message
 func (s *Skill) choose(t *skills.Turn) (models.Choice, error) {
 	chosen, by := t.Chosen()
 	c, ok := s.options.Models.Choose(models.Wish{
-		Named: t.Model, Chosen: chosen, ChosenBy: string(by), Skill: Name, Account: string(t.Envelope.In.Account),
+		Named: cmp.Or(t.Model, s.options.Pool), Chosen: chosen, ChosenBy: string(by), Skill: s.options.Skill, Account: string(t.Envelope.In.Account),
 	})
 	if len(c.Missed) > 0 {
 		t.Log.Warn().Strs("models", c.Missed).Str("instead", c.Pool).Msg("a model that was asked for is not there, or not for this role")

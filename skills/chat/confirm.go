@@ -66,8 +66,8 @@ const (
 )
 
 // answered tells how the turn's message answers a question of this skill.
-func answered(t *skills.Turn) (waiting, reply) {
-	data, pressed := press(t.Envelope)
+func (s *Skill) answered(t *skills.Turn) (waiting, reply) {
+	data, pressed := s.press(t.Envelope)
 	var q waiting
 	if t.Asked == nil || json.Unmarshal(t.Asked.State, &q) != nil || len(q.Turns) == 0 {
 		if pressed {
@@ -76,9 +76,9 @@ func answered(t *skills.Turn) (waiting, reply) {
 		return q, replyNone
 	}
 	switch word := strings.ToLower(strings.Trim(strings.TrimSpace(t.Args), ".!")); {
-	case data == yesData+q.Key:
+	case data == s.data(yesData, q.Key):
 		return q, replyYes
-	case data == noData+q.Key:
+	case data == s.data(noData, q.Key):
 		return q, replyNo
 	case pressed, t.Envelope.In.Place != core.Private && !t.Envelope.Addressed:
 		return q, replyAside
@@ -90,19 +90,22 @@ func answered(t *skills.Turn) (waiting, reply) {
 	return q, replyOther
 }
 
-// What buttons carry, with a question's key behind it.
+// What buttons carry between the skill's name and the question's key.
 const (
-	yesData = Name + ":yes:"
-	noData  = Name + ":no:"
+	yesData = ":yes:"
+	noData  = ":no:"
 )
 
+// data is what a button of a question carries.
+func (s *Skill) data(answer, key string) string { return s.options.Skill + answer + key }
+
 // press gives what a button of this skill carries; ok is false where none was pressed.
-func press(e core.Envelope) (data string, ok bool) {
+func (s *Skill) press(e core.Envelope) (data string, ok bool) {
 	if e.Kind != core.KindAction {
 		return "", false
 	}
 	for _, p := range e.Parts {
-		if a, is := p.(core.Action); is && strings.HasPrefix(a.Data, Name+":") {
+		if a, is := p.(core.Action); is && strings.HasPrefix(a.Data, s.options.Skill+":") {
 			return a.Data, true
 		}
 	}
@@ -111,11 +114,11 @@ func press(e core.Envelope) (data string, ok bool) {
 
 // waitOn leaves a question open that a message did not answer. Who pressed a button of
 // another one, or one that is somebody else's, is told.
-func waitOn(t *skills.Turn, w skills.Writer, q waiting) {
+func (s *Skill) waitOn(t *skills.Turn, w skills.Writer, q waiting) {
 	if t.Asked != nil {
-		t.Session.Ask(t.Envelope.In, t.Envelope.From, session.Asked{Skill: Name, Turn: t.Asked.Turn, State: t.Asked.State, Until: q.Until})
+		t.Session.Ask(t.Envelope.In, t.Envelope.From, session.Asked{Skill: s.options.Skill, Turn: t.Asked.Turn, State: t.Asked.State, Until: q.Until})
 	}
-	if _, pressed := press(t.Envelope); pressed {
+	if _, pressed := s.press(t.Envelope); pressed {
 		w.Reply(core.Text{Text: questionOver.In(t.Envelope.From.Language)})
 	}
 }
@@ -173,7 +176,7 @@ func (l *loop) confirm(lines []session.Line, a answer) error {
 	l.w.Ask(skills.Question{Parts: []core.Part{
 		core.Text{Text: question},
 		core.Buttons{Rows: [][]core.Button{{
-			{Label: buttonYes.In(language), Data: yesData + q.Key}, {Label: buttonNo.In(language), Data: noData + q.Key},
+			{Label: buttonYes.In(language), Data: l.s.data(yesData, q.Key)}, {Label: buttonNo.In(language), Data: l.s.data(noData, q.Key)},
 		}}},
 	}, State: state, For: confirmTime})
 	return nil

@@ -217,7 +217,7 @@ func (l *loop) observe(e core.Event) {
 	in := l.t.Envelope
 	e.At, e.Trace, e.Account, e.Kind = time.Now(), in.Trace, in.In.Account, in.Kind
 	if e.Skill == "" {
-		e.Skill = Name
+		e.Skill = l.s.options.Skill
 	}
 	l.s.options.Observer.Observe(e)
 }

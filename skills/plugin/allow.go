@@ -51,9 +51,17 @@ func key(text string) (ed25519.PublicKey, error) {
 	return raw, nil
 }
 
-// check tells whether the program of this sum, whose signature would lie at sig, may be
+// Sign makes what is to lie in the signature's file of a program with this SHA-256 in hex.
+func Sign(with ed25519.PrivateKey, sum string) string {
+	return base64.StdEncoding.EncodeToString(ed25519.Sign(with, []byte(sum))) + "\n"
+}
+
+// Signer spells a public key as Signers do.
+func Signer(k ed25519.PublicKey) string { return base64.StdEncoding.EncodeToString(k) }
+
+// Check tells whether the program of this sum, whose signature would lie at sig, may be
 // started.
-func (a Allow) check(sum, sig string) error {
+func (a Allow) Check(sum, sig string) error {
 	if len(a.Sums)+len(a.Signers) == 0 {
 		return nil
 	}

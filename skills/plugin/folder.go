@@ -23,8 +23,8 @@ import (
 // a time.
 type Folder struct {
 	o Options
-	// copies is where the programs are run from: nobody changes a file there.
-	copies string
+	// place is where the programs are run: nobody changes a file there.
+	place place
 
 	seen    map[string]stamp // by file, as the look before found it
 	settled map[string]stamp // those that were taken, or refused
@@ -44,16 +44,13 @@ type stamp struct {
 
 // New makes a Folder. Close ends it.
 func New(o Options) (*Folder, error) {
-	copies, err := os.MkdirTemp("", "parley-skills-")
+	o = o.withDefaults()
+	place, err := newPlace(o.Log)
 	if err != nil {
-		return nil, fmt.Errorf("a place for the skills' programs: %w", err)
-	}
-	// A jail may run a program as somebody else, who must be able to reach it.
-	if err := os.Chmod(copies, 0o711); err != nil { //nolint:gosec // what lies there is no secret, and nobody else may list or change it
-		return nil, fmt.Errorf("a place for the skills' programs: %w", err)
+		return nil, err
 	}
 	f := &Folder{
-		o: o.withDefaults(), copies: copies, seen: map[string]stamp{}, settled: map[string]stamp{}, skills: map[string]*Skill{},
+		o: o, place: place, seen: map[string]stamp{}, settled: map[string]stamp{}, skills: map[string]*Skill{},
 	}
 	f.life, f.end = context.WithCancel(context.Background())
 	return f, nil
@@ -64,7 +61,7 @@ func New(o Options) (*Folder, error) {
 func (f *Folder) Close() error {
 	f.end()
 	f.running.Wait()
-	return os.RemoveAll(f.copies)
+	return f.place.close()
 }
 
 // Skills are those that are there, in the order of their files.
@@ -76,11 +73,11 @@ func (f *Folder) Skills() []*Skill {
 	return out
 }
 
-// Load takes what lies in the folder now.
-func (f *Folder) Load(ctx context.Context) {
+// Load takes what lies in the folder now, and tells why it did not take the others.
+func (f *Folder) Load(ctx context.Context) []error {
 	found := f.list()
 	maps.Copy(f.seen, found)
-	f.take(ctx, found)
+	return f.take(ctx, found)
 }
 
 // Run looks at the folder until ctx ends.
@@ -149,8 +146,8 @@ func (f *Folder) list() map[string]stamp {
 	return out
 }
 
-// take starts what is new among the files.
-func (f *Folder) take(ctx context.Context, files map[string]stamp) {
+// take starts what is new among the files, and tells why it did not take the others.
+func (f *Folder) take(ctx context.Context, files map[string]stamp) (refused []error) {
 	for _, file := range slices.Sorted(maps.Keys(files)) {
 		if f.settled[file] == files[file] {
 			continue
@@ -159,9 +156,10 @@ func (f *Folder) take(ctx context.Context, files map[string]stamp) {
 		err := f.load(ctx, file)
 		if ctx.Err() != nil {
 			delete(f.settled, file)
-			return
+			return append(refused, ctx.Err())
 		}
 		if err != nil {
+			refused = append(refused, fmt.Errorf("%s: %w", filepath.Join(f.o.Dir, file), err))
 			f.o.Observe(strings.ToValidUTF8(file, "?"), Refused)
 			line := f.o.Log.Error().Err(err).Str("file", filepath.Join(f.o.Dir, file))
 			if _, there := f.skills[file]; there {
@@ -171,6 +169,7 @@ func (f *Folder) take(ctx context.Context, files map[string]stamp) {
 			}
 		}
 	}
+	return refused
 }
 
 // drop ends a skill whose file went.
@@ -254,7 +253,7 @@ func (f *Folder) copy(file string) (path, sum string, err error) {
 	if info.Mode().Perm()&0o002 != 0 {
 		return "", "", fmt.Errorf("%w: everybody may change it (mode %s)", ErrNotAllowed, info.Mode().Perm())
 	}
-	to, err := os.CreateTemp(f.copies, file+"-*")
+	to, err := os.CreateTemp(f.place.dir, file+"-*")
 	if err != nil {
 		return "", "", err
 	}
@@ -263,7 +262,7 @@ func (f *Folder) copy(file string) (path, sum string, err error) {
 	err = errors.Join(err, to.Chmod(0o555), to.Close())
 	sum = hex.EncodeToString(hash.Sum(nil))
 	if err == nil {
-		err = f.o.Allow.check(sum, filepath.Join(f.o.Dir, file+Signature))
+		err = f.o.Allow.Check(sum, filepath.Join(f.o.Dir, file+Signature))
 	}
 	if err != nil {
 		_ = os.Remove(to.Name())

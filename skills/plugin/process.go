@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -41,9 +42,10 @@ type process struct {
 // window is how much a program may send before the hub took it, in bytes.
 const window = 1 << 20
 
-// start runs a program and asks it who it is. The program is healthy when it returns.
+// start runs a program and asks it who it is. The program is healthy when it returns. Its
+// folder lies beside it; the name is short, since that of a socket has to be.
 func start(ctx context.Context, o Options, path string, memory int64, log zerolog.Logger) (*process, skills.Manifest, error) {
-	dir, err := os.MkdirTemp("", "parley-skill-")
+	dir, err := os.MkdirTemp(filepath.Dir(path), "")
 	if err != nil {
 		return nil, skills.Manifest{}, err
 	}

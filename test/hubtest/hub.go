@@ -193,6 +193,13 @@ func (h *Hub) Run(ctx context.Context, command ...string) (string, error) {
 // SetEnv sets what the next process has in its environment besides the test's own.
 func (h *Hub) SetEnv(env ...string) { h.env = env }
 
+// StartWith starts the process with a command line of the caller's own.
+func (h *Hub) StartWith(args ...string) {
+	h.tb.Helper()
+	h.args = args
+	h.Start()
+}
+
 // Start starts the process; it does not wait for it.
 func (h *Hub) Start() {
 	h.tb.Helper()

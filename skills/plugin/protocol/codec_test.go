@@ -38,7 +38,7 @@ func full() skills.Manifest {
 			{Name: "Rain_map-2", Description: "Shows rain", Input: json.RawMessage(`{"type":"object","properties":{"at":{"type":"array"}}}`), Dangerous: true},
 			{Name: "now", Description: "The time"},
 		},
-		Triggers: skills.Triggers{Keywords: []string{"rain"}, Pattern: "snow|ice", Every: []core.Place{core.Group}},
+		Triggers: skills.Triggers{Keywords: []string{"rain"}, Pattern: "snow|ice", Intents: []string{"do I need an umbrella"}, Every: []core.Place{core.Group}},
 		Roles:    []skills.Role{skills.Admin}, Places: []core.Place{core.Private}, Timeout: 90 * time.Second, NeedsModel: true,
 		Permissions: skills.Permissions{
 			Channels: []core.Account{"a"}, Hosts: []string{"api.example.org"}, Secrets: []string{"key"}, Models: []string{"default"}, Tools: []string{"*"},

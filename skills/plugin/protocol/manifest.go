@@ -18,6 +18,7 @@ type wireManifest struct {
 	Tools       []wireTool        `json:"tools,omitempty"`
 	Keywords    []string          `json:"keywords,omitempty"`
 	Pattern     string            `json:"pattern,omitempty"`
+	Intents     []string          `json:"intents,omitempty"`
 	Every       []core.Place      `json:"every,omitempty"`
 	Roles       []skills.Role     `json:"roles,omitempty"`
 	Places      []core.Place      `json:"places,omitempty"`
@@ -59,7 +60,7 @@ type wirePermissions struct {
 func EncodeManifest(m skills.Manifest) ([]byte, error) {
 	w := wireManifest{
 		Name: m.Name, Version: m.Version, Description: m.Description, Keywords: m.Triggers.Keywords, Pattern: m.Triggers.Pattern,
-		Every: m.Triggers.Every, Roles: m.Roles, Places: m.Places, NeedsModel: m.NeedsModel, Permissions: wirePermissions(m.Permissions),
+		Intents: m.Triggers.Intents, Every: m.Triggers.Every, Roles: m.Roles, Places: m.Places, NeedsModel: m.NeedsModel, Permissions: wirePermissions(m.Permissions),
 	}
 	if m.Timeout != 0 {
 		w.Timeout = m.Timeout.String()
@@ -82,7 +83,7 @@ func DecodeManifest(data []byte) (skills.Manifest, error) {
 	}
 	m := skills.Manifest{
 		Name: w.Name, Version: w.Version, Description: w.Description,
-		Triggers: skills.Triggers{Keywords: w.Keywords, Pattern: w.Pattern, Every: w.Every},
+		Triggers: skills.Triggers{Keywords: w.Keywords, Pattern: w.Pattern, Intents: w.Intents, Every: w.Every},
 		Roles:    w.Roles, Places: w.Places, NeedsModel: w.NeedsModel, Permissions: skills.Permissions(w.Permissions),
 	}
 	if w.Timeout != "" {
