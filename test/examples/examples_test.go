@@ -23,6 +23,10 @@ func TestExamples(t *testing.T) {
 	}
 	for _, c := range w.private() {
 		w.forecasts(c)
+		// The model calls the same skill.
+		if got := c.ask("Do I need an umbrella in Graz?"); !strings.HasPrefix(got.text, "I hear: ") || !strings.Contains(got.text, "Graz, AT: 12 °C, light rain") {
+			t.Errorf("%s: %+v", c.name, got)
+		}
 	}
 	for _, c := range w.groups() {
 		w.poll(c)
