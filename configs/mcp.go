@@ -76,7 +76,8 @@ func (l *loader) validateMCPServers(c *Config) {
 		for j, other := range c.Skills.MCP[:i] {
 			l.require(path+".name", s.Name != other.Name, fmt.Sprintf("is the name of skills.mcp[%d] already", j))
 		}
-		l.require(path, (len(s.Command) > 0) != (s.URL != ""), "must have a command or a url, and not both")
+		l.require(path+".command", len(s.Command) > 0 || s.URL != "", "is missing, and so is url; a server has one of them")
+		l.require(path+".url", len(s.Command) == 0 || s.URL == "", "has a command beside it; a server has one of them")
 		l.validateMCPCommand(path, s)
 		l.validateMCPURL(path, s)
 		l.require(path+".timeout", s.Timeout >= 0, "must be a time, 0s for the one of all servers")

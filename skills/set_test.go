@@ -2,6 +2,7 @@ package skills_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,22 @@ func TestPhrase(t *testing.T) {
 		}
 		if got := (skills.Command{Help: p}).HelpIn(language); got != want {
 			t.Errorf("help in %q: %q, want %q", language, got, want)
+		}
+	}
+}
+
+func TestIntentsThatCannotBe(t *testing.T) {
+	of := func(examples ...string) error {
+		_, err := skills.NewSet(named{skills.Manifest{Name: "x", Triggers: skills.Triggers{Intents: examples}}})
+		return err
+	}
+	if err := of("will it rain", strings.Repeat("x", skills.MaxIntent)); err != nil {
+		t.Error(err)
+	}
+	err := of(append(slices.Repeat([]string{"will it rain"}, skills.MaxIntents-1), " ", strings.Repeat("x", skills.MaxIntent+1))...)
+	for _, want := range []string{"65 examples of intents, more than 64", "an example of an intent is empty", "an example of an intent has 501 bytes"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not told in: %v", want, err)
 		}
 	}
 }

@@ -84,6 +84,9 @@ func (t Tool) resolve() (*jsonschema.Resolved, error) {
 	if root.Type != "object" {
 		return nil, errNoObject
 	}
+	if err := ends(text); err != nil {
+		return nil, err
+	}
 	if !strings.Contains(root.Schema, "draft-07") {
 		root.Schema = "" // other drafts are read as 2020-12: what tools use of them is the same
 	}

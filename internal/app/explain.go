@@ -82,18 +82,8 @@ func explainFile(ctx context.Context, out io.Writer, cfg *configs.Config, set *s
 	return err
 }
 
-// unasked stands for an MCP server, which is not started: routes know its name.
-type unasked struct {
-	skills.HandlerFunc
-	manifest skills.Manifest
-}
-
-// Manifest implements skills.Skill.
-func (u unasked) Manifest() skills.Manifest { return u.manifest }
-
 // withSkills calls do with all skills that a hub of this configuration would have; those of MCP
-// servers without what their servers would say. The programs in the skills' folder run until do
-// returned; refused tells which would not be taken, and why. Nothing else is started.
+// servers by their names alone. The programs in the skills' folder run until do returned; refused tells which would not be taken, and why. Nothing else is started.
 func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Set, refused []error) error) (failed error) {
 	set, err := skills.NewSet(builtin(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})...)
 	if err != nil {
@@ -129,7 +119,7 @@ func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Se
 	}
 	for _, s := range cfg.Skills.MCP {
 		before = set.All()
-		if err := beside([]skills.Skill{unasked{manifest: skills.Manifest{Name: s.Name}}}); err != nil {
+		if err := beside([]skills.Skill{named(s.Name)}); err != nil {
 			refused = append(refused, fmt.Errorf("skills.mcp: %w", err))
 		}
 	}

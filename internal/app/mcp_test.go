@@ -115,7 +115,7 @@ func (w *town) client(key string) *sdk.ClientSession {
 	base := &http.Transport{}
 	c := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "0"}, nil)
 	session, err := c.Connect(w.t.Context(), &sdk.StreamableClientTransport{
-		Endpoint: "http://" + w.address + "/mcp", HTTPClient: &http.Client{Transport: withKey{key, base}},
+		Endpoint: "http://" + w.app.address + "/mcp", HTTPClient: &http.Client{Transport: withKey{key, base}},
 	}, nil)
 	if err != nil {
 		w.t.Fatalf("%v\n%s", err, w.log)

@@ -15,11 +15,15 @@ func (a *App) makeSkills(ctx context.Context, inside []skills.Skill) error {
 	if err := a.outside.use(); err != nil {
 		return err
 	}
+	// What is configured before what lies in a folder: a name is the server's.
+	if err := a.makeServers(ctx); err != nil {
+		return err
+	}
 	if err := a.makePrograms(ctx); err != nil {
 		return err
 	}
 	a.makeInstructions()
-	return a.makeServers(ctx)
+	return nil
 }
 
 // makePrograms takes the programs of the skills' folder.

@@ -5,68 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/parley-hub/parley/models"
+	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/skills/prompts"
 )
-
-// asked is what a model was sent.
-type asked struct {
-	Messages []struct {
-		Role    string `json:"role"`
-		Content string `json:"content"`
-	} `json:"messages"`
-	Tools []offeredTool `json:"tools"`
-}
-
-type offeredTool struct {
-	Function struct {
-		Name string `json:"name"`
-	} `json:"function"`
-}
-
-func (a asked) system() string { return a.Messages[0].Content }
-func (a asked) last() string   { return a.Messages[len(a.Messages)-1].Content }
-
-// caller is a worker that says what do says, or calls a tool with its arguments.
-func caller(t *testing.T, do func(a asked) (text, tool, arguments string)) string {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/models") {
-			_, _ = io.WriteString(w, `{"object":"list","data":[{"id":"caller","object":"model"}]}`)
-			return
-		}
-		var a asked
-		if err := json.NewDecoder(r.Body).Decode(&a); err != nil || !strings.HasSuffix(r.URL.Path, "/chat/completions") || len(a.Messages) == 0 {
-			http.Error(w, "{}", http.StatusNotFound)
-			return
-		}
-		delta, finish := map[string]any{"role": "assistant"}, "stop"
-		text, tool, arguments := do(a)
-		if delta["content"] = text; tool != "" {
-			finish = "tool_calls"
-			delta["tool_calls"] = []any{map[string]any{"index": 0, "id": fmt.Sprint("call-", len(a.Messages)), "type": "function", "function": map[string]any{"name": tool, "arguments": arguments}}}
-		}
-		w.Header().Set("Content-Type", "text/event-stream")
-		for _, choice := range []map[string]any{{"index": 0, "delta": delta}, {"index": 0, "delta": map[string]any{}, "finish_reason": finish}} {
-			data, err := json.Marshal(map[string]any{"id": "x", "object": "chat.completion.chunk", "model": "caller", "choices": []any{choice}})
-			if err != nil {
-				t.Error(err)
-			}
-			_, _ = fmt.Fprintf(w, "data: %s\n\n", data)
-		}
-		_, _ = io.WriteString(w, "data: [DONE]\n\n")
-	}))
-	t.Cleanup(s.Close)
-	return s.URL + "/v1"
-}
 
 // write writes files below a folder.
 func write(t *testing.T, dir string, files map[string]string) {
@@ -94,22 +41,32 @@ func TestInstructionsInTheHub(t *testing.T) {
 	write(t, dir, map[string]string{
 		"fill-forms/SKILL.md": formsMD, "fill-forms/references/order.md": "Orders are in triplicate.", "fill-forms/scripts/x.sh": "#!/bin/sh\ntouch " + ran,
 	})
-	base := caller(t, func(a asked) (string, string, string) {
-		if !slices.ContainsFunc(a.Tools, func(x offeredTool) bool { return x.Function.Name == "fill-forms" }) {
-			return "no such tool", "", ""
-		}
-		own := strings.Contains(a.system(), "then fill in the form") && strings.Contains(a.system(), "Be kind.")
-		switch last := a.last(); {
-		case strings.Contains(last, "in triplicate"):
-			return fmt.Sprintf("%d messages, own %t: %s", len(a.Messages), own, last), "", ""
-		case strings.Contains(last, "then fill in the form"), own && strings.Contains(last, "order"):
-			return "", "fill-forms", `{"file":"references/order.md"}`
-		case strings.Contains(last, "order"):
-			return "", "fill-forms", `{}`
-		}
-		return "I heard " + a.last(), "", ""
+	own := func(all []models.Message) bool {
+		return strings.Contains(all[0].Text, "then fill in the form") && strings.Contains(all[0].Text, "Be kind.")
+	}
+	talk := modeltest.Start(t, modeltest.Options{
+		Answer: func(all []models.Message) string {
+			if last := all[len(all)-1].Text; strings.Contains(last, "in triplicate") {
+				return fmt.Sprintf("%d messages, own %t: %s", len(all), own(all), last)
+			}
+			return "I heard " + all[len(all)-1].Text
+		},
+		Call: func(c modeltest.Chat) (string, []models.ToolCall) {
+			last, arguments := c.Messages[len(c.Messages)-1].Text, ""
+			switch {
+			case strings.Contains(last, "in triplicate"):
+			case strings.Contains(last, "then fill in the form"), own(c.Messages) && strings.Contains(last, "order"):
+				arguments = `{"file":"references/order.md"}`
+			case strings.Contains(last, "order"):
+				arguments = `{}`
+			}
+			if arguments == "" || !strings.Contains(string(c.Body), `"name":"fill-forms"`) {
+				return "", nil
+			}
+			return "", []models.ToolCall{{ID: fmt.Sprint("call-", len(c.Messages)), Name: "fill-forms", Arguments: json.RawMessage(arguments)}}
+		},
 	})
-	w.cfg.Models = models.Config{Default: "talk", Pools: map[string]models.PoolConfig{"talk": poolAt("caller", base)}}.WithDefaults()
+	w.cfg.Models = models.Config{Default: "talk", Pools: map[string]models.PoolConfig{"talk": poolAt(talk.Model(), talk.Base())}}.WithDefaults()
 	w.cfg.Skills.Folder, w.cfg.Skills.Chat.Prompt, w.outside = dir, "Be kind.", true
 	w.start()
 	w.offers("fill_forms", true)

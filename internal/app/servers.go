@@ -24,7 +24,7 @@ func (a *App) makeServers(ctx context.Context) error {
 		o.Servers = append(o.Servers, mcp.Server{
 			Name: s.Name, Command: s.Command, Env: s.Env, Trusted: s.Trusted, ReadOnly: s.ReadOnly, URL: s.URL, Headers: s.Headers,
 			Timeout: s.Timeout, Tools: s.Tools, Dangerous: s.Dangerous, Safe: s.Safe,
-			Roles: words[skills.Role](s.Roles), Places: words[core.Place](s.Places), Channels: words[core.Account](s.Channels),
+			Roles: as[skills.Role](s.Roles), Places: as[core.Place](s.Places), Channels: as[core.Account](s.Channels),
 		})
 	}
 	var err error
@@ -36,14 +36,14 @@ func (a *App) makeServers(ctx context.Context) error {
 	return nil
 }
 
-// words are words of the configuration as what they mean.
-func words[W ~string](list []string) []W {
-	var out []W
-	for _, w := range list {
-		out = append(out, W(w))
-	}
-	return out
-}
+// named stands for the skill of a server where no hub runs.
+type named string
+
+// Manifest implements skills.Skill.
+func (n named) Manifest() skills.Manifest { return skills.Manifest{Name: string(n)} }
+
+// Handle implements skills.Skill.
+func (named) Handle(context.Context, *skills.Turn, skills.Writer) error { return nil }
 
 // startServer starts an MCP server: in the jail of skills' programs, or as the hub itself runs.
 func startServer(ctx context.Context, p mcp.Program) (*exec.Cmd, error) {

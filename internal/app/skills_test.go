@@ -33,11 +33,11 @@ type town struct {
 	person   string
 	stop     func()
 	log      *safeLog
-	app      *App
 	// outside is true for a hub without skills of the test's inside it.
 	outside bool
-	// address is where the hub listens.
-	address string
+	// also are skills inside it beside those, app the hub that runs.
+	also []skills.Skill
+	app  *App
 }
 
 const (
@@ -93,11 +93,12 @@ func (w *town) start() {
 	if w.outside {
 		o.skills = nil
 	}
+	o.skills = append(o.skills, w.also...)
 	a, err := New(w.t.Context(), o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.app, w.address = a, a.address
+	w.app = a
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()

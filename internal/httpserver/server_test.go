@@ -230,15 +230,21 @@ func TestBodyLimit(t *testing.T) {
 
 // TestAPIBoundsItself gets what is larger than others may send.
 func TestAPIBoundsItself(t *testing.T) {
-	h := start(t, httpserver.Options{MaxBody: 1000, API: answer("api")})
-	for _, chunked := range []bool{false, true} {
-		var body io.Reader = bytes.NewReader(make([]byte, 5000))
-		if chunked {
-			body = io.MultiReader(body) // hides the length
+	h := start(t, httpserver.Options{MaxBody: 1000, API: answer("api"), MCP: answer("mcp")})
+	for path, want := range map[string]string{"/v1/chat/completions": "api 5000", "/mcp": "mcp 5000"} {
+		for _, chunked := range []bool{false, true} {
+			var body io.Reader = bytes.NewReader(make([]byte, 5000))
+			if chunked {
+				body = io.MultiReader(body) // hides the length
+			}
+			if resp, text := h.do(t, "POST", path, body, nil); resp.StatusCode != http.StatusOK || text != want {
+				t.Errorf("%s, chunked %t: %d %q", path, chunked, resp.StatusCode, text)
+			}
 		}
-		if resp, text := h.do(t, "POST", "/v1/chat/completions", body, nil); resp.StatusCode != http.StatusOK || text != "api 5000" {
-			t.Errorf("chunked %t: %d %q", chunked, resp.StatusCode, text)
-		}
+	}
+	none := start(t, httpserver.Options{Console: answer("console")})
+	if resp, _ := none.do(t, "POST", "/mcp", nil, nil); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("without one: %d", resp.StatusCode)
 	}
 }
 

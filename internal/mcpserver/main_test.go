@@ -113,6 +113,8 @@ func (h *hub) Deliver(_ context.Context, r skills.Result) error {
 }
 
 func (h *hub) Open(context.Context, core.Media) (io.ReadCloser, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return io.NopCloser(bytes.NewReader(h.files.Kept[0])), nil
 }
 

@@ -24,7 +24,7 @@ func TestJourney(t *testing.T) {
 	r := newRecorder(telemetry.Options{})
 	for i, e := range []core.Event{
 		{Stage: core.StageAccepted, Account: "support", Kind: core.KindMessage, Took: time.Millisecond},
-		{Stage: core.StageRouted, Rule: "private", Skill: "chat"},
+		{Stage: core.StageRouted, Rule: "(intent)", Score: 0.829, Skill: "chat"},
 		{Stage: core.StageDraft},
 		{Stage: core.StageDraft},
 		{Stage: core.StageDraft},
@@ -43,6 +43,9 @@ func TestJourney(t *testing.T) {
 	want := []core.Stage{core.StageAccepted, core.StageRouted, core.StageDraft, core.StageModel, core.StageRetry}
 	if j.Account != "support" || j.Kind != core.KindMessage || !slices.Equal(stages(j), want) {
 		t.Errorf("%+v", j)
+	}
+	if got := j.Steps[1].Rule; got != "(intent) 0.83" {
+		t.Errorf("rule %s", got)
 	}
 	if d := j.Steps[2]; d.Count != 3 || !d.At.Equal(noon.Add(4*time.Second)) {
 		t.Errorf("drafts %+v", d)

@@ -150,6 +150,12 @@ func TestPlugin(t *testing.T) {
 	has(t, scrape(t, r), `parley_plugin_events_total{event="crashed",plugin="weather"} 2`)
 }
 
+func TestServer(t *testing.T) {
+	r := newRecorder(telemetry.Options{})
+	r.Server("tickets", "lost")
+	has(t, scrape(t, r), `parley_mcp_events_total{event="lost",server="tickets"} 1`)
+}
+
 // TestCardinality gives every label far too many values, some of them no text.
 func TestCardinality(t *testing.T) {
 	r := newRecorder(telemetry.Options{})

@@ -29,6 +29,7 @@ var programs = map[string]func(){
 	"endless":  endless,
 	"crowd":    crowd,
 	"silent":   silent,
+	"odd":      odd,
 }
 
 type text struct {
@@ -204,4 +205,12 @@ func silent() {
 			}
 		},
 	})
+}
+
+// odd has a tool as it should be among some that nobody can use.
+func odd() {
+	rough(map[string]func(m message){"tools/list": func(m message) {
+		m.answer(`{"tools":[{"name":"loop","inputSchema":{"type":"object","$ref":"#"}},{"name":"list","inputSchema":{"type":"array"}},{"name":"none"},` +
+			`{"name":"a.b","inputSchema":{"type":"object"}},{"name":"a/b","inputSchema":{"type":"object"}},null,{"name":"do","inputSchema":{"type":"object"}}]}`)
+	}})
 }

@@ -45,7 +45,7 @@ func (c *call) parts(ctx context.Context, r *sdk.CallToolResult) ([]core.Part, e
 	}
 	if r.IsError {
 		words := failed.In(c.language)
-		if said := line(g.c.server.redact(g.text()), maxPublic); said != "" {
+		if said := line(g.text(), maxPublic); said != "" {
 			words = said
 		}
 		return nil, fault.New(fault.Permanent, "skill "+c.server.Name+": call", errTool, fault.WithPublic(words))

@@ -300,9 +300,11 @@ func (s *server) clean(err error, said string) error {
 func (s *server) redact(text string) string {
 	for _, secrets := range []map[string]secret.String{s.Env, s.Headers} {
 		for _, one := range secrets {
-			text = one.Redact(text)
-			if _, token, ok := strings.Cut(one.Reveal(), " "); ok && len(token) >= minToken { // as in "Bearer token"
-				text = secret.New(token).Redact(text)
+			_, token, _ := strings.Cut(one.Reveal(), " ") // as in "Bearer token"
+			for _, word := range []string{one.Reveal(), token} {
+				if len(word) >= minToken {
+					text = secret.New(word).Redact(text)
+				}
 			}
 		}
 	}
@@ -312,7 +314,7 @@ func (s *server) redact(text string) string {
 	return text
 }
 
-// minToken is the shortest word of a header that is a secret.
+// minToken is the shortest value that is taken for a secret; LANG=C is none.
 const minToken = 8
 
 // cleaned is an error with other words.

@@ -270,3 +270,12 @@ func TestNoProgram(t *testing.T) {
 	r := start(t, quick(), mcp.Server{Name: "x", Command: []string{"/nowhere/at-all"}})
 	r.saw("x failed", 3)
 }
+
+// Tools that cannot be had are left out and told; the others are there.
+func TestOddTools(t *testing.T) {
+	r := start(t, quick(), self(t, "x", "odd", nil))
+	r.has("x", "x_a_b", "x_do", "x_none")
+	if n := count(r.events, "x refused"); n != 3 {
+		t.Errorf("%d are told: %v", n, r.events)
+	}
+}

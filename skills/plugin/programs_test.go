@@ -19,6 +19,7 @@ import (
 	"github.com/parley-hub/parley/session"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/plugin/protocol"
+	"github.com/parley-hub/parley/skills/skilltest"
 )
 
 // scripted is a skill that does what it is told, word by word.
@@ -33,7 +34,16 @@ var programs = map[string]skills.Skill{
 	"other":   scripted{name: "other", version: "1"},
 	"two":     scripted{name: "echo", version: "2"},
 	"wrong":   scripted{name: "No Name", change: func(m *skills.Manifest) { m.Timeout = -1 }},
+	"sample":  skilltest.NewSample(),
+	"failing": renamed{skilltest.NewFailingSample()},
 	"nothing": scripted{name: "nothing", change: func(m *skills.Manifest) { m.Permissions = skills.Permissions{} }},
+}
+
+// renamed is the failing sample beside the other one.
+type renamed struct{ skilltest.Sample }
+
+func (r renamed) Manifest() skills.Manifest {
+	return skills.Manifest{Name: "failing", Version: "1", Tools: r.Sample.Manifest().Tools[2:]}
 }
 
 // rough are programs that are no skill.

@@ -180,6 +180,9 @@ func TestFiles(t *testing.T) {
 		"backslash": func(dir string) error { return os.WriteFile(filepath.Join(dir, `a\b`), nil, 0o600) },
 		"round":     func(dir string) error { return os.Symlink(".", filepath.Join(dir, "round")) },
 		"open":      func(dir string) error { return os.Chmod(dir, 0o703) }, //nolint:gosec // that is what is refused
+		"doubling": func(dir string) error {
+			return errors.Join(os.Symlink(".", filepath.Join(dir, "a")), os.Symlink(".", filepath.Join(dir, "b")), os.Symlink(".", filepath.Join(dir, "c")))
+		},
 		"too long": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "SKILL.md"), []byte(skillMD("one", strings.Repeat("x", prompts.MaxInstructions))), 0o600)
 		},

@@ -26,7 +26,7 @@ const (
 	// are left to scripts, which nobody runs.
 	MaxFile = 64 << 10
 	// maxKept bounds what is kept of one skill for the model, in bytes, maxBytes all of its
-	// files, maxFiles how many there are, maxDepth how deep they lie.
+	// files, maxFiles how many there are, their folders counted in, maxDepth how deep they lie.
 	maxKept  = 4 << 20
 	maxBytes = 64 << 20
 	maxFiles = 1000
@@ -42,7 +42,7 @@ const (
 )
 
 var (
-	errTooMany  = fmt.Errorf("it has more than %d files", maxFiles)
+	errTooMany  = fmt.Errorf("it has more than %d files and folders", maxFiles)
 	errTooLarge = fmt.Errorf("its files have more than %d MiB", maxBytes>>20)
 	errTooDeep  = fmt.Errorf("it has folders more than %d deep", maxDepth)
 	errLongText = fmt.Errorf("%s has more than %d KiB", skillFile, MaxInstructions>>10)
@@ -62,6 +62,7 @@ type found struct {
 func walk(root *os.Root) ([]found, []error) {
 	var all []found
 	var problems []error
+	looked := 0 // links to folders may make many of few
 	var into func(dir string, depth int)
 	into = func(dir string, depth int) {
 		entries, err := fs.ReadDir(root.FS(), dir)
@@ -74,9 +75,10 @@ func walk(root *os.Root) ([]found, []error) {
 			switch {
 			case strings.HasPrefix(e.Name(), "."):
 				continue
-			case len(all) >= maxFiles:
+			case looked > maxFiles:
 				return
 			}
+			looked++
 			info, err := root.Stat(name)
 			switch {
 			case err != nil:
@@ -99,7 +101,7 @@ func walk(root *os.Root) ([]found, []error) {
 		}
 	}
 	into(".", 0)
-	if len(all) >= maxFiles {
+	if looked > maxFiles {
 		problems = append(problems, errTooMany)
 	}
 	slices.SortFunc(all, func(x, y found) int { return strings.Compare(x.name, y.name) })

@@ -45,6 +45,8 @@ func Run(t *testing.T, h Harness) {
 	t.Run("strange words", func(t *testing.T) { strangeWords(t, h) })
 	t.Run("every part", func(t *testing.T) { everyPart(t, h) })
 	t.Run("arguments", func(t *testing.T) { arguments(t, h) })
+	t.Run("called by a model", func(t *testing.T) { called(t, h) })
+	t.Run("called strangely", func(t *testing.T) { calledStrangely(t, h) })
 	t.Run("same turn twice", func(t *testing.T) { sameTurnTwice(t, h) })
 	t.Run("concurrent turns", func(t *testing.T) { concurrentTurns(t, h) })
 	t.Run("cancelled before", func(t *testing.T) { cancelledBefore(t, h) })
