@@ -83,7 +83,8 @@ func explainFile(ctx context.Context, out io.Writer, cfg *configs.Config, set *s
 }
 
 // withSkills calls do with all skills that a hub of this configuration would have; those of MCP
-// servers by their names alone. The programs in the skills' folder run until do returned; refused tells which would not be taken, and why. Nothing else is started.
+// servers by their names alone. The programs in the skills' folder run until do returned;
+// refused tells which would not be taken, and why. Nothing else is started.
 func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Set, refused []error) error) (failed error) {
 	set, err := skills.NewSet(builtin(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})...)
 	if err != nil {
