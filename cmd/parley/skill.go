@@ -33,32 +33,8 @@ func (c *commands) skill() *cobra.Command {
 		return app.NewSkill(cmd.Context(), c.out, name, source, version)
 	})
 	begin.Flags().StringVar(&source, "source", "", "the folder of Parley's own source, to build against instead of a release")
-	var keyFile string
-	sign := &cobra.Command{
-		Use:   "sign NAME... --key FILE",
-		Short: "Sign skills, for hubs whose skills.allow names the key",
-		Long: "Writes the signature of each program beside it, as NAME.sig. A name is that of a file, or of a skill in the skills' " +
-			"folder. The key is one that parley skill key made, or any Ed25519 key in PEM (PKCS #8).",
-		Args: func(_ *cobra.Command, args []string) error {
-			switch {
-			case len(args) == 0:
-				return usageError{errors.New("skill sign needs the name of a skill")}
-			case keyFile == "":
-				return usageError{errors.New("skill sign needs --key FILE; parley skill key FILE makes one")}
-			}
-			return nil
-		},
-		RunE: func(_ *cobra.Command, names []string) error {
-			cfg, _, err := c.load()
-			if err != nil {
-				return err
-			}
-			return skillUsage(app.SignSkills(c.out, cfg, names, keyFile))
-		},
-	}
-	sign.Flags().StringVar(&keyFile, "key", "", "the file of the private key")
 	list := &cobra.Command{Use: "list", Short: "Show what lies in the skills' folder", Args: noArgs, RunE: c.listSkills}
-	root.AddCommand(begin, list, sign,
+	root.AddCommand(begin, list, c.signSkills(),
 		c.skillCommand("key FILE", "Make a key to sign skills with, or show the public half of one", func(_ *cobra.Command, file string) error {
 			return app.SkillKey(c.out, file)
 		}),
@@ -94,6 +70,35 @@ func (c *commands) skill() *cobra.Command {
 			return app.SkillInfo(cmd.Context(), c.out, cfg, path)
 		}))
 	return root
+}
+
+// signSkills is the command skill sign.
+func (c *commands) signSkills() *cobra.Command {
+	var keyFile string
+	sign := &cobra.Command{
+		Use:   "sign NAME... --key FILE",
+		Short: "Sign skills, for hubs whose skills.allow names the key",
+		Long: "Writes the signature of each program beside it, as NAME.sig. A name is that of a file, or of a skill in the skills' " +
+			"folder. The key is one that parley skill key made, or any Ed25519 key in PEM (PKCS #8).",
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return usageError{errors.New("skill sign needs the name of a skill")}
+			case keyFile == "":
+				return usageError{errors.New("skill sign needs --key FILE; parley skill key FILE makes one")}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, names []string) error {
+			cfg, _, err := c.load()
+			if err != nil {
+				return err
+			}
+			return skillUsage(app.SignSkills(c.out, cfg, names, keyFile))
+		},
+	}
+	sign.Flags().StringVar(&keyFile, "key", "", "the file of the private key")
+	return sign
 }
 
 func (c *commands) listSkills(cmd *cobra.Command, _ []string) error {

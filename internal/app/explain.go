@@ -83,44 +83,47 @@ func explainFile(ctx context.Context, out io.Writer, cfg *configs.Config, set *s
 }
 
 // withSkills calls do with all skills that a hub of this configuration would have; those of MCP
-// servers by their names alone. The programs in the skills' folder run until do returned; refused tells
-// which would not be taken, and why. Nothing else is started.
-func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Set, refused []error) error) (err error) {
-	all := builtin(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})
-	for _, s := range cfg.Skills.MCP {
-		all = append(all, named(s.Name))
-	}
-	set, err := skills.NewSet(all...)
+// servers by their names alone. The programs in the skills' folder run until do returned;
+// refused tells which would not be taken, and why. Nothing else is started.
+func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Set, refused []error) error) (failed error) {
+	set, err := skills.NewSet(builtin(parts{config: cfg, models: &models.Registry{}, real: &models.Registry{}})...)
 	if err != nil {
 		return err
 	}
-	if cfg.Skills.Folder == "" {
-		return do(set, nil)
-	}
+	before := set.All()
 	beside := func(more []skills.Skill) error {
-		with, err := skills.NewSet(slices.Concat(all, more)...)
+		with, err := skills.NewSet(slices.Concat(before, more)...)
 		if err == nil {
 			set = with
 		}
 		return err
 	}
-	folder, err := plugin.New(plugin.Options{
-		Dir: cfg.Skills.Folder, Allow: allowed(cfg), Command: jailed, Log: zerolog.Nop(),
-		Publish: func(programs []*plugin.Skill) error { return beside(asSkills(programs)) },
-	})
-	if err != nil {
-		return err
+	var refused []error
+	if dir := cfg.Skills.Folder; dir != "" {
+		folder, err := plugin.New(plugin.Options{
+			Dir: dir, Allow: allowed(cfg), Command: jailed, Log: zerolog.Nop(),
+			Publish: func(programs []*plugin.Skill) error { return beside(asSkills(programs)) },
+		})
+		if err != nil {
+			return err
+		}
+		defer func() { failed = errors.Join(failed, folder.Close()) }()
+		refused = folder.Load(ctx)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		before = set.All()
+		refused = append(refused, prompts.New(prompts.Options{
+			Dir: dir, Allow: allowed(cfg).Check, Talk: func(*prompts.Skill) skills.Handler { return nil }, Log: zerolog.Nop(),
+			Publish: func(list []*prompts.Skill) error { return beside(asSkills(list)) },
+		}).Load()...)
 	}
-	defer func() { err = errors.Join(err, folder.Close()) }()
-	refused := folder.Load(ctx)
-	if err := ctx.Err(); err != nil {
-		return err
+	for _, s := range cfg.Skills.MCP {
+		before = set.All()
+		if err := beside([]skills.Skill{named(s.Name)}); err != nil {
+			refused = append(refused, fmt.Errorf("skills.mcp: %w", err))
+		}
 	}
-	all = append(all, asSkills(folder.Skills())...)
-	refused = append(refused, prompts.New(prompts.Options{
-		Dir: cfg.Skills.Folder, Allow: allowed(cfg).Check, Talk: func(*prompts.Skill) skills.Handler { return nil }, Log: zerolog.Nop(),
-		Publish: func(list []*prompts.Skill) error { return beside(asSkills(list)) },
-	}).Load()...)
 	return do(set, refused)
 }
 

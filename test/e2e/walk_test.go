@@ -63,6 +63,7 @@ func TestGuideFromAnEmptyFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hubtest.Binary(t) // the reader has parley already
 	hub := hubtest.New(t, "")
 	p := player{t, hub}
 	began := time.Now()

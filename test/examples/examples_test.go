@@ -23,6 +23,10 @@ func TestExamples(t *testing.T) {
 	}
 	for _, c := range w.private() {
 		w.forecasts(c)
+		// The model calls the same skill.
+		if got := c.ask("Do I need an umbrella in Graz?"); !strings.HasPrefix(got.text, "I hear: ") || !strings.Contains(got.text, "Graz, AT: 12 °C, light rain") {
+			t.Errorf("%s: %+v", c.name, got)
+		}
 	}
 	for _, c := range w.groups() {
 		w.poll(c)
@@ -272,5 +276,27 @@ func TestKilledHubLeavesNothing(t *testing.T) {
 	}
 	if got := left(t, temp); len(got) != 0 {
 		t.Errorf("at the end there is %q", got)
+	}
+}
+
+// TestCheckKnowsServers has a route to a server of tools, which nobody asks for that.
+func TestCheckKnowsServers(t *testing.T) {
+	w := newWorld(t)
+	w.install("weather")
+	file := filepath.Join(w.hub.Dir, "parley.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := strings.Replace(string(text), "{skill: weather}}]", `{skill: files}}]`, 1)
+	with = strings.Replace(with, "skills: {", `skills: {mcp: [{name: files, url: "http://127.0.0.1:9/mcp"}], `, 1)
+	write(t, file, with, 0o600)
+	if out := w.run("check"); !strings.Contains(out, "skill weather 1.0.0") {
+		t.Error(out)
+	}
+	write(t, file, strings.ReplaceAll(with, "name: files", "name: weather"), 0o600)
+	out, err := w.hub.Run(t.Context(), "check")
+	if err == nil || !strings.Contains(err.Error(), `skills.mcp: skill "weather": there are two of this name`) {
+		t.Errorf("%s %v", out, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/modeltest"
 	"github.com/parley-hub/parley/simulators/discord"
 	"github.com/parley-hub/parley/simulators/telegram"
@@ -72,7 +73,7 @@ models: {pools: {none: {model: m, workers: [{url: %q}]}}}
 routes: [{name: outlook, when: {keywords: [outlook]}, to: {skill: weather}}]
 skills: {rate: {count: 0}, folder: %q, secrets: {weather: {key: %q}}}
 `, telegramToken, hubtest.Serve(t, w.telegram), unlimited, discordToken, hubtest.Serve(t, w.discord), unlimited,
-		hubtest.Serve(t, modeltest.New(modeltest.Options{Model: "m"}))+"/v1", w.folder, weatherKey),
+		hubtest.Serve(t, modeltest.New(modeltest.Options{Model: "m", Call: looksOut, Answer: passesOn}))+"/v1", w.folder, weatherKey),
 		// The example is built for another address than its own, as its first lines tell.
 		"GOFLAGS=-ldflags=-X=main.service="+hubtest.Serve(t, w.weather))
 	return w
@@ -309,6 +310,17 @@ func (s *weather) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(object{"city": object{"name": q.Get("q"), "country": "AT"}, "list": []object{hour, hour}})
 	}
 }
+
+// looksOut is a model that asks for the weather when somebody asks about an umbrella.
+func looksOut(c modeltest.Chat) (string, []models.ToolCall) {
+	if last := c.Messages[len(c.Messages)-1]; last.Role != models.User || !strings.Contains(last.Text, "umbrella") {
+		return "", nil
+	}
+	return "", []models.ToolCall{{ID: "call-1", Name: "weather", Arguments: json.RawMessage(`{"city":"Graz"}`)}}
+}
+
+// passesOn says what it was told last.
+func passesOn(messages []models.Message) string { return "I hear: " + messages[len(messages)-1].Text }
 
 // left lists what a hub keeps its programs in.
 func left(t *testing.T, dir string) []string {

@@ -111,8 +111,8 @@ func answer(ctx context.Context, t *skills.Turn, w skills.Writer) error {
 		return add(ctx, t, w, t.Args)
 	}
 	language := t.Envelope.From.Language
-	n, err := strconv.Atoi(strings.TrimSpace(t.Args))
-	if err != nil || n < 1 || n > len(asked.Delete) {
+	n, _ := strconv.Atoi(strings.TrimSpace(t.Args)) // 0 is none of them
+	if n < 1 || n > len(asked.Delete) {
 		w.Reply(core.Text{Text: noNumber.In(language)})
 		return nil
 	}
