@@ -19,8 +19,11 @@ var errWork = errors.New("the arguments are nested too deeply for the tool's sch
 // to itself in two ways doubles the work with each level of theirs.
 func worth(schema json.RawMessage, arguments any) error {
 	var root any
-	if len(schema) == 0 || json.Unmarshal(schema, &root) != nil {
-		return nil // what is wrong with the schema is said elsewhere
+	if len(schema) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(schema, &root); err != nil {
+		return err
 	}
 	w := &work{s: &steps{root: root}, left: maxWork, known: map[[2]string]int{}}
 	if w.of("", root, "", arguments, 0) >= maxWork {
