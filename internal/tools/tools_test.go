@@ -37,7 +37,9 @@ func (l lamp) Manifest() skills.Manifest {
 	}
 }
 
-func (l lamp) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) error { return l.do(ctx, t, w) }
+func (l lamp) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) error {
+	return l.do(ctx, t, w)
+}
 
 // hub has one skill, with the middleware that the real one has.
 type hub struct {

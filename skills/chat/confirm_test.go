@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/chat"
@@ -218,14 +220,14 @@ func TestRunAgain(t *testing.T) {
 	k := newTalk(t, model)
 	ctx, crash := context.WithCancel(t.Context())
 	defer crash()
-	rained := make(chan struct{})
+	began := make(chan struct{})
 	k.tools.do = func(ctx context.Context, c skills.Call) (skills.Result, error) {
 		if c.Tool == "rain" {
-			close(rained)
+			<-began
+			crash() // and it was done all the same
 			return skills.Result{Said: [][]core.Part{{core.Text{Text: "wet"}}}}, nil
 		}
-		<-rained
-		crash()
+		close(began)
 		<-ctx.Done()
 		return skills.Result{}, ctx.Err()
 	}
@@ -284,5 +286,55 @@ func TestStepsOfOtherTurns(t *testing.T) {
 	k.must(skilltest.TurnOptions{Text: "later", Now: skilltest.Now.AddDate(0, 0, 3)})
 	if got := k.kept(); len(got) > 0 {
 		t.Errorf("%v is kept", got)
+	}
+}
+
+// A yes whose turn is run again calls once.
+func TestConfirmedRunAgain(t *testing.T) {
+	model := risky()
+	k := newTalk(t, model)
+	w := k.say("wipe it")
+	yes := skilltest.TurnOptions{ID: "yes", Parts: []core.Part{core.Action{Data: buttons(t, w)[0]}}}
+	model.play = func(int, models.Request) (models.Delta, error) { return models.Delta{}, errors.New("crash") }
+	if _, err := k.run(t.Context(), yes); err == nil {
+		t.Fatal("no crash")
+	}
+	model.play = func(int, models.Request) (models.Delta, error) { return models.Delta{Text: "Gone."}, nil }
+	yes.Attempt = 2
+	if w := k.must(yes); w.Text() != "Gone." || fmt.Sprint(k.tools.names()) != "[rain wipe]" {
+		t.Errorf("%q, called %v", w.Text(), k.tools.names())
+	}
+}
+
+// Where there is no room for a step, those of older turns give way, but not of one that runs.
+func TestNoRoomForSteps(t *testing.T) {
+	for age, want := range map[time.Duration]string{2 * time.Hour: "It rains.", time.Minute: ""} {
+		k := newTalk(t, plays(calls(call("wipe", `{"city":"`+strings.Repeat("x", 1000)+`"}`)), calls(call("rain", `{"city":"`+strings.Repeat("y", 400)+`"}`)), done))
+		k.must(skilltest.TurnOptions{Place: core.Group})
+		k.fields, k.log = nil, nil
+		k.world.Manifest.Permissions.Storage = 2000
+		w, err := k.run(t.Context(), skilltest.TurnOptions{Text: "weather?", Now: skilltest.Now.Add(age)})
+		if (want == "") != errors.Is(err, skills.ErrFull) || w.Text() != want {
+			t.Errorf("behind steps of %s: %q, %v", age, w.Text(), err)
+		}
+		if calls := len(k.tools.made); want == "" && calls > 1 {
+			t.Errorf("%d calls were made", calls)
+		}
+	}
+}
+
+// A run that was taken for dead and is not makes no call once another one is ahead.
+func TestOvertaken(t *testing.T) {
+	var k *talk
+	model := &player{play: func(int, models.Request) (models.Delta, error) {
+		turn := skilltest.NewTurn(skilltest.TurnOptions{ID: "same"}).ID
+		if err := k.world.PersonStorage().Set(t.Context(), string(turn)+"/0", []byte(`{}`)); err != nil {
+			t.Error(err)
+		}
+		return calls(call("rain", `{"city":"a"}`)), nil
+	}}
+	k = newTalk(t, model)
+	if _, err := k.run(t.Context(), skilltest.TurnOptions{ID: "same"}); fault.ClassOf(err) != fault.Retryable || len(k.tools.made) > 0 {
+		t.Errorf("%v, made %v", err, k.tools.made)
 	}
 }

@@ -38,6 +38,7 @@ const (
 	limitTime       = "time"
 	limitRepeat     = "repeat"
 	limitUnreadable = "unreadable"
+	limitRoom       = "room"
 )
 
 // loop is the way to one answer: the model is asked, what it calls is called, and it is
@@ -96,7 +97,7 @@ func (l *loop) run(ctx context.Context) (answer, error) {
 			if err != nil || len(a.calls) == 0 {
 				return a, err
 			}
-			st = step{Text: a.text, Calls: bounded(a.calls)}
+			st = step{Text: cutBytes(a.text, maxResult), Calls: bounded(a.calls)}
 			if err := l.steps.add(ctx, n, st); err != nil {
 				return answer{}, err
 			}
@@ -141,6 +142,7 @@ func (l *loop) ask(ctx context.Context, n int) (answer, error) {
 		}
 		a, err := stream(ctx, l.client, r, l.w)
 		switch {
+		case errors.Is(err, models.ErrOverflow) && l.shorten():
 		case l.stop != "":
 			a.calls = nil // some servers do not keep the model from it
 			return a, err
@@ -153,6 +155,37 @@ func (l *loop) ask(ctx context.Context, n int) (answer, error) {
 			l.end(limitUnreadable)
 		}
 	}
+}
+
+// The bounds of shorten, in bytes.
+const (
+	shortest = 400
+	shorter  = 4 // times
+)
+
+// shorten makes room where the prompt is longer than the model's context: what tools gave is
+// cut, and where there is nothing to cut, the tools are no longer offered. It is false where
+// neither helps.
+func (l *loop) shorten() bool {
+	cut, messages := false, slices.Clone(l.request.Messages)
+	for i, m := range messages {
+		if m.Role == models.ToolResult && len(m.Text) > shortest {
+			messages[i].Text = cutBytes(m.Text, max(shortest/2, len(m.Text)/shorter)) + "\n[Cut: there is no room for more.]"
+			cut = true
+		}
+	}
+	if !cut {
+		if len(l.request.Tools) == 0 {
+			return false
+		}
+		l.request.Tools = nil
+		messages = slices.DeleteFunc(messages, func(m models.Message) bool { return m.Role == models.ToolResult || len(m.Calls) > 0 })
+		l.stop = limitRoom
+		l.observe(core.Event{Stage: core.StageToolLimit, Outcome: limitRoom})
+	}
+	l.t.Log.Warn().Bool("tools", cut).Msg("what tools gave, or the tools, are too long for the model")
+	l.request.Messages = messages
+	return true
 }
 
 // limit sets stop where the model may not be asked for more.

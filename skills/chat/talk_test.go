@@ -122,6 +122,20 @@ func newTalk(t *testing.T, model models.Client) *talk {
 	return k
 }
 
+// punctual is a world whose storage keeps nothing once a context has ended, as a real one.
+type punctual struct{ *skilltest.World }
+
+func (w punctual) PersonStorage() skills.Storage { return inTime{w.World.PersonStorage()} }
+
+type inTime struct{ skills.Storage }
+
+func (s inTime) Swap(ctx context.Context, name string, was, value []byte) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	return s.Storage.Swap(ctx, name, was, value)
+}
+
 // run runs a turn, and stores what it did to the session if it went well.
 func (k *talk) run(ctx context.Context, o skilltest.TurnOptions) (*skilltest.RecordingWriter, error) {
 	k.t.Helper()
@@ -133,7 +147,7 @@ func (k *talk) run(ctx context.Context, o skilltest.TurnOptions) (*skilltest.Rec
 		k.n++
 		o.ID = fmt.Sprint(k.n)
 	}
-	o.Session, o.World, o.Tools, o.Files = s, k.world, k.tools, k.files
+	o.Session, o.World, o.Tools, o.Files = s, punctual{k.world}, k.tools, k.files
 	if k.tools == nil {
 		o.Tools = nil
 	}

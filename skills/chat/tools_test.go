@@ -106,7 +106,7 @@ func TestRepairs(t *testing.T) {
 		},
 		"too long": {
 			[]models.Delta{calls(call("rain", `{"city":"`+strings.Repeat("x", 40_000)+`"}`)), done}, "[]",
-			[]string{"Not called: the arguments are wrong: the arguments are longer than 32768 bytes. Correct it"},
+			[]string{"Not called: the arguments are wrong: the arguments are longer than 32768 bytes, or"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestLimits(t *testing.T) {
 // A tool that hangs leaves time for an answer.
 func TestToolThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		model := plays(calls(call("rain", `{"city":"Rome"}`)), calls(call("sun", `{"city":"Rome"}`)), models.Delta{Text: "Sorry."})
+		model := plays(calls(call("rain", `{"city":"Rome"}`)), calls(call("sun", `{"city":"Rome"}`)), calls(call("sun", `{"city":"Oslo"}`)), models.Delta{Text: "Sorry."})
 		k := newTalk(t, model)
 		k.tools.do = func(ctx context.Context, _ skills.Call) (skills.Result, error) {
 			<-ctx.Done()
@@ -208,14 +208,19 @@ func TestToolThatHangs(t *testing.T) {
 		if err != nil || w.Text() != "Sorry." {
 			t.Errorf("%v, %q", err, w.Text())
 		}
-		if took := time.Since(began); took != 6*time.Minute {
+		if took := time.Since(began); took != 7*time.Minute {
 			t.Errorf("it took %s", took)
 		}
-		if diff := cmp.Diff([]string{"The tool failed: It took too long.", "The tool failed: It took too long."}, told(model)); diff != "" {
+		const late = "The tool failed: It took too long."
+		if diff := cmp.Diff([]string{late, late, late}, told(model)); diff != "" {
 			t.Error(diff)
 		}
-		if last := model.requests[2]; last.ToolChoice != models.ToolAuto {
-			t.Errorf("the last request chooses %q", last.ToolChoice) // a quarter is left, no less
+		// A quarter of the time is left before the third, and less behind it.
+		if a, b := model.requests[2].ToolChoice, model.requests[3].ToolChoice; a != models.ToolAuto || b != models.ToolNone {
+			t.Errorf("the last requests choose %q and %q", a, b)
+		}
+		if got := k.outcomes(); !slices.Contains(got, "tool_limit  time") {
+			t.Errorf("observed %v", got)
 		}
 	})
 }
@@ -330,5 +335,39 @@ func TestNoToolsWhereThereAreNone(t *testing.T) {
 				t.Error("something was called")
 			}
 		})
+	}
+}
+
+// What does not fit into the model's context is cut until it does, tools and all.
+func TestLongForTheContext(t *testing.T) {
+	room := 0
+	model := &player{play: func(n int, r models.Request) (models.Delta, error) {
+		size := 300 * len(r.Tools)
+		for _, m := range r.Messages[1:] {
+			size += len(m.Text)
+		}
+		switch {
+		case size > room:
+			return models.Delta{}, fault.New(fault.Permanent, "chat", models.ErrOverflow)
+		case len(r.Tools) > 0 && r.Messages[len(r.Messages)-1].Role == models.User:
+			return calls(call("rain", `{"city":"a"}`), call("sun", `{"city":"a"}`)), nil
+		}
+		return models.Delta{Text: fmt.Sprintf("%d tools, %d bytes", len(r.Tools), size)}, nil
+	}}
+	for _, c := range []struct {
+		room int
+		want string
+	}{
+		{50_000, "3 tools, 33774 bytes"}, {3500, "3 tools, 3046 bytes"}, {1000, "0 tools, 8 bytes"}, {500, "0 tools, 8 bytes"}, {0, ""},
+	} {
+		room = c.room
+		k := newTalk(t, model)
+		k.tools.do = func(context.Context, skills.Call) (skills.Result, error) {
+			return skills.Result{Said: [][]core.Part{{core.Text{Text: strings.Repeat("x", 20_000)}}}}, nil
+		}
+		w, err := k.run(t.Context(), skilltest.TurnOptions{Text: "weather?"})
+		if (c.want == "") != errors.Is(err, models.ErrOverflow) || w.Text() != c.want {
+			t.Errorf("with room for %d: %q, %v", c.room, w.Text(), err)
+		}
 	}
 }
