@@ -137,5 +137,8 @@ func (c Callable) Check(input json.RawMessage) (json.RawMessage, error) {
 	if err := json.Unmarshal(input, &whole); err != nil || whole == nil {
 		return nil, errors.New("the arguments are no JSON object")
 	}
+	if err := worth(c.Input, whole); err != nil {
+		return nil, err
+	}
 	return input, rule.Validate(whole)
 }

@@ -1,11 +1,13 @@
 package skills_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/skills"
 )
 
@@ -44,4 +46,56 @@ func TestToolsThatNeverEnd(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// deep gives an object in an object in an object.
+func deep(depth int) json.RawMessage {
+	return json.RawMessage(strings.Repeat(`{"x":`, depth) + "{}" + strings.Repeat("}", depth))
+}
+
+// Arguments that double the work with each of their levels are refused before it begins.
+func TestArgumentsThatNeverEnd(t *testing.T) {
+	for _, c := range []struct {
+		name, input string
+		arguments   json.RawMessage
+		ok          bool
+	}{
+		{"twice", `{"type":"object","properties":{"x":{"anyOf":[{"$ref":"#"},{"$ref":"#"}]}}}`, deep(60), false},
+		{"by each name", `{"type":"object","additionalProperties":{"oneOf":[{"$ref":"#"},{"not":{"$ref":"#"}}]}}`, deep(60), false},
+		{"a long way", `{"type":"object","properties":{"x":{"$ref":"#"}}}`, deep(9_000), false},
+		{"once", `{"type":"object","properties":{"x":{"$ref":"#"}}}`, deep(500), true},
+		{"twice, and shallow", `{"type":"object","properties":{"x":{"anyOf":[{"$ref":"#"},{"$ref":"#"}]}}}`, deep(6), true},
+		{"a long list", `{"type":"object","properties":{"x":{"type":"array","items":{"type":"integer"}}}}`, json.RawMessage(`{"x":[` + strings.Repeat("1,", 100_000) + `1]}`), true},
+	} {
+		set, err := skills.NewSet(tooled{skills.Tool{Name: "t", Description: "d", Input: json.RawMessage(c.input)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := set.Callable(skills.User, core.Conversation{Place: core.Private})[0].Check(c.arguments); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// tooled is a skill with one tool.
+type tooled struct{ tool skills.Tool }
+
+func (s tooled) Manifest() skills.Manifest {
+	return skills.Manifest{Name: "s", Tools: []skills.Tool{s.tool}}
+}
+
+func (tooled) Handle(context.Context, *skills.Turn, skills.Writer) error { return nil }
+
+// FuzzTool: whatever is a tool's schema can be held against whatever arguments.
+func FuzzTool(f *testing.F) {
+	f.Add(`{"type":"object","properties":{"x":{"anyOf":[{"$ref":"#"},{"type":"string"}]}}}`, `{"x":{"x":"y"}}`)
+	f.Add(`{"type":"object","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"items":{"$ref":"#/$defs/a"}}},"properties":{"x":{"$ref":"#/$defs/a"}}}`, `{"x":[[[]]]}`)
+	f.Add(`{"type":"object","dependentSchemas":{"x":{"required":["y"]}},"patternProperties":{"^x":{"enum":[1]}},"if":{"required":["x"]},"then":{"minProperties":2}}`, `{"x":1}`)
+	f.Fuzz(func(t *testing.T, schema, arguments string) {
+		set, err := skills.NewSet(tooled{skills.Tool{Name: "t", Description: "d", Input: json.RawMessage(schema)}})
+		if err != nil {
+			return
+		}
+		_, _ = set.Callable(skills.User, core.Conversation{Place: core.Private})[0].Check(json.RawMessage(arguments))
+	})
 }

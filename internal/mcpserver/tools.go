@@ -45,7 +45,7 @@ func (s *Server) call(ctx context.Context, c *client, p *mcp.CallToolParamsRaw) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if request, ok := ctx.Value(requestKey{}).(context.Context); ok {
-		defer context.AfterFunc(request, cancel)() // nobody waits any more
+		defer context.AfterFunc(request, cancel)() //nolint:contextcheck // the caller's life, beside the SDK's: nobody waits any more
 	}
 	select {
 	case c.room <- struct{}{}:

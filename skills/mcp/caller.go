@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -73,8 +74,29 @@ func (c *caller) transport() sdk.Transport {
 	}
 }
 
+// attempt is what became of the request of a call, for whoever makes it: the SDK does not
+// tell a call that the server refused from one whose answer was lost.
+type attempt struct{ sent, unknown atomic.Bool }
+
+type attemptKey struct{}
+
+// undone tells that the server did nothing: it was not asked, or it does not know the session.
+func (a *attempt) undone() bool { return !a.sent.Load() || a.unknown.Load() }
+
 // RoundTrip implements http.RoundTripper.
 func (c *caller) RoundTrip(r *http.Request) (*http.Response, error) {
+	a, tells := r.Context().Value(attemptKey{}).(*attempt)
+	if tells {
+		a.sent.Store(true)
+	}
+	resp, err := c.send(r)
+	if tells && err == nil && resp.StatusCode == http.StatusNotFound && r.Header.Get("Mcp-Session-Id") != "" {
+		a.unknown.Store(true)
+	}
+	return resp, err
+}
+
+func (c *caller) send(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme != c.to.Scheme || r.URL.Host != c.to.Host {
 		return nil, errElsewhere
 	}

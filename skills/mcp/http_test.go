@@ -31,35 +31,36 @@ func serve(t *testing.T, h http.Handler) string {
 	return s.URL
 }
 
-// real is a whole server over streamable HTTP, which can be made anew as one that forgot
+// whole is a server made with the SDK over streamable HTTP, which can be made anew as one that forgot
 // its sessions.
-type real struct {
+type whole struct {
 	mu      sync.Mutex
-	server  *sdk.Server
+	servers []*sdk.Server // of before too
 	handler http.Handler
 	options sdk.StreamableHTTPOptions
 }
 
-func newReal(o sdk.StreamableHTTPOptions) *real {
-	r := &real{options: o}
+func newWhole(t *testing.T, o sdk.StreamableHTTPOptions) *whole {
+	r := &whole{options: o}
 	r.forget()
+	t.Cleanup(r.forget)
 	return r
 }
 
-func (r *real) forget() {
+func (r *whole) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.server != nil {
-		for s := range r.server.Sessions() {
+	for _, old := range r.servers {
+		for s := range old.Sessions() {
 			_ = s.Close()
 		}
 	}
 	one := server()
-	r.server = one
+	r.servers = append(r.servers, one)
 	r.handler = sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return one }, &r.options)
 }
 
-func (r *real) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (r *whole) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Header.Get("Authorization") != "Bearer hunter2-hunter2" {
 		http.Error(w, "no: "+req.Header.Get("Authorization"), http.StatusUnauthorized)
 		return
@@ -78,7 +79,7 @@ func at(url, authorization string) mcp.Server {
 func TestStreamableHTTP(t *testing.T) {
 	for name, o := range map[string]sdk.StreamableHTTPOptions{"sessions": {}, "JSON": {JSONResponse: true}, "no sessions": {Stateless: true}} {
 		t.Run(name, func(t *testing.T) {
-			r := start(t, quick(), at(serve(t, newReal(o)), "Bearer hunter2-hunter2"))
+			r := start(t, quick(), at(serve(t, newWhole(t, o)), "Bearer hunter2-hunter2"))
 			if diff := cmp.Diff(all, r.tools("t")); diff != "" {
 				t.Fatal(diff)
 			}
@@ -102,7 +103,7 @@ func TestStreamableHTTP(t *testing.T) {
 
 // A server that was started anew knows no session: the call is made in a new one, once.
 func TestLostSession(t *testing.T) {
-	one := newReal(sdk.StreamableHTTPOptions{})
+	one := newWhole(t, sdk.StreamableHTTPOptions{})
 	r := start(t, quick(), at(serve(t, one), "Bearer hunter2-hunter2"))
 	for n := range 3 {
 		if n > 0 {
@@ -118,7 +119,7 @@ func TestLostSession(t *testing.T) {
 
 // A wrong key is told in the log, without it.
 func TestWrongKey(t *testing.T) {
-	r := start(t, quick(), at(serve(t, newReal(sdk.StreamableHTTPOptions{})), "Bearer letmein-letmein"))
+	r := start(t, quick(), at(serve(t, newWhole(t, sdk.StreamableHTTPOptions{})), "Bearer letmein-letmein"))
 	r.saw("t failed", 2)
 	if log := r.log.String(); strings.Contains(log, "letmein") || !strings.Contains(log, "Unauthorized") {
 		t.Error(log)

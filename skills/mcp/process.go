@@ -116,6 +116,9 @@ func (p *process) start(cmd *exec.Cmd) error {
 	p.stdout = out
 	go func() {
 		_ = cmd.Wait()
+		if cmd.Cancel != nil {
+			_ = cmd.Cancel() // what it started and left behind
+		}
 		close(p.done)
 		// What it left behind may hold its output open: nobody reads it for long.
 		time.AfterFunc(pipesLast, func() { _ = out.Close() })

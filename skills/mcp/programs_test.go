@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -30,6 +32,8 @@ var programs = map[string]func(){
 	"crowd":    crowd,
 	"silent":   silent,
 	"odd":      odd,
+	"parent":   parent,
+	"child":    child,
 }
 
 type text struct {
@@ -213,4 +217,22 @@ func odd() {
 		m.answer(`{"tools":[{"name":"loop","inputSchema":{"type":"object","$ref":"#"}},{"name":"list","inputSchema":{"type":"array"}},{"name":"none"},` +
 			`{"name":"a.b","inputSchema":{"type":"object"}},{"name":"a/b","inputSchema":{"type":"object"}},null,{"name":"do","inputSchema":{"type":"object"}}]}`)
 	}})
+}
+
+// parent starts another program, which it leaves behind.
+func parent() {
+	rough(map[string]func(m message){"tools/call": func(m message) {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = []string{program + "=child", "ADDRESS=" + os.Getenv("ADDRESS")}
+		if cmd.Start() == nil {
+			m.answer(`{"content":[{"type":"text","text":"started"}]}`)
+		}
+	}})
+}
+
+// child holds a connection for as long as it lives.
+func child() {
+	if _, err := net.Dial("tcp", os.Getenv("ADDRESS")); err == nil {
+		time.Sleep(time.Hour)
+	}
 }

@@ -66,7 +66,7 @@ func (s *server) run(ctx context.Context) {
 			s.o.Observe(s.Name, Connected)
 			err = s.keep(ctx, x)
 			s.leave()
-			if s.lost(x, err); time.Since(began) > s.o.Times.Healthy {
+			if s.lost(err); time.Since(began) > s.o.Times.Healthy {
 				failures = 0
 			}
 			x.end()
@@ -95,7 +95,7 @@ func (s *server) open(ctx context.Context, late *sync.WaitGroup) (*session, erro
 	var w wire
 	var err error
 	if len(s.Command) > 0 {
-		w, err = startProcess(s.o, s.Server)
+		w, err = startProcess(s.o, s.Server) //nolint:contextcheck // it lives as long as the session, not as the look that began it
 	} else {
 		w, err = newCaller(s.o, s.Server)
 	}
@@ -196,7 +196,7 @@ func (s *server) leave() {
 }
 
 // lost says that a session ended.
-func (s *server) lost(x *session, err error) {
+func (s *server) lost(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}

@@ -155,7 +155,7 @@ func ask[R any](ctx context.Context, x *session, call func(ctx context.Context) 
 		err error
 	}
 	bounded, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(x.life, cancel)
+	stop := context.AfterFunc(x.life, cancel) //nolint:contextcheck // the session's life, beside the call's
 	answered := make(chan answer, 1)
 	go func() {
 		defer cancel()

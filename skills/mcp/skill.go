@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -98,8 +99,8 @@ type call struct {
 	language string
 }
 
-// tries is how often a call is made whose server did not know the session any more, and so
-// did nothing.
+// tries is how often a call is made of which the server did nothing: most of all one whose
+// session it does not know any more.
 const tries = 2
 
 // make makes the call, once there is a session and room for it.
@@ -120,12 +121,15 @@ func (c *call) make(ctx context.Context, t tool) (*sdk.CallToolResult, error) {
 		case err != nil:
 			return nil, c.gaveUp(ctx, notReached, nil)
 		}
-		r, err := ask(bounded, x, func(ctx context.Context) (*sdk.CallToolResult, error) {
+		a := &attempt{}
+		a.sent.Store(len(c.server.Command) > 0) // what went into a pipe is not known
+		r, err := ask(context.WithValue(bounded, attemptKey{}, a), x, func(ctx context.Context) (*sdk.CallToolResult, error) {
 			return x.cs.CallTool(ctx, &sdk.CallToolParams{Name: t.remote, Arguments: arguments(c.turn.Input)})
 		})
-		if errors.Is(err, sdk.ErrSessionMissing) && n < tries {
+		if err != nil && bounded.Err() == nil && a.undone() && n < tries {
 			select { // the next one is another
 			case <-x.gone:
+			case <-time.After(c.server.o.Times.Wait):
 			case <-bounded.Done():
 			}
 			continue

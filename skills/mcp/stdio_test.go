@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -277,5 +278,32 @@ func TestOddTools(t *testing.T) {
 	r.has("x", "x_a_b", "x_do", "x_none")
 	if n := count(r.events, "x refused"); n != 3 {
 		t.Errorf("%d are told: %v", n, r.events)
+	}
+}
+
+// What a program started ends with it, though it ends by itself.
+func TestChildren(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	r := start(t, quick(), self(t, "x", "parent", map[string]string{"ADDRESS": l.Addr().String()}))
+	if _, err := call(t, r.skill("x"), "x_do", ""); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := r.servers.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("it lives on")
 	}
 }
