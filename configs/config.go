@@ -162,6 +162,19 @@ type Skills struct {
 	Folder string `yaml:"folder"`
 	// Allow says which of them may be started; with nothing in it, all.
 	Allow AllowedSkills `yaml:"allow"`
+	// Limits bound each of them, whatever its manifest asks for.
+	Limits SkillLimits `yaml:"limits"`
+}
+
+// SkillLimits are the most that the program of a skill may use.
+type SkillLimits struct {
+	// Memory bounds its process; 0 leaves it to the manifest. The lower one holds.
+	Memory Bytes `yaml:"memory"`
+	// Space bounds the files in its folder.
+	Space Bytes `yaml:"space"`
+	// CPU is how much processor time a process may use in its life, before it is ended and
+	// another one is started; 0 for any.
+	CPU time.Duration `yaml:"cpu"`
 }
 
 // AllowedSkills are programs of skills that may be started: those of a checksum, and those
@@ -276,7 +289,7 @@ func Default() *Config {
 		Models:   models.Config{Cache: models.DefaultCache()},
 		API:      API{MaxBody: 32 * core.MiB},
 		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
-		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000},
+		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000, Limits: SkillLimits{Space: 64 * core.MiB}},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Redis:    Redis{Prefix: "parley", WaitFor: time.Second},
 		Media:    Media{MaxSize: 20 * core.MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},

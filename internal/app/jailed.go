@@ -4,6 +4,7 @@ import (
 	"context"
 	"os/exec"
 
+	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/internal/jail"
 	"github.com/parley-hub/parley/skills/plugin"
 )
@@ -25,11 +26,21 @@ func (a *App) tellJail(ctx context.Context) error {
 	return nil
 }
 
-// jailed starts skills' programs so that they reach nothing but the hub.
-func jailed(p plugin.Program) (*exec.Cmd, error) {
-	// go-plugin ends the program, so no context does.
-	cmd, _, err := jail.Command(context.Background(), jail.Options{
-		Path: p.Path, Dir: p.Dir, Env: p.Env, Memory: p.Memory, Stdin: true,
-	})
-	return cmd, err
+// jailed starts skills' programs so that they reach nothing but the hub, and use no more
+// than they may.
+func jailed(most configs.SkillLimits) plugin.Command {
+	return func(p plugin.Program) (*exec.Cmd, error) {
+		memory := p.Memory
+		if memory <= 0 {
+			memory = jail.DefaultMemory
+		}
+		if most.Memory > 0 {
+			memory = min(memory, int64(most.Memory))
+		}
+		// go-plugin ends the program, so no context does.
+		cmd, _, err := jail.Command(context.Background(), jail.Options{
+			Path: p.Path, Dir: p.Dir, Env: p.Env, Memory: memory, CPU: most.CPU, Stdin: true,
+		})
+		return cmd, err
+	}
 }

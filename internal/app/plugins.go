@@ -19,9 +19,15 @@ type plugins struct {
 	all []*plugin.Skill
 	// wrapped are the skills with their middleware, which counts and so outlives a change
 	// of the set: by name for those inside, by version for the others.
-	wrapped map[any]skills.Handler
+	wrapped map[any]wrapped
 	// changed is told when the menus are to be made anew.
 	changed chan struct{}
+}
+
+// wrapped is a skill with its middleware; release gives back what that holds.
+type wrapped struct {
+	skills.Handler
+	release func()
 }
 
 // makeSkills makes the set of skills, with those of the folder. A program that cannot be
@@ -36,9 +42,11 @@ func (a *App) makeSkills(ctx context.Context, inside []skills.Skill) error {
 	if cfg.Folder == "" {
 		return nil
 	}
-	p := &plugins{a: a, inside: inside, wrapped: map[any]skills.Handler{}, changed: make(chan struct{}, 1)}
+	p := &plugins{a: a, inside: inside, wrapped: map[any]wrapped{}, changed: make(chan struct{}, 1)}
+	limits := plugin.DefaultLimits
+	limits.Space = int64(cfg.Limits.Space)
 	p.folder, err = plugin.New(plugin.Options{
-		Dir: cfg.Folder, Allow: plugin.Allow{Sums: cfg.Allow.Sums, Signers: cfg.Allow.Signers},
+		Dir: cfg.Folder, Allow: plugin.Allow{Sums: cfg.Allow.Sums, Signers: cfg.Allow.Signers}, Limits: limits,
 		Command: a.o.command, Log: a.room("plugins"), Observe: a.telemetry.Plugin, Publish: p.publish,
 	})
 	if err != nil {
@@ -76,7 +84,8 @@ func (p *plugins) publish(all []*plugin.Skill) error {
 	p.a.dispatcher.Use(table, set)
 	p.a.set.Store(set)
 	for _, s := range p.all {
-		if !slices.Contains(all, s) {
+		if w, ok := p.wrapped[s]; ok && !slices.Contains(all, s) {
+			w.release()
 			delete(p.wrapped, s)
 		}
 	}
@@ -89,20 +98,27 @@ func (p *plugins) publish(all []*plugin.Skill) error {
 }
 
 // wrap gives a skill with its middleware, the same one each time.
-func (a *App) wrap(s skills.Skill, with func(skills.Manifest) []skills.Middleware) skills.Handler {
+func (a *App) wrap(s skills.Skill, with func(m skills.Manifest, world skills.Middleware) []skills.Middleware) skills.Handler {
+	m := s.Manifest()
 	if a.plugins == nil {
-		return skills.Chain(s, with(s.Manifest())...)
+		return skills.Chain(s, with(m, a.world.Middleware(m))...)
 	}
-	var key any = s.Manifest().Name
-	if outside, ok := s.(*plugin.Skill); ok {
-		key = outside
+	var key any = m.Name
+	program, outside := s.(*plugin.Skill)
+	if outside {
+		key = program
 	}
-	h, ok := a.plugins.wrapped[key]
-	if !ok {
-		h = skills.Chain(s, with(s.Manifest())...)
-		a.plugins.wrapped[key] = h
+	w, ok := a.plugins.wrapped[key]
+	switch {
+	case ok:
+	case outside:
+		world, release := a.world.Outside(m)
+		w = wrapped{skills.Chain(s, with(m, world)...), release}
+	default:
+		w = wrapped{skills.Chain(s, with(m, a.world.Middleware(m))...), func() {}}
 	}
-	return h
+	a.plugins.wrapped[key] = w
+	return w.Handler
 }
 
 // menusChange waits until the menus are to be made anew.

@@ -130,7 +130,7 @@ func (m *metrics) watchSkills(counter func(name, help string, labels ...string) 
 	m.denied = newDenied(counter("parley_skill_denied_total",
 		"What skills wanted and their manifests do not allow.", "skill", "permission"), skill)
 	m.plugins = newPlugins(counter("parley_plugin_events_total",
-		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up.", "plugin", "event"))
+		"What happened to the programs of skills: started, crashed, hung, overfull, flooded, dropped, refused, gave_up.", "plugin", "event"))
 }
 
 // newDenied counts refusals.
