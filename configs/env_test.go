@@ -33,7 +33,7 @@ func TestOverridesWinOverTheFile(t *testing.T) {
 	if c.Log.Level != "warn" {
 		t.Errorf("an empty variable set log.level to %q", c.Log.Level)
 	}
-	if c.Queue.MaxPerChat != 5 || c.Skills.Chat != (configs.Chat{Prompt: "null", MaxTokens: 9}) {
+	if c.Queue.MaxPerChat != 5 || c.Skills.Chat != (configs.Chat{Prompt: "null", MaxTokens: 9, Tools: configs.ChatTools{Steps: 8, Calls: 16}}) {
 		t.Errorf("queue = %+v, chat = %+v", c.Queue, c.Skills.Chat)
 	}
 	if len(c.Access.Admins) != 2 || c.Access.Admins[1].User != "2" || len(c.Access.Allow) != 1 || c.Access.Allow[0].User != "3" {

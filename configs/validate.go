@@ -177,6 +177,8 @@ const leastMemory = 64 * core.MiB
 
 func (l *loader) validateSkills(s Skills) {
 	l.require("skills.chat.max_tokens", s.Chat.MaxTokens >= 0, "must be a number of tokens, 0 to leave it to the model")
+	l.require("skills.chat.tools.steps", s.Chat.Tools.Steps > 0 && s.Chat.Tools.Steps <= 64, "must be a number from 1 to 64; tools: {off: true} has the model call nothing")
+	l.require("skills.chat.tools.calls", s.Chat.Tools.Calls > 0 && s.Chat.Tools.Calls <= 256, "must be a number from 1 to 256; tools: {off: true} has the model call nothing")
 	l.positive("skills.timeout", s.Timeout)
 	l.require("skills.rate.count", s.Rate.Count >= 0, "must be a number of messages, 0 for any number")
 	if s.Rate.Count > 0 {

@@ -23,6 +23,11 @@ const (
 	StageModel Stage = "model"
 	// StageDenied: a skill wanted what its manifest does not allow; Permission says what.
 	StageDenied Stage = "denied"
+	// StageTool: a model asked for a tool; Tool, Skill and Outcome say which, whose, and what
+	// became of it, Took is how long the skill took.
+	StageTool Stage = "tool"
+	// StageToolLimit: a model may call nothing more in this turn; Outcome says why.
+	StageToolLimit Stage = "tool_limit"
 	// StageSkill: a skill came to its end.
 	StageSkill Stage = "skill"
 	// StageCommitted: the turn is done and its replies are in the outbox.
@@ -62,6 +67,8 @@ type Event struct {
 	Worker  string
 	// Permission is what a skill lacks.
 	Permission string
+	// Tool is what a model called, Outcome what became of it.
+	Tool, Outcome string
 	// Err is why it failed; readers look at its fault class.
 	Err error
 }

@@ -60,6 +60,14 @@ func (r *Registry) Sees(name string) bool {
 	return ok && tells && p.Vision()
 }
 
+// Calls tells whether the model of that pool, or of the default one for the empty name, calls
+// tools.
+func (r *Registry) Calls(name string) bool {
+	c, ok := r.Client(name)
+	p, tells := c.(interface{ Tools() bool })
+	return ok && tells && p.Tools()
+}
+
 // Default is the name of the default pool.
 func (r *Registry) Default() string { return r.now().Default }
 

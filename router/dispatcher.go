@@ -108,6 +108,12 @@ func (d *Dispatcher) Use(t *Table, set *skills.Set) {
 	d.brain.Store(b)
 }
 
+// Handler gives a skill with its middleware, as turns that begin now have it.
+func (d *Dispatcher) Handler(skill string) (h skills.Handler, ok bool) {
+	h, ok = d.brain.Load().handlers[skill]
+	return h, ok
+}
+
 // Run works through the inbox until ctx ends, then drains: turns that do not
 // finish within the grace are handed back.
 func (d *Dispatcher) Run(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -47,6 +48,17 @@ type Turn struct {
 	Via core.Account
 	// By is the model that answered; zero for none, and for one of before it was remembered.
 	By By
+	// Calls are what the model called on the way to the answer, in order.
+	Calls []Call
+}
+
+// Call is a tool that a model called, in short.
+type Call struct {
+	Tool string `json:"tool"`
+	// Input is the arguments, as JSON; empty where they were too long to be kept.
+	Input json.RawMessage `json:"input,omitempty"`
+	// Result is what came of it, or its beginning.
+	Result string `json:"result,omitempty"`
 }
 
 // By is which of the models gave an answer.
@@ -73,6 +85,7 @@ type wireTurn struct {
 	Tokens int             `json:"tokens"`
 	Via    core.Account    `json:"via,omitempty"`
 	By     By              `json:"by,omitzero"`
+	Calls  []Call          `json:"calls,omitempty"`
 }
 
 // Session is a conversation's memory while a turn holds it. It is used by one
@@ -142,7 +155,7 @@ func (s *Session) History() ([]Turn, error) {
 			if w.V < 1 || w.V > SchemaVersion {
 				return nil, fmt.Errorf("turn: %w: version %d", ErrSchema, w.V)
 			}
-			turns = append(turns, Turn{ID: w.ID, At: w.At, Said: w.Said, Answer: w.Answer, Tokens: w.Tokens, Via: w.Via, By: w.By})
+			turns = append(turns, Turn{ID: w.ID, At: w.At, Said: w.Said, Answer: w.Answer, Tokens: w.Tokens, Via: w.Via, By: w.By, Calls: w.Calls})
 		}
 		s.turns, s.read = turns, true
 	}
@@ -152,6 +165,14 @@ func (s *Session) History() ([]Turn, error) {
 // current is the history that was read as it is now. It is a copy: what a memo
 // holds is shared with later turns.
 func (s *Session) current() []Turn { return slices.Concat(s.turns[s.trimmed:], s.added) }
+
+// Copy gives a session of its own with what this one has now. It may be taken by several
+// goroutines at a time, as long as nobody changes the original.
+func (s *Session) Copy() *Session {
+	c := *s
+	c.set, c.added = maps.Clone(s.set), slices.Clip(s.added)
+	return &c
+}
 
 // Append adds a turn to the history.
 func (s *Session) Append(t Turn) { s.added = append(s.added, t) }
@@ -297,7 +318,7 @@ func (s *Session) Changes() Changes {
 	}
 	for _, t := range s.added {
 		c.Append = append(c.Append, encode(wireTurn{
-			V: SchemaVersion, ID: t.ID, At: t.At.UTC(), Said: t.Said, Answer: t.Answer, Tokens: t.Tokens, Via: t.Via, By: t.By,
+			V: SchemaVersion, ID: t.ID, At: t.At.UTC(), Said: t.Said, Answer: t.Answer, Tokens: t.Tokens, Via: t.Via, By: t.By, Calls: t.Calls,
 		}))
 	}
 	if _, known := s.fields[fieldVersion]; !known && (len(c.Set) > 0 || len(c.Append) > 0) {

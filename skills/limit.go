@@ -3,6 +3,7 @@ package skills
 import (
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/fault"
 )
 
 // The bounds of a Limiter's memory.
@@ -99,15 +101,22 @@ func NewLimiter(o LimitOptions) *Limiter {
 	return &Limiter{options: o, people: map[core.PersonID]*list.Element{}, recent: list.New()}
 }
 
+// errTooOften is in the fault of a call that is over the person's limit.
+var errTooOften = errors.New("over the person's limit")
+
 // Middleware wraps one skill. Somebody over the limit is told once when they may
 // go on; what they send until then is not answered, only counted. A rerun of a
 // turn costs nothing and is treated as its first run was. A text that is too long
-// is answered with how much is allowed.
+// is answered with how much is allowed. A model's call counts as a message, and fails when it
+// is one too many.
 func (l *Limiter) Middleware(next Handler) Handler {
 	return HandlerFunc(func(ctx context.Context, t *Turn, w Writer) error {
 		v := l.judge(t)
 		if v.outcome != pass {
 			t.Log.Info().Msg("over the person's limit")
+			if t.Called != nil { // who calls must know, each time
+				return fault.New(fault.Permanent, "call "+t.Called.Tool, errTooOften, fault.WithPublic(l.overLimit("en", v.wait)))
+			}
 			if v.outcome == refuse {
 				w.Reply(core.Text{Text: l.overLimit(t.Envelope.From.Language, v.wait)})
 			}
@@ -169,7 +178,7 @@ func (l *Limiter) charge(a *allowance, t *Turn) verdict {
 	v.wait = r.DelayFrom(now)
 	r.CancelAt(now)
 	v.outcome = refuseSilently
-	if !now.Before(a.quiet) && !overheard(t) {
+	if !now.Before(a.quiet) && !overheard(t) && t.Called == nil {
 		a.quiet = now.Add(max(v.wait, min(l.options.Per, maxQuiet)))
 		v.outcome = refuse
 	}

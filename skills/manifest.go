@@ -22,6 +22,8 @@ type Manifest struct {
 	// Commands call the skill; the first is its main one. Empty for a skill that is
 	// only routed to.
 	Commands []Command
+	// Tools are for models only, beside the commands that have Tool set.
+	Tools []Tool
 	// Triggers are the messages without a command that call it.
 	Triggers Triggers
 	// Roles that may use it; empty for everybody.

@@ -13,7 +13,8 @@ var errPanicked = fault.New(fault.Bug, "skill panicked", nil)
 
 // Observe reports each run of the skill: one event for metrics and one line in
 // the turn's log, neither with words or people. now is the clock. A panic is
-// reported as a Bug and goes on to whoever recovers it.
+// reported as a Bug and goes on to whoever recovers it. A run that a model called is only
+// logged.
 func Observe(m Manifest, to core.Observer, now func() time.Time) Middleware {
 	return func(next Handler) Handler {
 		return HandlerFunc(func(ctx context.Context, t *Turn, w Writer) error {
@@ -21,11 +22,14 @@ func Observe(m Manifest, to core.Observer, now func() time.Time) Middleware {
 			var err error = errPanicked
 			defer func() {
 				ended := now()
+				logRun(t, m, ended.Sub(began), err)
+				if t.Called != nil {
+					return // who runs the call tells of it, also where the skill was not run
+				}
 				to.Observe(core.Event{
 					Stage: core.StageSkill, At: ended, Took: ended.Sub(began), Trace: t.Envelope.Trace,
 					Account: t.Envelope.In.Account, Kind: t.Envelope.Kind, Rule: t.Rule, Skill: m.Name, Model: t.Model, Err: err,
 				})
-				logRun(t, m, ended.Sub(began), err)
 			}()
 			err = next.Handle(ctx, t, w)
 			return err

@@ -27,6 +27,9 @@ type Permissions struct {
 	Secrets []string
 	// Models are the pools it may ask; DefaultPool is whichever is the default.
 	Models []string
+	// Tools are the names of those of other skills that it may let a model call, in the name
+	// of the person who speaks; AllTools for every one. Only for skills inside the hub.
+	Tools []string
 	// Storage is how many bytes it may keep of its own, and again of each person; 0 for none.
 	Storage int64
 	// Memory is how many bytes its process may use; 0 for the hub's default. A skill inside
@@ -94,6 +97,11 @@ func (p Permissions) problems(wrong func(format string, args ...any)) {
 	for _, m := range p.Models {
 		if m == "" {
 			wrong("a model pool has no name; the default one is %q", DefaultPool)
+		}
+	}
+	for _, name := range p.Tools {
+		if name != AllTools && !toolName.MatchString(name) {
+			wrong("tool %q: a name is 1 to 64 letters, digits, underscores and hyphens, or %q for all", name, AllTools)
 		}
 	}
 	if slices.Contains(p.Channels, "") {
@@ -187,4 +195,9 @@ func (p Permissions) MayRead(name string) bool { return slices.Contains(p.Secret
 // MayAsk tells whether the skill may ask a pool of models; standard is the default one's name.
 func (p Permissions) MayAsk(pool, standard string) bool {
 	return pool == standard && slices.Contains(p.Models, DefaultPool) || slices.Contains(p.Models, pool)
+}
+
+// MayHaveCalled tells whether the skill may let a model call a tool.
+func (p Permissions) MayHaveCalled(tool string) bool {
+	return slices.Contains(p.Tools, AllTools) || slices.Contains(p.Tools, tool)
 }

@@ -34,15 +34,16 @@ type Set struct {
 	manifests []Manifest
 	byName    map[string]int
 	byCommand map[string]int
+	byTool    map[string]int
 }
 
 // NewSet checks the skills' manifests and makes a Set of them. The order is kept:
 // it is the order of help and of the menus. All that is wrong is reported in one
 // error: missing or doubled names, bad or doubled commands, help that is missing
-// in English, longer than MaxHelp or more than a line, unknown roles and places, schemas
-// and patterns that cannot be read, hosts and names in permissions that are none.
+// in English, longer than MaxHelp or more than a line, bad or doubled tools, unknown roles
+// and places, schemas and patterns that cannot be read, hosts and names in permissions that are none.
 func NewSet(skills ...Skill) (*Set, error) {
-	s := &Set{byName: map[string]int{}, byCommand: map[string]int{}}
+	s := &Set{byName: map[string]int{}, byCommand: map[string]int{}, byTool: map[string]int{}}
 	var problems []error
 	for i, skill := range skills {
 		if skill == nil {
@@ -68,6 +69,10 @@ func (s *Set) add(skill Skill, m Manifest) []error {
 	for i, c := range m.Commands {
 		m.Commands[i].schema = c.Schema()
 	}
+	m.Tools = slices.Clone(m.Tools)
+	for i, t := range m.Tools {
+		m.Tools[i].rule, _ = t.resolve() // what is wrong is among the problems
+	}
 	s.skills = append(s.skills, skill)
 	s.manifests = append(s.manifests, m)
 	for _, c := range m.Commands {
@@ -77,7 +82,28 @@ func (s *Set) add(skill Skill, m Manifest) []error {
 		}
 		s.byCommand[c.Name] = at
 	}
+	for _, name := range m.toolNames() {
+		if owner, taken := s.byTool[name]; taken {
+			problems = append(problems, fmt.Errorf("skill %q: tool %q is already one of %q", m.Name, name, s.manifests[owner].Name))
+			continue
+		}
+		s.byTool[name] = at
+	}
 	return problems
+}
+
+// toolNames are what models may call.
+func (m Manifest) toolNames() []string {
+	var names []string
+	for _, c := range m.Commands {
+		if c.Tool {
+			names = append(names, c.Name)
+		}
+	}
+	for _, t := range m.Tools {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // problems lists what is wrong with one manifest on its own.
@@ -115,6 +141,11 @@ func (m Manifest) problems() []error {
 	for _, c := range m.Commands {
 		c.problems(func(format string, args ...any) {
 			wrong("command %q: "+format, append([]any{c.Name}, args...)...)
+		})
+	}
+	for _, t := range m.Tools {
+		t.problems(func(format string, args ...any) {
+			wrong("tool %q: "+format, append([]any{t.Name}, args...)...)
 		})
 	}
 	return found
@@ -194,6 +225,27 @@ func (s *Set) For(role Role, place core.Place) []Manifest {
 			may = append(may, m)
 		}
 	}
+	return may
+}
+
+// Callable gives what a model may call for somebody of this role in this conversation, in
+// order of the names.
+func (s *Set) Callable(role Role, in core.Conversation) []Callable {
+	var may []Callable
+	for _, m := range s.manifests {
+		if !m.Allows(role, in.Place) || !m.On(in.Account) {
+			continue
+		}
+		for _, c := range m.Commands {
+			if c.Tool {
+				may = append(may, c.callable(m.Name))
+			}
+		}
+		for _, t := range m.Tools {
+			may = append(may, t.callable(m.Name))
+		}
+	}
+	slices.SortFunc(may, func(a, b Callable) int { return strings.Compare(a.Name, b.Name) })
 	return may
 }
 

@@ -55,6 +55,11 @@ type Turn struct {
 	Input json.RawMessage
 	// Asked is the question that this turn answers; nil for none.
 	Asked *Asked
+	// Called is set where a model calls the skill; nil where a person does.
+	Called *Called
+	// Tools are what a model that the skill asks may call; nil for a skill that is not
+	// permitted any (Permissions.Tools), one that a model calls, and a program of its own.
+	Tools Tools
 	// World is what the skill reaches beyond the conversation.
 	World World
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/parley-hub/parley/internal/httpserver"
 	"github.com/parley-hub/parley/internal/playground"
 	"github.com/parley-hub/parley/internal/telemetry"
+	"github.com/parley-hub/parley/internal/tools"
 	"github.com/parley-hub/parley/internal/world"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/models/cache"
@@ -85,6 +86,7 @@ type App struct {
 	set                atomic.Pointer[skills.Set]
 	plugins            *plugins // nil without a folder of them
 	world              *world.Provider
+	tools              *tools.Provider
 	adapters           map[core.Account]adapters.Adapter
 	supervised         map[core.Account]*adapters.Supervisor
 	// single lets one node at a time do what must be single, by the leases that singles

@@ -7,13 +7,14 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/internal/tools"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/skills"
 )
 
 // makeBrain makes what decides and answers: skills, routes, the dispatcher.
 func (a *App) makeBrain(ctx context.Context) error {
-	p := parts{config: a.cfg, models: a.registry, real: a.programs, status: a.report, people: a.people, playground: a.o.playground != nil}
+	p := parts{config: a.cfg, models: a.registry, real: a.programs, status: a.report, people: a.people, observer: a.observer, playground: a.o.playground != nil}
 	if a.o.playground == nil { // there, links would lead out of it
 		p.doors = a.doors
 	}
@@ -35,17 +36,22 @@ func (a *App) makeBrain(ctx context.Context) error {
 	})
 	memories := router.Memories{Directory: a.people.directory, Policy: a.people.policy}
 	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
+	filesOf := func(e core.Envelope) skills.Files { return files.For(e) }
+	a.tools = tools.New(tools.Options{
+		Skills: a.set.Load, Files: filesOf, Observer: a.observer, Now: time.Now,
+		Handler: func(skill string) (skills.Handler, bool) { return a.dispatcher.Handler(skill) },
+	})
 	a.intake = &gate{inbox: router.NewIntake(a.queue, memories, a.observer, time.Now)}
 	a.dispatcher = router.NewDispatcher(router.DispatcherOptions{
 		Queue: a.queue, Table: table, Skills: a.set.Load(), Memories: memories, Drafts: drafts{a}, Lane: a.lane, Ledger: ledger{},
-		Files:    func(e core.Envelope) skills.Files { return files.For(e) },
+		Files:    filesOf,
 		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
 		Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
 		Wrap: func(s skills.Skill) skills.Handler {
 			return a.wrap(s, func(m skills.Manifest, world skills.Middleware) []skills.Middleware {
 				return []skills.Middleware{
 					skills.Recover(), skills.Access(m), limiter.Middleware, skills.CallsPerMinute(m), skills.Input(m),
-					skills.Observe(m, a.observer, time.Now), skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal, world,
+					skills.Observe(m, a.observer, time.Now), skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal, world, a.tools.Middleware(m),
 				}
 			})
 		},

@@ -44,6 +44,8 @@ type parts struct {
 	real   *models.Registry
 	status status.Source
 	people *persons
+	// observer sees what becomes of messages; nil for nobody.
+	observer core.Observer
 	// doors are the links to the bot's other accounts; nil for none.
 	doors link.Doors
 	// list tells what somebody may use: the set that is being made.
@@ -58,7 +60,7 @@ func builtin(p parts) []skills.Skill {
 	all := []skills.Skill{
 		chat.New(chat.Options{
 			Models: p.models, Prompt: p.config.Skills.Chat.Prompt, MaxTokens: p.config.Skills.Chat.MaxTokens,
-			HistoryTokens: p.config.Session.HistoryTokens,
+			HistoryTokens: p.config.Session.HistoryTokens, Tools: chat.ToolOptions(p.config.Skills.Chat.Tools), Observer: p.observer,
 		}),
 		start.New(start.Options{List: p.list, Invited: links.Invited}),
 		help.New(p.list),

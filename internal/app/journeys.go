@@ -41,7 +41,7 @@ func journey(j telemetry.Journey) console.Journey {
 	for _, s := range j.Steps {
 		out.Steps = append(out.Steps, console.Step{
 			Stage: string(s.Stage), At: s.At, Took: s.Took, Rule: s.Rule, Skill: s.Skill, Model: s.Model, Worker: s.Worker,
-			Fault: s.Fault, Count: s.Count,
+			Tool: s.Tool, Outcome: s.Outcome, Fault: s.Fault, Count: s.Count,
 		})
 	}
 	return out

@@ -75,6 +75,7 @@ func upstairs() []Room {
 		{"configs", on("queue", "session", "models", "records", "adapters", "skills", "router"), "configuration knows the contracts' types"},
 		{"internal/httpserver", on(), "the server mounts handlers and knows no room"},
 		{"internal/world", on("storage", "session", "models", "skills"), "what a skill reaches is held against its manifest, whoever runs the skill"},
+		{"internal/tools", on("skills"), "who runs a skill for a model knows what skills are, not which"},
 		{"internal/openaiapi", on("models"), "other programs reach the pools, and nothing else of the hub"},
 		{"internal/console", on(), "the pages read through interfaces of their own"},
 		{"internal/telemetry", on("queue"), "telemetry sees events and depths, not rooms"},

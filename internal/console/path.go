@@ -44,7 +44,7 @@ type stepView struct {
 var words = map[core.Stage]string{
 	core.StageAccepted: "accepted", core.StageDuplicate: "duplicate dropped", core.StageRefused: "refused",
 	core.StageTaken: "waited", core.StageRouted: "routed", core.StageIgnored: "ignored", core.StageModel: "model",
-	core.StageSkill: "skill", core.StageCommitted: "committed", core.StageRetry: "will retry",
+	core.StageTool: "tool", core.StageToolLimit: "no more tools", core.StageSkill: "skill", core.StageCommitted: "committed", core.StageRetry: "will retry",
 	core.StageDraft: "draft shown", core.StageSent: "sent", core.StageUnsure: "sent once more",
 	core.StageDelivered: "delivered", core.StageUndelivered: "did not arrive", core.StageBuried: "buried",
 }
@@ -53,7 +53,7 @@ var words = map[core.Stage]string{
 // sent ones it is made of.
 var timed = map[core.Stage]string{
 	core.StageAccepted: "store", core.StageTaken: "wait", core.StageSkill: "skill",
-	core.StageModel: "model", core.StageCommitted: "store", core.StageSent: "send", core.StageRetry: "bad",
+	core.StageModel: "model", core.StageTool: "skill", core.StageCommitted: "store", core.StageSent: "send", core.StageRetry: "bad",
 }
 
 func viewPath(j Journey) pathView {
@@ -95,13 +95,18 @@ func byBeginning(steps []Step) []Step {
 	for _, s := range steps {
 		at := len(out)
 		if core.Stage(s.Stage) == core.StageSkill {
-			for at > 0 && (core.Stage(out[at-1].Stage) == core.StageModel || core.Stage(out[at-1].Stage) == core.StageDraft) {
+			for at > 0 && within(core.Stage(out[at-1].Stage)) {
 				at--
 			}
 		}
 		out = slices.Insert(out, at, s)
 	}
 	return out
+}
+
+// within tells whether a step is one that a skill makes on its way.
+func within(s core.Stage) bool {
+	return s == core.StageModel || s == core.StageDraft || s == core.StageTool || s == core.StageToolLimit
 }
 
 // stands tells what a step means for the whole path; nothing for most steps.
@@ -167,6 +172,8 @@ func note(s Step) string {
 	add("skill", s.Skill)
 	add("model", s.Model)
 	add("worker", s.Worker)
+	add("tool", s.Tool)
+	add("outcome", s.Outcome)
 	add("fault", s.Fault)
 	return text
 }
@@ -188,6 +195,10 @@ func viewChip(s Step) (chip, bool) {
 	case core.StageSkill:
 		if s.Skill != "" {
 			c.Name = "skill " + s.Skill
+		}
+	case core.StageTool:
+		if s.Tool != "" {
+			c.Name = "tool " + s.Tool
 		}
 	case core.StageModel:
 		if s.Worker != "" {

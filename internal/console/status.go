@@ -34,6 +34,9 @@ type Step struct {
 	Skill  string
 	Model  string
 	Worker string
+	// Tool is what a model called, Outcome what became of it.
+	Tool    string
+	Outcome string
 	// Fault is the class of a failure; empty for none.
 	Fault string
 	// Count is how many equal steps in a row this is.

@@ -25,6 +25,9 @@ type Step struct {
 	Skill  string
 	Model  string
 	Worker string
+	// Tool is what a model called, Outcome what became of it.
+	Tool    string
+	Outcome string
 	// Fault is the class of the failure; empty when the step did not fail.
 	Fault string
 	// Count is how many equal steps in a row this one stands for, as with drafts.
@@ -95,7 +98,8 @@ func (j *Journeys) observe(e core.Event) {
 		return
 	}
 	step := Step{
-		Stage: e.Stage, At: e.At, Took: e.Took, Rule: e.Rule, Skill: e.Skill, Model: e.Model, Worker: e.Worker, Count: 1,
+		Stage: e.Stage, At: e.At, Took: e.Took, Rule: e.Rule, Skill: e.Skill, Model: e.Model, Worker: e.Worker,
+		Tool: e.Tool, Outcome: e.Outcome, Count: 1,
 	}
 	if e.Err != nil {
 		step.Fault = fault.ClassOf(e.Err).String()

@@ -22,6 +22,9 @@ const (
 	maxFamily   = 4096
 	// maxPermissions is more than there are.
 	maxPermissions = 16
+	// maxTools bounds the tools, maxOutcomes is more than there are.
+	maxTools    = 128
+	maxOutcomes = 16
 	// maxEvents is more than happen to a program.
 	maxEvents = 16
 )
@@ -47,6 +50,7 @@ type (
 	turnKey  struct{ skill, rule string }
 	denyKey  struct{ skill, permission string }
 	progKey  struct{ plugin, event string }
+	toolKey  struct{ skill, tool, outcome string }
 )
 
 // metrics are what events are counted in.
@@ -59,6 +63,9 @@ type metrics struct {
 	unsure *family[core.Account, prometheus.Counter]
 	failed *family[WorkerFault, prometheus.Counter]
 	denied *family[denyKey, prometheus.Counter]
+	// tools are what models called, limits what ended that.
+	tools  *family[toolKey, prometheus.Counter]
+	limits *family[string, prometheus.Counter]
 	// plugins are what happened to the programs of skills.
 	plugins *family[progKey, prometheus.Counter]
 }
@@ -129,6 +136,11 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 func (m *metrics) watchSkills(counter func(name, help string, labels ...string) *prometheus.CounterVec, skill *label) {
 	m.denied = newDenied(counter("parley_skill_denied_total",
 		"What skills wanted and their manifests do not allow.", "skill", "permission"), skill)
+	m.tools = newTools(counter("parley_tool_calls_total",
+		"Tools that models asked for: done, failed, unknown, invalid, refused, withheld.", "skill", "tool", "outcome"), skill)
+	limit, limits := newLabel(maxOutcomes), counter("parley_tool_limits_total",
+		"Turns in which a model might call nothing more: steps, calls, time, repeat, unreadable.", "limit")
+	m.limits = newFamily(maxFamily, func(k string) prometheus.Counter { return limits.WithLabelValues(limit.value(k)) })
 	m.plugins = newPlugins(counter("parley_plugin_events_total",
 		"What happened to the programs of skills: started, crashed, hung, overfull, flooded, dropped, refused, gave_up.", "plugin", "event"))
 }
@@ -138,6 +150,14 @@ func newDenied(v *prometheus.CounterVec, skill *label) *family[denyKey, promethe
 	permission := newLabel(maxPermissions)
 	return newFamily(maxFamily, func(k denyKey) prometheus.Counter {
 		return v.WithLabelValues(skill.value(k.skill), permission.value(k.permission))
+	})
+}
+
+// newTools counts what models called.
+func newTools(v *prometheus.CounterVec, skill *label) *family[toolKey, prometheus.Counter] {
+	tool, outcome := newLabel(maxTools), newLabel(maxOutcomes)
+	return newFamily(maxFamily, func(k toolKey) prometheus.Counter {
+		return v.WithLabelValues(skill.value(k.skill), tool.value(k.tool), outcome.value(k.outcome))
 	})
 }
 
@@ -163,6 +183,13 @@ func (m *metrics) observe(e core.Event) {
 		m.turns.get(turnKey{e.Skill, e.Rule}).Inc()
 	case core.StageSkill:
 		m.skills.get(e.Skill).Observe(seconds(e.Took))
+	case core.StageTool:
+		m.tools.get(toolKey{e.Skill, e.Tool, e.Outcome}).Inc()
+		if e.Took > 0 {
+			m.skills.get(e.Skill).Observe(seconds(e.Took))
+		}
+	case core.StageToolLimit:
+		m.limits.get(e.Outcome).Inc()
 	case core.StageDenied:
 		m.denied.get(denyKey{e.Skill, e.Permission}).Inc()
 	case core.StageModel:

@@ -82,6 +82,25 @@ func (p *Pool) unlock() {
 // Vision tells whether the pool's model sees pictures.
 func (p *Pool) Vision() bool { return p.now.Load().o.Vision }
 
+// Tools tells whether the pool's model calls tools: whether each version that has workers has
+// one that can.
+func (p *Pool) Tools() bool {
+	s := p.now.Load()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	able := false
+	for _, v := range s.versions {
+		if v.share() == 0 || len(v.lane.workers) == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(v.lane.workers, need{tools: true}.met) {
+			return false
+		}
+		able = true
+	}
+	return able
+}
+
 // Loads gives how many requests this node has at each worker that has any.
 func (p *Pool) Loads() map[string]int {
 	p.mu.Lock()

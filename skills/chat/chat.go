@@ -36,6 +36,8 @@ type Models interface {
 	Choose(w models.Wish) (c models.Choice, ok bool)
 	// Sees tells whether that pool's model sees pictures.
 	Sees(name string) bool
+	// Calls tells whether that pool's model calls tools.
+	Calls(name string) bool
 }
 
 // Options configure the skill.
@@ -52,6 +54,10 @@ type Options struct {
 	Prompt string
 	// Timeout bounds one turn; 0 means the hub's default.
 	Timeout time.Duration
+	// Tools bound what the model may call.
+	Tools ToolOptions
+	// Observer sees what the model calls; nil for nobody.
+	Observer core.Observer
 }
 
 // Skill talks to a model. It is safe for concurrent use.
@@ -62,12 +68,23 @@ func New(o Options) *Skill {
 	if o.HistoryTokens <= 0 {
 		o.HistoryTokens = DefaultHistoryTokens
 	}
+	if o.Tools.Steps <= 0 {
+		o.Tools.Steps = DefaultSteps
+	}
+	if o.Tools.Calls <= 0 {
+		o.Tools.Calls = DefaultCalls
+	}
 	return &Skill{options: o}
 }
 
 // Manifest introduces the skill. It has no command: what is no command is routed to it.
 func (s *Skill) Manifest() skills.Manifest {
-	return skills.Manifest{Name: Name, Timeout: s.options.Timeout, NeedsModel: true}
+	m := skills.Manifest{Name: Name, Timeout: s.options.Timeout, NeedsModel: true}
+	if !s.options.Tools.Off {
+		// What a tool says elsewhere goes out with the answer.
+		m.Permissions = skills.Permissions{Tools: []string{skills.AllTools}, Storage: stepsQuota, Elsewhere: true}
+	}
+	return m
 }
 
 // Handle answers one message.
@@ -75,35 +92,60 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	q, how := answered(t)
+	switch how {
+	case replyAside:
+		waitOn(t, w, q)
+		return nil
+	case replyYes, replyNo:
+		return s.decide(ctx, t, w, &decision{waiting: q, yes: how == replyYes})
+	}
 	said := describe(t)
 	if said == "" {
 		w.Reply(core.Text{Text: nothingSaid.In(t.Envelope.From.Language)})
 		return nil
 	}
+	if how == replyOther {
+		said = "[does not want the call of " + strings.Join(q.Tools, ", ") + "]\n" + said
+	}
+	// What people said past the bot since it last spoke comes before.
+	lines := append(slices.Clone(t.Session.TakeHeard()), session.Line{Name: speaker(t.Envelope), Text: said})
+	return s.answer(ctx, t, w, lines, lines, nil)
+}
+
+// decide goes on with an answer for which a person had to be asked.
+func (s *Skill) decide(ctx context.Context, t *skills.Turn, w skills.Writer, d *decision) error {
+	lines, ok, err := asked(t, d.Turns[0])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		w.Reply(core.Text{Text: questionOver.In(t.Envelope.From.Language)})
+		return nil
+	}
+	now := append(slices.Clone(t.Session.TakeHeard()), decidedLine(t, d))
+	return s.answer(ctx, t, w, lines, now, d)
+}
+
+// answer has the model answer lines; now is what is remembered as said in this turn. d is
+// nil but for an answer that goes on.
+func (s *Skill) answer(ctx context.Context, t *skills.Turn, w skills.Writer, lines, now []session.Line, d *decision) error {
 	choice, err := s.choose(t)
 	if err != nil {
 		return err
 	}
-	sees := s.options.Models.Sees(choice.Pool)
-	// What people said past the bot since it last spoke comes before.
-	lines := append(slices.Clone(t.Session.TakeHeard()), session.Line{Name: speaker(t.Envelope), Text: said})
-	messages, err := s.prompt(t, lines, sees)
-	if err != nil {
+	l := &loop{s: s, t: t, w: w, client: choice.Client, sees: s.options.Models.Sees(choice.Pool), decided: d}
+	if err := l.open(ctx, choice.Pool); err != nil {
 		return err
 	}
-	w.Draft()
-	if sees {
-		if messages[len(messages)-1].Images, err = pictures(ctx, t); err != nil {
-			return err
-		}
+	if d != nil && !l.knows(d) {
+		w.Reply(core.Text{Text: questionOver.In(t.Envelope.From.Language)})
+		return nil
 	}
-	a, err := stream(ctx, choice.Client, models.Request{
-		Messages: messages, MaxTokens: s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace,
-		// A draft takes the place of the one before, so that an answer may begin again.
-		Shown: w.Drafted, Restart: true,
-		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
-		Cache: models.Caching{Locale: t.Envelope.From.Language, First: standsAlone(t, lines, messages)},
-	}, w)
+	if err := l.prepare(ctx, lines); err != nil {
+		return err
+	}
+	a, err := l.run(ctx)
 	switch {
 	case err == nil:
 	case t.Last && a.text != "" && ctx.Err() == nil && fault.ClassOf(err) == fault.Retryable:
@@ -114,7 +156,71 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 		return err
 	}
 	a.by.Pool = choice.Pool
-	return s.finish(t, w, lines, a)
+	if len(a.waiting) > 0 {
+		return l.confirm(now, a)
+	}
+	return l.finish(now, a)
+}
+
+// open finds what the model may call in this turn, and what it has called already.
+func (l *loop) open(ctx context.Context, pool string) error {
+	if l.t.Tools == nil || l.s.options.Tools.Off || !l.s.options.Models.Calls(pool) {
+		return nil
+	}
+	if l.tools = l.t.Tools.List(); len(l.tools) > maxOffered {
+		l.t.Log.Warn().Int("tools", len(l.tools)).Int("offered", maxOffered).Msg("there are more tools than a model is offered")
+		l.tools = l.tools[:maxOffered]
+	}
+	if len(l.tools) == 0 {
+		return nil
+	}
+	turn := l.t.ID
+	if l.decided != nil {
+		turn = l.decided.Turns[0]
+	}
+	var err error
+	l.steps, err = openSteps(ctx, l.t, turn)
+	return err
+}
+
+// knows tells whether the calls that a person decided about are still there.
+func (l *loop) knows(d *decision) bool {
+	if l.steps == nil {
+		return false
+	}
+	st, ok := l.steps.step(d.Step)
+	return ok && !slices.ContainsFunc(d.Calls, func(i int) bool { return i < 0 || i >= len(st.Calls) })
+}
+
+// prepare makes the first request.
+func (l *loop) prepare(ctx context.Context, lines []session.Line) error {
+	t, calls := l.t, l.steps != nil
+	var without []core.EnvelopeID
+	if l.decided != nil {
+		without = l.decided.Turns
+	}
+	messages, err := l.s.prompt(t, lines, l.sees, calls, without...)
+	if err != nil {
+		return err
+	}
+	l.w.Draft()
+	if l.sees {
+		if messages[len(messages)-1].Images, err = pictures(ctx, t); err != nil {
+			return err
+		}
+		l.shown = len(messages[len(messages)-1].Images)
+	}
+	l.request = models.Request{
+		Messages: messages, MaxTokens: l.s.options.MaxTokens, Affinity: affinity(t), Trace: t.Envelope.Trace,
+		// A draft takes the place of the one before, so that an answer may begin again.
+		Shown: l.w.Drafted, Restart: true,
+		For:   models.Payer{Account: string(t.Envelope.In.Account), Person: string(t.Person), Role: string(t.Role), Skill: Name},
+		Cache: models.Caching{Locale: t.Envelope.From.Language, First: standsAlone(t, lines, messages)},
+	}
+	if calls {
+		l.request.Cache.Mode = models.CacheNever // what a tool says now it may not say again
+	}
+	return nil
 }
 
 // standsAlone tells whether what was said can be understood without anything that was
@@ -147,6 +253,11 @@ type answer struct {
 	text   string
 	finish models.Finish
 	by     session.By
+	// calls are the tools that the model asks for.
+	calls []models.ToolCall
+	// waiting are the calls of a step that a person must confirm.
+	waiting []int
+	step    int
 }
 
 // brokeOff ends an answer of which no worker said the rest.
@@ -171,7 +282,7 @@ func stream(ctx context.Context, client models.Client, r models.Request, w skill
 			}
 		}
 		if d.Finish != "" {
-			return answer{said(), d.Finish, session.By{Version: d.Version, Model: d.Model}}, nil
+			return answer{text: said(), finish: d.Finish, by: session.By{Version: d.Version, Model: d.Model}, calls: d.Calls}, nil
 		}
 		if text.Len() > maxAnswer {
 			return answer{text: said(), finish: models.FinishLength}, nil
@@ -183,27 +294,38 @@ func stream(ctx context.Context, client models.Client, r models.Request, w skill
 	return answer{text: said()}, fault.New(fault.Retryable, "chat", errUnfinished)
 }
 
-// finish replies and remembers. An answer that is empty is not remembered: the
-// next prompt is better without a question that nobody answered.
-func (s *Skill) finish(t *skills.Turn, w skills.Writer, lines []session.Line, a answer) error {
-	language := t.Envelope.From.Language
+// finish replies and remembers. An answer that is empty is not remembered, unless something
+// was done for it: the next prompt is better without a question that nobody answered.
+func (l *loop) finish(lines []session.Line, a answer) error {
+	language := l.t.Envelope.From.Language
 	note := notes[a.finish].In(language)
-	if a.text == "" {
-		if note == "" {
-			note = emptyAnswer.In(language)
-		}
-		w.Reply(core.Text{Text: note})
-		return nil
+	done := l.fresh()
+	if a.text == "" && note == "" && !slices.ContainsFunc(done, told.seen) {
+		note = emptyAnswer.In(language)
 	}
-	parts := []core.Part{core.Text{Text: a.text, Format: core.Markdown}}
+	var parts []core.Part
+	if a.text != "" {
+		parts = append(parts, core.Text{Text: a.text, Format: core.Markdown})
+	}
 	if note != "" {
 		// A part of its own: inside the answer it could land in an open code fence.
 		parts = append(parts, core.Text{Text: note})
 	}
-	turn := session.Turn{
-		ID: t.ID, At: t.Now, Said: lines, Answer: a.text, Tokens: cost(lines...) + messageTokens + core.EstimateTokens(a.text),
-		By: a.by,
+	if a.text != "" || len(done) > 0 {
+		if err := l.s.remember(l.t, lines, a.text, brief(done), a.by); err != nil {
+			return err
+		}
 	}
+	if len(parts) > 0 {
+		l.w.Reply(parts...)
+	}
+	return l.hand(done)
+}
+
+// remember adds a turn to the history.
+func (s *Skill) remember(t *skills.Turn, lines []session.Line, said string, calls []session.Call, by session.By) error {
+	turn := session.Turn{ID: t.ID, At: t.Now, Said: lines, Answer: said, Tokens: cost(lines...) + callCost(calls), By: by, Calls: calls}
+	turn.Tokens += messageTokens + core.EstimateTokens(said)
 	if t.Envelope.In.Place == core.Private {
 		turn.Via = t.Envelope.In.Account
 	}
@@ -211,7 +333,6 @@ func (s *Skill) finish(t *skills.Turn, w skills.Writer, lines []session.Line, a 
 	if err := t.Session.Trim(s.options.HistoryTokens); err != nil {
 		return unreadable(err)
 	}
-	w.Reply(parts...)
 	return nil
 }
 

@@ -57,6 +57,9 @@ func (s *scripted) last(t *testing.T) models.Request {
 // Sees is true of the pool that is named so.
 func (p pools) Sees(name string) bool { return name == "seeing" }
 
+// Calls is true of all but the one that is named so.
+func (p pools) Calls(name string) bool { return name != "plain" }
+
 // says answers with the words, one delta each, and ends well.
 func says(words ...string) *scripted {
 	s := &scripted{}

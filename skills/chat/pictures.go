@@ -33,19 +33,31 @@ func pictures(ctx context.Context, t *skills.Turn) ([]models.Image, error) {
 		if !ok || m.Kind != core.Image || m.Size > maxPictureSize || len(out) == maxPictures {
 			continue
 		}
-		data, err := picture(ctx, t, m)
-		switch mime := http.DetectContentType(data); {
-		case err == nil && slices.Contains(pictureTypes, mime):
-			out = append(out, models.Image{MIME: mime, Data: data})
-		case err == nil:
-			t.Log.Debug().Str("type", mime).Msg("a picture of a type that models do not read")
-		case fault.ClassOf(err) == fault.Permanent:
-			t.Log.Warn().Err(err).Msg("a picture cannot be shown to the model")
-		default:
+		image, err := readPicture(ctx, t, m)
+		if err != nil {
 			return nil, err
+		}
+		if image != nil {
+			out = append(out, *image)
 		}
 	}
 	return out, nil
+}
+
+// readPicture reads one; nil where it is gone, too large or of a type that models do not read.
+func readPicture(ctx context.Context, t *skills.Turn, m core.Media) (*models.Image, error) {
+	data, err := picture(ctx, t, m)
+	switch mime := http.DetectContentType(data); {
+	case err == nil && slices.Contains(pictureTypes, mime):
+		return &models.Image{MIME: mime, Data: data}, nil
+	case err == nil:
+		t.Log.Debug().Str("type", mime).Msg("a picture of a type that models do not read")
+	case fault.ClassOf(err) == fault.Permanent:
+		t.Log.Warn().Err(err).Msg("a picture cannot be shown to the model")
+	default:
+		return nil, err
+	}
+	return nil, nil
 }
 
 func picture(ctx context.Context, t *skills.Turn, m core.Media) ([]byte, error) {

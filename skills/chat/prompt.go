@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,11 +18,13 @@ const messageTokens = 4
 // prompt builds the messages: the system's, the history's that fit, the new one.
 // The system message and the new one always stay; the oldest turns give way,
 // whole, so that no answer stands without its question.
-func (s *Skill) prompt(t *skills.Turn, lines []session.Line, sees bool) ([]models.Message, error) {
+// Turns that this one goes on from are left out: their lines are the new ones.
+func (s *Skill) prompt(t *skills.Turn, lines []session.Line, sees, calls bool, without ...core.EnvelopeID) ([]models.Message, error) {
 	history, err := t.Session.History()
 	if err != nil {
 		return nil, unreadable(err)
 	}
+	history = slices.DeleteFunc(slices.Clone(history), func(past session.Turn) bool { return slices.Contains(without, past.ID) })
 	left := s.options.HistoryTokens - cost(lines...)
 	for _, fact := range t.Session.Pinned() {
 		left -= core.EstimateTokens(fact)
@@ -34,10 +37,13 @@ func (s *Skill) prompt(t *skills.Turn, lines []session.Line, sees bool) ([]model
 		}
 		from--
 	}
-	messages := s.system(t, sees, continuity(t, history))
+	messages := s.system(t, sees, calls, continuity(t, history))
 	for _, turn := range history[from:] {
 		for _, said := range turn.Said {
 			messages = appendUser(messages, said)
+		}
+		if calls {
+			messages = pastCalls(messages, turn)
 		}
 		if turn.Answer != "" {
 			messages = append(messages, models.Message{Role: models.Assistant, Text: turn.Answer})
@@ -96,8 +102,11 @@ func Opening(prompt string, sees bool) string {
 // system gives the message that comes first. It changes only when the operator or
 // a pinned fact does, or the person goes on elsewhere, so that workers can keep the
 // prompt's head cached.
-func (s *Skill) system(t *skills.Turn, sees bool, goingOn string) []models.Message {
+func (s *Skill) system(t *skills.Turn, sees, calls bool, goingOn string) []models.Message {
 	paragraphs := []string{Opening(s.options.Prompt, sees)}
+	if calls {
+		paragraphs = append(paragraphs, aboutTools)
+	}
 	if t.Envelope.In.Place == core.Group {
 		paragraphs = append(paragraphs, aboutGroups)
 	}
@@ -138,10 +147,19 @@ func cost(lines ...session.Line) int {
 	return total
 }
 
+// callCost guesses what remembered calls cost in a prompt, in tokens.
+func callCost(calls []session.Call) int {
+	total := 0
+	for _, c := range calls {
+		total += 2*messageTokens + core.EstimateTokens(c.Tool) + core.EstimateTokens(string(c.Input)) + core.EstimateTokens(c.Result)
+	}
+	return total
+}
+
 // turnCost is what was stored with the turn, or a guess where nothing was.
 func turnCost(t session.Turn) int {
 	if t.Tokens > 0 {
 		return t.Tokens
 	}
-	return cost(t.Said...) + messageTokens + core.EstimateTokens(t.Answer)
+	return cost(t.Said...) + callCost(t.Calls) + messageTokens + core.EstimateTokens(t.Answer)
 }

@@ -23,6 +23,8 @@ type TurnOptions struct {
 	Asked *skills.Asked
 	// Attempt is 1 where it is 0.
 	Attempt int
+	// Called has a model call the skill, and not a person.
+	Called *skills.Called
 	// Command makes the message a command with Args behind it.
 	Command string
 	// ID names the turn; two turns of the same options have the same one.
@@ -53,6 +55,8 @@ type TurnOptions struct {
 	Session *session.Session
 	// Text is what was said; "hello" where neither Text nor Parts nor Command are set.
 	Text string
+	// Tools are what a model may call; nil for none.
+	Tools skills.Tools
 	// World has nothing in it, and keeps what it is given, where it is nil.
 	World skills.World
 }
@@ -82,7 +86,7 @@ func NewTurn(o TurnOptions) *skills.Turn {
 	return &skills.Turn{
 		ID: e.ID, Envelope: e, Args: o.Args, Person: from.Person(), Key: session.Policy{}.KeyOf(e.In, from, from.Person()), Role: o.Role, Session: o.Session, Model: o.Model,
 		Rule: "rule", Now: o.Now, Attempt: o.Attempt, Log: *o.Log, Files: o.Files,
-		Input: o.Input, Asked: o.Asked, World: o.World,
+		Input: o.Input, Asked: o.Asked, Called: o.Called, Tools: o.Tools, World: o.World,
 	}
 }
 

@@ -79,6 +79,9 @@ func EncodeTurn(t *skills.Turn) (*Turn, error) {
 	if t.Asked != nil {
 		out.Asked = &Asked{Turn: valid(t.Asked.Turn), State: t.Asked.State}
 	}
+	if t.Called != nil {
+		out.Called = &Called{Tool: valid(t.Called.Tool), Call: valid(t.Called.Call)}
+	}
 	return out, nil
 }
 
@@ -106,6 +109,9 @@ func (x *Turn) Decode() (*skills.Turn, error) {
 	}
 	if a := x.GetAsked(); a != nil {
 		t.Asked = &skills.Asked{Turn: core.EnvelopeID(a.GetTurn()), State: a.GetState()}
+	}
+	if c := x.GetCalled(); c != nil {
+		t.Called = &skills.Called{Tool: c.GetTool(), Call: c.GetCall()}
 	}
 	return t, nil
 }

@@ -34,10 +34,14 @@ func full() skills.Manifest {
 			{Name: "weather", Help: words, Input: json.RawMessage(`{"type":"object"}`), Tool: true, Dangerous: true},
 			{Name: "rain", Help: words, Args: "[city]"},
 		},
+		Tools: []skills.Tool{
+			{Name: "Rain_map-2", Description: "Shows rain", Input: json.RawMessage(`{"type":"object","properties":{"at":{"type":"array"}}}`), Dangerous: true},
+			{Name: "now", Description: "The time"},
+		},
 		Triggers: skills.Triggers{Keywords: []string{"rain"}, Pattern: "snow|ice", Every: []core.Place{core.Group}},
 		Roles:    []skills.Role{skills.Admin}, Places: []core.Place{core.Private}, Timeout: 90 * time.Second, NeedsModel: true,
 		Permissions: skills.Permissions{
-			Channels: []core.Account{"a"}, Hosts: []string{"api.example.org"}, Secrets: []string{"key"}, Models: []string{"default"},
+			Channels: []core.Account{"a"}, Hosts: []string{"api.example.org"}, Secrets: []string{"key"}, Models: []string{"default"}, Tools: []string{"*"},
 			Storage: 1, Memory: 2, CallsPerMinute: 3, Elsewhere: true,
 		},
 	}
@@ -164,6 +168,18 @@ func TestLongHistoryShowsTheNewest(t *testing.T) {
 	}
 	if r, err := x.Changed(turn.Session); err != nil || r != nil {
 		t.Errorf("an untouched session changed: %v, %v", r, err)
+	}
+}
+
+func TestCalled(t *testing.T) {
+	called := &skills.Called{Tool: "Rain_map-2", Call: "turn/0.1"}
+	x, err := protocol.EncodeTurn(skilltest.NewTurn(skilltest.TurnOptions{Called: called, Input: json.RawMessage(`{"a":[1]}`)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	turn, err := x.Decode()
+	if err != nil || !cmp.Equal(called, turn.Called) || string(turn.Input) != `{"a":[1]}` {
+		t.Errorf("%+v, %v", turn, err)
 	}
 }
 

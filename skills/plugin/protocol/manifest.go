@@ -15,6 +15,7 @@ type wireManifest struct {
 	Version     string            `json:"version,omitempty"`
 	Description map[string]string `json:"description,omitempty"`
 	Commands    []wireCommand     `json:"commands,omitempty"`
+	Tools       []wireTool        `json:"tools,omitempty"`
 	Keywords    []string          `json:"keywords,omitempty"`
 	Pattern     string            `json:"pattern,omitempty"`
 	Every       []core.Place      `json:"every,omitempty"`
@@ -35,11 +36,19 @@ type wireCommand struct {
 	Dangerous bool              `json:"dangerous,omitempty"`
 }
 
+type wireTool struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Input       json.RawMessage `json:"input,omitempty"`
+	Dangerous   bool            `json:"dangerous,omitempty"`
+}
+
 type wirePermissions struct {
 	Channels       []core.Account `json:"channels,omitempty"`
 	Hosts          []string       `json:"hosts,omitempty"`
 	Secrets        []string       `json:"secrets,omitempty"`
 	Models         []string       `json:"models,omitempty"`
+	Tools          []string       `json:"tools,omitempty"`
 	Storage        int64          `json:"storage,omitempty"`
 	Memory         int64          `json:"memory,omitempty"`
 	CallsPerMinute int            `json:"calls_per_minute,omitempty"`
@@ -57,6 +66,9 @@ func EncodeManifest(m skills.Manifest) ([]byte, error) {
 	}
 	for _, c := range m.Commands {
 		w.Commands = append(w.Commands, wireCommand{Name: c.Name, Help: c.Help, Args: c.Args, Input: c.Input, Tool: c.Tool, Dangerous: c.Dangerous})
+	}
+	for _, t := range m.Tools {
+		w.Tools = append(w.Tools, wireTool{Name: t.Name, Description: t.Description, Input: t.Input, Dangerous: t.Dangerous})
 	}
 	return json.Marshal(w)
 }
@@ -81,6 +93,9 @@ func DecodeManifest(data []byte) (skills.Manifest, error) {
 	}
 	for _, c := range w.Commands {
 		m.Commands = append(m.Commands, skills.Command{Name: c.Name, Help: c.Help, Args: c.Args, Input: c.Input, Tool: c.Tool, Dangerous: c.Dangerous})
+	}
+	for _, t := range w.Tools {
+		m.Tools = append(m.Tools, skills.Tool{Name: t.Name, Description: t.Description, Input: t.Input, Dangerous: t.Dangerous})
 	}
 	return m, nil
 }

@@ -76,7 +76,7 @@ func (x StorageRequest_Verb) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StorageRequest_Verb.Descriptor instead.
 func (StorageRequest_Verb) EnumDescriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{18, 0}
+	return file_skill_proto_rawDescGZIP(), []int{19, 0}
 }
 
 type Question struct {
@@ -466,7 +466,9 @@ type Turn struct {
 	// log_level is the lowest level of lines that the hub wants, as zerolog counts them.
 	LogLevel int32 `protobuf:"varint,16,opt,name=log_level,json=logLevel,proto3" json:"log_level,omitempty"`
 	// left is how long the turn may take, in nanoseconds; 0 for no bound.
-	Left          int64 `protobuf:"varint,17,opt,name=left,proto3" json:"left,omitempty"`
+	Left int64 `protobuf:"varint,17,opt,name=left,proto3" json:"left,omitempty"`
+	// called is set where a model calls the skill.
+	Called        *Called `protobuf:"bytes,18,opt,name=called,proto3" json:"called,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -620,6 +622,65 @@ func (x *Turn) GetLeft() int64 {
 	return 0
 }
 
+func (x *Turn) GetCalled() *Called {
+	if x != nil {
+		return x.Called
+	}
+	return nil
+}
+
+type Called struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tool          string                 `protobuf:"bytes,1,opt,name=tool,proto3" json:"tool,omitempty"`
+	Call          string                 `protobuf:"bytes,2,opt,name=call,proto3" json:"call,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Called) Reset() {
+	*x = Called{}
+	mi := &file_skill_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Called) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Called) ProtoMessage() {}
+
+func (x *Called) ProtoReflect() protoreflect.Message {
+	mi := &file_skill_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Called.ProtoReflect.Descriptor instead.
+func (*Called) Descriptor() ([]byte, []int) {
+	return file_skill_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Called) GetTool() string {
+	if x != nil {
+		return x.Tool
+	}
+	return ""
+}
+
+func (x *Called) GetCall() string {
+	if x != nil {
+		return x.Call
+	}
+	return ""
+}
+
 type Asked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Turn          string                 `protobuf:"bytes,1,opt,name=turn,proto3" json:"turn,omitempty"`
@@ -630,7 +691,7 @@ type Asked struct {
 
 func (x *Asked) Reset() {
 	*x = Asked{}
-	mi := &file_skill_proto_msgTypes[5]
+	mi := &file_skill_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +703,7 @@ func (x *Asked) String() string {
 func (*Asked) ProtoMessage() {}
 
 func (x *Asked) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[5]
+	mi := &file_skill_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +716,7 @@ func (x *Asked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Asked.ProtoReflect.Descriptor instead.
 func (*Asked) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{5}
+	return file_skill_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Asked) GetTurn() string {
@@ -684,7 +745,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_skill_proto_msgTypes[6]
+	mi := &file_skill_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +757,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[6]
+	mi := &file_skill_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,7 +770,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{6}
+	return file_skill_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Session) GetHistory() []*Past {
@@ -748,7 +809,7 @@ type Past struct {
 
 func (x *Past) Reset() {
 	*x = Past{}
-	mi := &file_skill_proto_msgTypes[7]
+	mi := &file_skill_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +821,7 @@ func (x *Past) String() string {
 func (*Past) ProtoMessage() {}
 
 func (x *Past) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[7]
+	mi := &file_skill_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +834,7 @@ func (x *Past) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Past.ProtoReflect.Descriptor instead.
 func (*Past) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{7}
+	return file_skill_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Past) GetId() string {
@@ -828,7 +889,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_skill_proto_msgTypes[8]
+	mi := &file_skill_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -840,7 +901,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[8]
+	mi := &file_skill_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -853,7 +914,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{8}
+	return file_skill_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Line) GetName() string {
@@ -878,7 +939,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_skill_proto_msgTypes[9]
+	mi := &file_skill_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +951,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[9]
+	mi := &file_skill_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +964,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{9}
+	return file_skill_proto_rawDescGZIP(), []int{10}
 }
 
 type Parts struct {
@@ -915,7 +976,7 @@ type Parts struct {
 
 func (x *Parts) Reset() {
 	*x = Parts{}
-	mi := &file_skill_proto_msgTypes[10]
+	mi := &file_skill_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +988,7 @@ func (x *Parts) String() string {
 func (*Parts) ProtoMessage() {}
 
 func (x *Parts) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[10]
+	mi := &file_skill_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1001,7 @@ func (x *Parts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parts.ProtoReflect.Descriptor instead.
 func (*Parts) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{10}
+	return file_skill_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Parts) GetParts() []byte {
@@ -960,7 +1021,7 @@ type Elsewhere struct {
 
 func (x *Elsewhere) Reset() {
 	*x = Elsewhere{}
-	mi := &file_skill_proto_msgTypes[11]
+	mi := &file_skill_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1033,7 @@ func (x *Elsewhere) String() string {
 func (*Elsewhere) ProtoMessage() {}
 
 func (x *Elsewhere) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[11]
+	mi := &file_skill_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1046,7 @@ func (x *Elsewhere) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Elsewhere.ProtoReflect.Descriptor instead.
 func (*Elsewhere) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{11}
+	return file_skill_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Elsewhere) GetReply() []byte {
@@ -1007,7 +1068,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_skill_proto_msgTypes[12]
+	mi := &file_skill_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1080,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[12]
+	mi := &file_skill_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +1093,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{12}
+	return file_skill_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Ask) GetParts() []byte {
@@ -1079,7 +1140,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_skill_proto_msgTypes[13]
+	mi := &file_skill_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1152,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[13]
+	mi := &file_skill_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1165,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{13}
+	return file_skill_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Call) GetId() uint64 {
@@ -1289,7 +1350,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_skill_proto_msgTypes[14]
+	mi := &file_skill_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1362,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[14]
+	mi := &file_skill_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1375,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{14}
+	return file_skill_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Stop) GetId() uint64 {
@@ -1336,7 +1397,7 @@ type HTTPRequest struct {
 
 func (x *HTTPRequest) Reset() {
 	*x = HTTPRequest{}
-	mi := &file_skill_proto_msgTypes[15]
+	mi := &file_skill_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1409,7 @@ func (x *HTTPRequest) String() string {
 func (*HTTPRequest) ProtoMessage() {}
 
 func (x *HTTPRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[15]
+	mi := &file_skill_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1422,7 @@ func (x *HTTPRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPRequest.ProtoReflect.Descriptor instead.
 func (*HTTPRequest) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{15}
+	return file_skill_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HTTPRequest) GetMethod() string {
@@ -1402,7 +1463,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_skill_proto_msgTypes[16]
+	mi := &file_skill_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1475,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[16]
+	mi := &file_skill_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1488,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{16}
+	return file_skill_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Header) GetName() string {
@@ -1455,7 +1516,7 @@ type ChatRequest struct {
 
 func (x *ChatRequest) Reset() {
 	*x = ChatRequest{}
-	mi := &file_skill_proto_msgTypes[17]
+	mi := &file_skill_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1528,7 @@ func (x *ChatRequest) String() string {
 func (*ChatRequest) ProtoMessage() {}
 
 func (x *ChatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[17]
+	mi := &file_skill_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1541,7 @@ func (x *ChatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatRequest.ProtoReflect.Descriptor instead.
 func (*ChatRequest) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{17}
+	return file_skill_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ChatRequest) GetPool() string {
@@ -1512,7 +1573,7 @@ type StorageRequest struct {
 
 func (x *StorageRequest) Reset() {
 	*x = StorageRequest{}
-	mi := &file_skill_proto_msgTypes[18]
+	mi := &file_skill_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1585,7 @@ func (x *StorageRequest) String() string {
 func (*StorageRequest) ProtoMessage() {}
 
 func (x *StorageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[18]
+	mi := &file_skill_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1598,7 @@ func (x *StorageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageRequest.ProtoReflect.Descriptor instead.
 func (*StorageRequest) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{18}
+	return file_skill_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StorageRequest) GetVerb() StorageRequest_Verb {
@@ -1587,7 +1648,7 @@ type Put struct {
 
 func (x *Put) Reset() {
 	*x = Put{}
-	mi := &file_skill_proto_msgTypes[19]
+	mi := &file_skill_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1660,7 @@ func (x *Put) String() string {
 func (*Put) ProtoMessage() {}
 
 func (x *Put) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[19]
+	mi := &file_skill_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1673,7 @@ func (x *Put) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Put.ProtoReflect.Descriptor instead.
 func (*Put) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{19}
+	return file_skill_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Put) GetId() uint64 {
@@ -1657,7 +1718,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_skill_proto_msgTypes[20]
+	mi := &file_skill_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1730,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[20]
+	mi := &file_skill_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1743,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{20}
+	return file_skill_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Answer) GetId() uint64 {
@@ -1769,7 +1830,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_skill_proto_msgTypes[21]
+	mi := &file_skill_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1781,7 +1842,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[21]
+	mi := &file_skill_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1794,7 +1855,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{21}
+	return file_skill_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Fault) GetClass() string {
@@ -1866,7 +1927,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_skill_proto_msgTypes[22]
+	mi := &file_skill_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +1939,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[22]
+	mi := &file_skill_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +1952,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{22}
+	return file_skill_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *End) GetFault() *Fault {
@@ -1924,7 +1985,7 @@ type Remember struct {
 
 func (x *Remember) Reset() {
 	*x = Remember{}
-	mi := &file_skill_proto_msgTypes[23]
+	mi := &file_skill_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +1997,7 @@ func (x *Remember) String() string {
 func (*Remember) ProtoMessage() {}
 
 func (x *Remember) ProtoReflect() protoreflect.Message {
-	mi := &file_skill_proto_msgTypes[23]
+	mi := &file_skill_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2010,7 @@ func (x *Remember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Remember.ProtoReflect.Descriptor instead.
 func (*Remember) Descriptor() ([]byte, []int) {
-	return file_skill_proto_rawDescGZIP(), []int{23}
+	return file_skill_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Remember) GetForget() bool {
@@ -2017,7 +2078,7 @@ const file_skill_proto_rawDesc = "" +
 	"\x04stop\x18\x06 \x01(\v2\x15.parley.skill.v1.StopH\x00R\x04stop\x12\x12\n" +
 	"\x03log\x18\a \x01(\fH\x00R\x03log\x12(\n" +
 	"\x03end\x18\b \x01(\v2\x14.parley.skill.v1.EndH\x00R\x03endB\x04\n" +
-	"\x02is\"\xdb\x03\n" +
+	"\x02is\"\x8c\x04\n" +
 	"\x04Turn\x12\x1a\n" +
 	"\benvelope\x18\x01 \x01(\fR\benvelope\x12\x12\n" +
 	"\x04args\x18\x02 \x01(\fR\x04args\x12\x16\n" +
@@ -2038,7 +2099,11 @@ const file_skill_proto_rawDesc = "" +
 	"\x05asked\x18\x0e \x01(\v2\x16.parley.skill.v1.AskedR\x05asked\x122\n" +
 	"\asession\x18\x0f \x01(\v2\x18.parley.skill.v1.SessionR\asession\x12\x1b\n" +
 	"\tlog_level\x18\x10 \x01(\x05R\blogLevel\x12\x12\n" +
-	"\x04left\x18\x11 \x01(\x03R\x04left\"1\n" +
+	"\x04left\x18\x11 \x01(\x03R\x04left\x12/\n" +
+	"\x06called\x18\x12 \x01(\v2\x17.parley.skill.v1.CalledR\x06called\"0\n" +
+	"\x06Called\x12\x12\n" +
+	"\x04tool\x18\x01 \x01(\tR\x04tool\x12\x12\n" +
+	"\x04call\x18\x02 \x01(\tR\x04call\"1\n" +
 	"\x05Asked\x12\x12\n" +
 	"\x04turn\x18\x01 \x01(\tR\x04turn\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\"h\n" +
@@ -2159,7 +2224,7 @@ func file_skill_proto_rawDescGZIP() []byte {
 }
 
 var file_skill_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_skill_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_skill_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_skill_proto_goTypes = []any{
 	(StorageRequest_Verb)(0), // 0: parley.skill.v1.StorageRequest.Verb
 	(*Question)(nil),         // 1: parley.skill.v1.Question
@@ -2167,62 +2232,64 @@ var file_skill_proto_goTypes = []any{
 	(*ToSkill)(nil),          // 3: parley.skill.v1.ToSkill
 	(*ToHub)(nil),            // 4: parley.skill.v1.ToHub
 	(*Turn)(nil),             // 5: parley.skill.v1.Turn
-	(*Asked)(nil),            // 6: parley.skill.v1.Asked
-	(*Session)(nil),          // 7: parley.skill.v1.Session
-	(*Past)(nil),             // 8: parley.skill.v1.Past
-	(*Line)(nil),             // 9: parley.skill.v1.Line
-	(*Cancel)(nil),           // 10: parley.skill.v1.Cancel
-	(*Parts)(nil),            // 11: parley.skill.v1.Parts
-	(*Elsewhere)(nil),        // 12: parley.skill.v1.Elsewhere
-	(*Ask)(nil),              // 13: parley.skill.v1.Ask
-	(*Call)(nil),             // 14: parley.skill.v1.Call
-	(*Stop)(nil),             // 15: parley.skill.v1.Stop
-	(*HTTPRequest)(nil),      // 16: parley.skill.v1.HTTPRequest
-	(*Header)(nil),           // 17: parley.skill.v1.Header
-	(*ChatRequest)(nil),      // 18: parley.skill.v1.ChatRequest
-	(*StorageRequest)(nil),   // 19: parley.skill.v1.StorageRequest
-	(*Put)(nil),              // 20: parley.skill.v1.Put
-	(*Answer)(nil),           // 21: parley.skill.v1.Answer
-	(*Fault)(nil),            // 22: parley.skill.v1.Fault
-	(*End)(nil),              // 23: parley.skill.v1.End
-	(*Remember)(nil),         // 24: parley.skill.v1.Remember
+	(*Called)(nil),           // 6: parley.skill.v1.Called
+	(*Asked)(nil),            // 7: parley.skill.v1.Asked
+	(*Session)(nil),          // 8: parley.skill.v1.Session
+	(*Past)(nil),             // 9: parley.skill.v1.Past
+	(*Line)(nil),             // 10: parley.skill.v1.Line
+	(*Cancel)(nil),           // 11: parley.skill.v1.Cancel
+	(*Parts)(nil),            // 12: parley.skill.v1.Parts
+	(*Elsewhere)(nil),        // 13: parley.skill.v1.Elsewhere
+	(*Ask)(nil),              // 14: parley.skill.v1.Ask
+	(*Call)(nil),             // 15: parley.skill.v1.Call
+	(*Stop)(nil),             // 16: parley.skill.v1.Stop
+	(*HTTPRequest)(nil),      // 17: parley.skill.v1.HTTPRequest
+	(*Header)(nil),           // 18: parley.skill.v1.Header
+	(*ChatRequest)(nil),      // 19: parley.skill.v1.ChatRequest
+	(*StorageRequest)(nil),   // 20: parley.skill.v1.StorageRequest
+	(*Put)(nil),              // 21: parley.skill.v1.Put
+	(*Answer)(nil),           // 22: parley.skill.v1.Answer
+	(*Fault)(nil),            // 23: parley.skill.v1.Fault
+	(*End)(nil),              // 24: parley.skill.v1.End
+	(*Remember)(nil),         // 25: parley.skill.v1.Remember
 }
 var file_skill_proto_depIdxs = []int32{
 	5,  // 0: parley.skill.v1.ToSkill.turn:type_name -> parley.skill.v1.Turn
-	21, // 1: parley.skill.v1.ToSkill.answer:type_name -> parley.skill.v1.Answer
-	10, // 2: parley.skill.v1.ToSkill.cancel:type_name -> parley.skill.v1.Cancel
-	11, // 3: parley.skill.v1.ToHub.draft:type_name -> parley.skill.v1.Parts
-	11, // 4: parley.skill.v1.ToHub.reply:type_name -> parley.skill.v1.Parts
-	12, // 5: parley.skill.v1.ToHub.elsewhere:type_name -> parley.skill.v1.Elsewhere
-	13, // 6: parley.skill.v1.ToHub.ask:type_name -> parley.skill.v1.Ask
-	14, // 7: parley.skill.v1.ToHub.call:type_name -> parley.skill.v1.Call
-	15, // 8: parley.skill.v1.ToHub.stop:type_name -> parley.skill.v1.Stop
-	23, // 9: parley.skill.v1.ToHub.end:type_name -> parley.skill.v1.End
-	6,  // 10: parley.skill.v1.Turn.asked:type_name -> parley.skill.v1.Asked
-	7,  // 11: parley.skill.v1.Turn.session:type_name -> parley.skill.v1.Session
-	8,  // 12: parley.skill.v1.Session.history:type_name -> parley.skill.v1.Past
-	9,  // 13: parley.skill.v1.Past.said:type_name -> parley.skill.v1.Line
-	16, // 14: parley.skill.v1.Call.http:type_name -> parley.skill.v1.HTTPRequest
-	18, // 15: parley.skill.v1.Call.chat:type_name -> parley.skill.v1.ChatRequest
-	19, // 16: parley.skill.v1.Call.storage:type_name -> parley.skill.v1.StorageRequest
-	11, // 17: parley.skill.v1.Call.tell:type_name -> parley.skill.v1.Parts
-	20, // 18: parley.skill.v1.Call.put:type_name -> parley.skill.v1.Put
-	17, // 19: parley.skill.v1.HTTPRequest.headers:type_name -> parley.skill.v1.Header
-	0,  // 20: parley.skill.v1.StorageRequest.verb:type_name -> parley.skill.v1.StorageRequest.Verb
-	22, // 21: parley.skill.v1.Answer.fault:type_name -> parley.skill.v1.Fault
-	17, // 22: parley.skill.v1.Answer.headers:type_name -> parley.skill.v1.Header
-	22, // 23: parley.skill.v1.End.fault:type_name -> parley.skill.v1.Fault
-	24, // 24: parley.skill.v1.End.remember:type_name -> parley.skill.v1.Remember
-	8,  // 25: parley.skill.v1.Remember.add:type_name -> parley.skill.v1.Past
-	1,  // 26: parley.skill.v1.Skill.Describe:input_type -> parley.skill.v1.Question
-	3,  // 27: parley.skill.v1.Skill.Handle:input_type -> parley.skill.v1.ToSkill
-	2,  // 28: parley.skill.v1.Skill.Describe:output_type -> parley.skill.v1.Description
-	4,  // 29: parley.skill.v1.Skill.Handle:output_type -> parley.skill.v1.ToHub
-	28, // [28:30] is the sub-list for method output_type
-	26, // [26:28] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	22, // 1: parley.skill.v1.ToSkill.answer:type_name -> parley.skill.v1.Answer
+	11, // 2: parley.skill.v1.ToSkill.cancel:type_name -> parley.skill.v1.Cancel
+	12, // 3: parley.skill.v1.ToHub.draft:type_name -> parley.skill.v1.Parts
+	12, // 4: parley.skill.v1.ToHub.reply:type_name -> parley.skill.v1.Parts
+	13, // 5: parley.skill.v1.ToHub.elsewhere:type_name -> parley.skill.v1.Elsewhere
+	14, // 6: parley.skill.v1.ToHub.ask:type_name -> parley.skill.v1.Ask
+	15, // 7: parley.skill.v1.ToHub.call:type_name -> parley.skill.v1.Call
+	16, // 8: parley.skill.v1.ToHub.stop:type_name -> parley.skill.v1.Stop
+	24, // 9: parley.skill.v1.ToHub.end:type_name -> parley.skill.v1.End
+	7,  // 10: parley.skill.v1.Turn.asked:type_name -> parley.skill.v1.Asked
+	8,  // 11: parley.skill.v1.Turn.session:type_name -> parley.skill.v1.Session
+	6,  // 12: parley.skill.v1.Turn.called:type_name -> parley.skill.v1.Called
+	9,  // 13: parley.skill.v1.Session.history:type_name -> parley.skill.v1.Past
+	10, // 14: parley.skill.v1.Past.said:type_name -> parley.skill.v1.Line
+	17, // 15: parley.skill.v1.Call.http:type_name -> parley.skill.v1.HTTPRequest
+	19, // 16: parley.skill.v1.Call.chat:type_name -> parley.skill.v1.ChatRequest
+	20, // 17: parley.skill.v1.Call.storage:type_name -> parley.skill.v1.StorageRequest
+	12, // 18: parley.skill.v1.Call.tell:type_name -> parley.skill.v1.Parts
+	21, // 19: parley.skill.v1.Call.put:type_name -> parley.skill.v1.Put
+	18, // 20: parley.skill.v1.HTTPRequest.headers:type_name -> parley.skill.v1.Header
+	0,  // 21: parley.skill.v1.StorageRequest.verb:type_name -> parley.skill.v1.StorageRequest.Verb
+	23, // 22: parley.skill.v1.Answer.fault:type_name -> parley.skill.v1.Fault
+	18, // 23: parley.skill.v1.Answer.headers:type_name -> parley.skill.v1.Header
+	23, // 24: parley.skill.v1.End.fault:type_name -> parley.skill.v1.Fault
+	25, // 25: parley.skill.v1.End.remember:type_name -> parley.skill.v1.Remember
+	9,  // 26: parley.skill.v1.Remember.add:type_name -> parley.skill.v1.Past
+	1,  // 27: parley.skill.v1.Skill.Describe:input_type -> parley.skill.v1.Question
+	3,  // 28: parley.skill.v1.Skill.Handle:input_type -> parley.skill.v1.ToSkill
+	2,  // 29: parley.skill.v1.Skill.Describe:output_type -> parley.skill.v1.Description
+	4,  // 30: parley.skill.v1.Skill.Handle:output_type -> parley.skill.v1.ToHub
+	29, // [29:31] is the sub-list for method output_type
+	27, // [27:29] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_skill_proto_init() }
@@ -2245,7 +2312,7 @@ func file_skill_proto_init() {
 		(*ToHub_Log)(nil),
 		(*ToHub_End)(nil),
 	}
-	file_skill_proto_msgTypes[13].OneofWrappers = []any{
+	file_skill_proto_msgTypes[14].OneofWrappers = []any{
 		(*Call_Http)(nil),
 		(*Call_Secret)(nil),
 		(*Call_Chat)(nil),
@@ -2257,15 +2324,15 @@ func file_skill_proto_init() {
 		(*Call_Next)(nil),
 		(*Call_Close)(nil),
 	}
-	file_skill_proto_msgTypes[18].OneofWrappers = []any{}
-	file_skill_proto_msgTypes[23].OneofWrappers = []any{}
+	file_skill_proto_msgTypes[19].OneofWrappers = []any{}
+	file_skill_proto_msgTypes[24].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_skill_proto_rawDesc), len(file_skill_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
