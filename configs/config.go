@@ -295,15 +295,6 @@ func (c *Config) Memories() session.Policy {
 // Default gives the configuration of an empty file.
 func Default() *Config {
 	return &Config{
-<<<<<<< HEAD
-		HTTP:     HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * core.MiB},
-		DataDir:  "./data",
-		Access:   Access{DM: DMOpen, Groups: GroupsAddressed},
-		Models:   models.Config{Cache: models.DefaultCache()},
-		API:      API{MaxBody: 32 * core.MiB},
-		Session:  Session{Scope: session.OfPerson, HistoryTokens: 6000, Idle: 24 * time.Hour},
-		Skills:   Skills{Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000, Limits: SkillLimits{Space: 64 * core.MiB}},
-=======
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", MaxBody: 8 * core.MiB},
 		DataDir: "./data",
 		Access:  Access{DM: DMOpen, Groups: GroupsAddressed},
@@ -313,8 +304,8 @@ func Default() *Config {
 		Skills: Skills{
 			Chat:    Chat{Tools: ChatTools{Steps: 8, Calls: 16}},
 			Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000,
+			Limits: SkillLimits{Space: 64 * core.MiB},
 		},
->>>>>>> tools
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Redis:    Redis{Prefix: "parley", WaitFor: time.Second},
 		Media:    Media{MaxSize: 20 * core.MiB, Keep: 7 * 24 * time.Hour, S3: S3{Prefix: "parley/"}},
