@@ -59,7 +59,7 @@ type workshop struct {
 	read   int
 }
 
-func newWorkshop(t *testing.T) *workshop {
+func newWorkshop(t *testing.T, open func(*testing.T, int, int) platform) *workshop {
 	t.Helper()
 	s := *seed
 	if s == 0 {
@@ -67,7 +67,7 @@ func newWorkshop(t *testing.T) *workshop {
 	}
 	t.Logf("seed %d", s)
 	w := &workshop{t: t, ledger: newLedger(), seed: s, per: *turns / *chats, killed: map[string]int{}}
-	w.sim = newDiscord(t, *chats, 2*w.per)
+	w.sim = open(t, *chats, 2*w.per)
 	w.sim.serve(t, "")
 	folder := t.TempDir()
 	host := strings.TrimPrefix(hubtest.Serve(t, w.ledger), "http://")
@@ -90,7 +90,7 @@ func want(word, kind string) []string {
 	all := []string{word + " after"}
 	switch kind {
 	case kindRisk:
-		all = append(all, "May I do this for you?\n\nrisk – Do what is dangerous\n\\- word: "+word+"\n")
+		all = append(all, "May I do this for you?\n\nrisk – Do what is dangerous\n- word: "+word+"\n")
 	case kindAsk:
 		all = append(all, "color for "+word+"?", word+" is ")
 	}
@@ -159,7 +159,10 @@ func (w *workshop) told(c int, begin string) bool {
 }
 
 // begins tells whether a message has this beginning, which may end with the message's end.
-func begins(text, begin string) bool { return strings.HasPrefix(text+"\n", begin) }
+// Discord shows a list that is none with a stroke.
+func begins(text, begin string) bool {
+	return strings.HasPrefix(strings.ReplaceAll(text, "\n\\-", "\n-")+"\n", begin)
+}
 
 // strike kills the hub or the program of its skill.
 func (w *workshop) strike(rng *rand.Rand, inARow *int) {
@@ -308,7 +311,7 @@ func (w *workshop) judge() (lost, doubled, other int) {
 					w.t.Logf("chat %d was never told %q", c, begin)
 				case n > 1:
 					doubled += n - 1
-					w.t.Logf("chat %d was told %d times %q", c, n, begin)
+					w.t.Logf("chat %d was told %d times %q (%s): %q", c, n, begin, w.kind(c, i), around(answers, begin))
 				}
 			}
 		}
@@ -320,19 +323,51 @@ func (w *workshop) judge() (lost, doubled, other int) {
 	return lost, doubled, other
 }
 
+// around gives the first and last message that begin so, and what stands between them.
+func around(answers []string, begin string) []string {
+	is := func(text string) bool { return begins(text, begin) }
+	first := slices.IndexFunc(answers, is)
+	last := len(answers) - 1
+	for last > first && !is(answers[last]) {
+		last--
+	}
+	return answers[first : last+1]
+}
+
 // TestCrashTools kills the hub and the program of a skill while a model calls its tools, some
 // of which wait for people.
 func TestCrashTools(t *testing.T) {
-	w := newWorkshop(t)
-	w.run()
+	for _, name := range []string{"discord gateway", "telegram"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorkshop(t, platforms[name])
+			w.run()
+			w.verdict()
+		})
+	}
+}
+
+func (w *workshop) verdict() {
+	t := w.t
 	lost, doubled, other := w.judge()
 	l := w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.Logf("%d turns, %d chats, killed %v, %d questions were open: %d calls done %d times, %d recorded (%d read from the files of dead hubs); done again: %d recorded, %d in doubt; answers: %d lost, %d doubled, %d others",
-		w.per**chats, *chats, w.killed, w.carried, len(l.done), l.total, len(l.recorded), w.read, len(l.again), len(l.doubt), lost, doubled, other)
-	if lost+doubled+other > 0 {
-		t.Error("something was lost, said twice or made up")
+	unsure := w.hub.Count(unsure)
+	t.Logf("%d turns, %d chats, killed %v, %d questions were open", w.per**chats, *chats, w.killed, w.carried)
+	t.Logf("%d calls, done %d times, %d recorded (%d read from the files of dead hubs); done again: %d recorded, %d in doubt",
+		len(l.done), l.total, len(l.recorded), w.read, len(l.again), len(l.doubt))
+	t.Logf("answers: %d lost, %d doubled, %d others; the hub repeated %d of unknown outcome", lost, doubled, other, unsure)
+	if lost+other > 0 {
+		t.Error("something was lost or made up")
+	}
+	// Telegram cannot tell what was sent, and the hub says what it repeats. Elsewhere the first
+	// words of an answer may be left behind whose sender died (ADR 18).
+	most := unsure
+	if w.sim.exact() {
+		most = w.killed["hub"]
+	}
+	if doubled > most {
+		t.Errorf("%d answers came twice, want at most %d", doubled, most)
 	}
 	if len(l.again) > 0 {
 		t.Errorf("done again though recorded: %q", l.again)
