@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -42,6 +44,7 @@ type fortress struct {
 	packets   net.PacketConn
 	signals   chan os.Signal
 	open      string
+	folder    string
 }
 
 func newFortress(t *testing.T) *fortress {
@@ -73,9 +76,9 @@ func newFortress(t *testing.T) *fortress {
 			http.Redirect(w, r, "http://"+inside+"/", http.StatusFound)
 		}
 	}))
-	folder := filepath.Join(dir, "skills")
-	install(t, folder, server)
-	f.run(dir, folder)
+	f.folder = filepath.Join(dir, "skills")
+	sum := install(t, f.folder, server)
+	f.run(dir, sum)
 
 	words := strings.Fields(f.ask(bobsID, "/neighbour live"))
 	if len(words) != 5 {
@@ -141,8 +144,9 @@ func (f *fortress) serve(h http.Handler) string {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// install builds the program and puts it into the folder under each of its names.
-func install(t *testing.T, folder, server string) {
+// install builds the program, puts it into the folder under each of its names and gives its
+// checksum.
+func install(t *testing.T, folder, server string) string {
 	t.Helper()
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
@@ -158,10 +162,16 @@ func install(t *testing.T, folder, server string) {
 			t.Fatal(err)
 		}
 	}
+	data, err := os.ReadFile(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // run runs the hub until the test ends.
-func (f *fortress) run(dir, folder string) {
+func (f *fortress) run(dir, sum string) {
 	t := f.t
 	t.Helper()
 	t.Cleanup(f.telegram.Close)
@@ -178,8 +188,8 @@ http: {listen: "127.0.0.1:0"}
 channels:
   telegram: {token: "100:token", api_url: "http://%s", limits: {account: {count: 0}, chat: {count: 0}}}
 models: {pools: {none: {model: m, workers: [{url: "http://127.0.0.1:9"}]}}}
-skills: {folder: %q, rate: {count: 0}, secrets: {neighbour: {key: hunter2}}}
-`, filepath.Join(dir, "data"), f.serve(f.telegram), folder)
+skills: {folder: %q, rate: {count: 0}, secrets: {neighbour: {key: hunter2}}, allow: {checksums: [%s]}}
+`, filepath.Join(dir, "data"), f.serve(f.telegram), f.folder, sum)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

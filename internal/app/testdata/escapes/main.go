@@ -42,9 +42,19 @@ type world struct {
 
 func main() {
 	name, _, _ := strings.Cut(filepath.Base(os.Args[0]), "-")
+	version := protocol.Version
+	switch name {
+	case "crashes":
+		_, _ = os.Stderr.WriteString("cannot find my left shoe\n")
+		os.Exit(3)
+	case "older":
+		version--
+	case "newer":
+		version++
+	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  protocol.Handshake,
-		VersionedPlugins: map[int]plugin.PluginSet{protocol.Version: {protocol.Service: &program{name: name}}},
+		VersionedPlugins: map[int]plugin.PluginSet{version: {protocol.Service: &program{name: name}}},
 		GRPCServer:       func(o []grpc.ServerOption) *grpc.Server { return grpc.NewServer(o...) },
 		Logger:           hclog.NewNullLogger(),
 	})
@@ -83,6 +93,10 @@ func (p *program) Describe(context.Context, *protocol.Question) (*protocol.Descr
 		m.Permissions.Elsewhere = true
 	case "spin":
 		m.Timeout = time.Second
+	case "twin":
+		m.Name = "neighbour"
+	case "errors":
+		m.Timeout, m.Commands[0].Name, m.Permissions.Hosts, m.Permissions.Memory = -time.Second, "Not Good", []string{"http://x/"}, -1
 	}
 	data, err := protocol.EncodeManifest(m)
 	return &protocol.Description{Manifest: data}, err
