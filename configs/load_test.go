@@ -264,7 +264,7 @@ models: {pools: {chat: {model: m, workers: [{url: "http://a.test"}]}}}
 			`api.keys[4].key (line 8): must be at least 16 characters without spaces, such as openssl rand -hex 32 makes`,
 			`api.keys[4].name (line 8): must be 1 to 32 of a-z, 0-9, _ and -, with a letter or digit first`}},
 		{"numbers", `session: {history_tokens: 0, ambient: -1}
-skills: {timeout: 0s, rate: {count: 1, per: 0s, burst: 0}, max_text: 0, chat: {max_tokens: -1}, secrets: {Weather: {x: y}, poll: {"a b": x}}}
+skills: {timeout: 0s, rate: {count: 1, per: 0s, burst: 0}, max_text: 0, chat: {max_tokens: -1, tools: {steps: 0, calls: 1000}}, secrets: {Weather: {x: y}, poll: {"a b": x}}}
 collect: -1s
 queue: {max_items: 0, max_per_chat: 0, dedupe: 0s}
 delivery: {parallel: 0}
@@ -273,6 +273,8 @@ log: {level: loud, format: xml}
 			`session.ambient (line 1): must be a number of messages, 0 for none`,
 			`session.history_tokens (line 1): must be a number of tokens above 0`,
 			`skills.chat.max_tokens (line 2): must be a number of tokens, 0 to leave it to the model`,
+			`skills.chat.tools.calls (line 2): must be a number from 1 to 256; tools: {off: true} has the model call nothing`,
+			`skills.chat.tools.steps (line 2): must be a number from 1 to 64; tools: {off: true} has the model call nothing`,
 			`skills.max_text (line 2): must be a number of characters above 0`,
 			`skills.rate.burst (line 2): must be a number above 0`,
 			`skills.rate.per (line 2): must be a time above 0, such as 30s`,

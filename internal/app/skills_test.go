@@ -35,6 +35,9 @@ type town struct {
 	log      *safeLog
 	// outside is true for a hub without skills of the test's inside it.
 	outside bool
+	// also are skills inside it beside those, app the hub that runs.
+	also []skills.Skill
+	app  *App
 }
 
 const (
@@ -90,10 +93,12 @@ func (w *town) start() {
 	if w.outside {
 		o.skills = nil
 	}
+	o.skills = append(o.skills, w.also...)
 	a, err := New(w.t.Context(), o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.app = a
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()

@@ -139,7 +139,7 @@ func (m *metrics) watchSkills(counter func(name, help string, labels ...string) 
 	m.tools = newTools(counter("parley_tool_calls_total",
 		"Tools that models asked for: done, failed, unknown, invalid, refused, withheld.", "skill", "tool", "outcome"), skill)
 	limit, limits := newLabel(maxOutcomes), counter("parley_tool_limits_total",
-		"Turns in which a model might call nothing more: steps, calls, time, repeat, unreadable.", "limit")
+		"Turns in which a model might call nothing more: steps, calls, time, repeat, unreadable, room.", "limit")
 	m.limits = newFamily(maxFamily, func(k string) prometheus.Counter { return limits.WithLabelValues(limit.value(k)) })
 	m.plugins = newPlugins(counter("parley_plugin_events_total",
 		"What happened to the programs of skills: started, crashed, hung, overfull, flooded, dropped, refused, gave_up.", "plugin", "event"))

@@ -61,6 +61,8 @@ func TestMetrics(t *testing.T) {
 		{Stage: core.StageRetry, Account: "support", Err: fault.New(fault.RateLimited, "send", nil)},
 		{Stage: core.StageRetry, Account: "support", Err: errors.New("nobody classified it")},
 		{Stage: core.StageUnsure, Account: "support"},
+		{Stage: core.StageTool, Account: "support", Skill: "home", Tool: "lamp", Outcome: "failed", Took: 4 * time.Second, Err: fault.New(fault.Permanent, "call", nil)},
+		{Stage: core.StageToolLimit, Account: "support", Skill: "chat", Outcome: "steps"},
 		{Stage: core.StageDenied, Account: "support", Skill: "poll", Permission: "host", Err: fault.New(fault.Permanent, "skill", nil)},
 	} {
 		r.Observe(e)
@@ -73,6 +75,9 @@ func TestMetrics(t *testing.T) {
 		`parley_turns_total{rule="private",skill="chat"} 1`,
 		`parley_model_seconds_sum{model="default",worker="gpu-a"} 2`,
 		`parley_skill_seconds_sum{skill="chat"} 3`,
+		`parley_tool_calls_total{outcome="failed",skill="home",tool="lamp"} 1`,
+		`parley_skill_seconds_sum{skill="home"} 4`,
+		`parley_tool_limits_total{limit="steps"} 1`,
 		`parley_skill_denied_total{permission="host",skill="poll"} 1`,
 		`parley_faults_total{class="rate_limited",stage="retry"} 1`,
 		`parley_faults_total{class="bug",stage="retry"} 1`,

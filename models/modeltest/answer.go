@@ -83,6 +83,7 @@ type answer struct {
 
 	prompt prompt
 	tokens []string
+	calls  []models.ToolCall
 	finish string
 	model  string
 	eol    string
@@ -95,6 +96,7 @@ func newAnswer(q *request, chat Chat) *answer {
 		request: q, flush: http.NewResponseController(q.rw).Flush, ctx: q.r.Context(), chat: chat, prompt: newPrompt(chat),
 		tokens: split(q.worker.say(chat.Messages), q.worker.o.Chunk), finish: "stop", model: chat.Model, eol: "\n", prefix: "data: ",
 	}
+	a.ask()
 	if a.model == "" {
 		a.model = q.worker.o.Model
 	}
@@ -178,7 +180,11 @@ func (a *answer) send() bool {
 	if a.script.has(BigLine) {
 		a.line(a.prefix + `{"object":"chat.completion.chunk","padding":"` + strings.Repeat("x", bigLine) + `","choices":[]}`)
 	}
-	return a.content() && a.end()
+	if !a.content() {
+		return false
+	}
+	a.sendCalls()
+	return a.end()
 }
 
 // content sends the words: the first token when it is there, the others several at a
@@ -376,7 +382,7 @@ func (a *answer) sendPlain() bool {
 	a.keep()
 	a.report()
 	writeJSON(a.rw, http.StatusOK, `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":`+quote(a.model)+
-		`,"choices":[{"index":0,"message":{"role":"assistant","content":`+quote(strings.Join(a.tokens, ""))+
+		`,"choices":[{"index":0,"message":{"role":"assistant","content":`+quote(strings.Join(a.tokens, ""))+a.wholeCalls()+
 		`},"finish_reason":`+quote(a.finish)+`}],"usage":`+a.usage(len(a.tokens))+`}`)
 	return true
 }

@@ -18,6 +18,8 @@ type Chat struct {
 	MaxTokens     int
 	Temperature   *float64
 	Authorization string
+	// ToolChoice is "none" or another word; empty where none was given or it names a tool.
+	ToolChoice models.ToolChoice
 	// Body is the whole request, for what has no field here.
 	Body json.RawMessage
 
@@ -30,6 +32,8 @@ func parseChat(body []byte) (Chat, error) {
 		Messages []struct {
 			Role    models.Role     `json:"role"`
 			Content json.RawMessage `json:"content"`
+			Calls   wireCalls       `json:"tool_calls"`
+			CallID  string          `json:"tool_call_id"`
 		} `json:"messages"`
 		Stream        bool `json:"stream"`
 		StreamOptions struct {
@@ -38,7 +42,8 @@ func parseChat(body []byte) (Chat, error) {
 		MaxTokens   int      `json:"max_tokens"`
 		Temperature *float64 `json:"temperature"`
 		// Tools stand before the messages in every chat template.
-		Tools json.RawMessage `json:"tools"`
+		Tools      json.RawMessage `json:"tools"`
+		ToolChoice json.RawMessage `json:"tool_choice"`
 	}
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return Chat{}, err
@@ -50,12 +55,13 @@ func parseChat(body []byte) (Chat, error) {
 		Model: wire.Model, Stream: wire.Stream, IncludeUsage: wire.StreamOptions.IncludeUsage,
 		MaxTokens: wire.MaxTokens, Temperature: wire.Temperature, Body: body, tools: wire.Tools,
 	}
+	_ = json.Unmarshal(wire.ToolChoice, &chat.ToolChoice) // an object names a tool
 	for _, m := range wire.Messages {
 		message, err := parseContent(m.Content)
 		if err != nil {
 			return Chat{}, err
 		}
-		message.Role = m.Role
+		message.Role, message.Calls, message.CallID = m.Role, m.Calls.calls(), m.CallID
 		chat.Messages = append(chat.Messages, message)
 	}
 	return chat, nil

@@ -39,6 +39,7 @@ type Harness struct {
 func Suite(t *testing.T, h Harness) {
 	t.Run("streams to a finish", h.streams)
 	t.Run("sends what it was asked", h.sends)
+	t.Run("asks for tools", h.asksForTools)
 	t.Run("understands every way of speaking", h.understands)
 	t.Run("classifies failures", h.classifies)
 	t.Run("never makes up a finish", h.neverMakesUp)

@@ -30,6 +30,10 @@ type Options struct {
 	// Continue makes what follows where the last message is the assistant's, who has
 	// begun the answer; nil means the rest of Answer.
 	Continue func(messages []models.Message) string
+	// Call makes the tools that an answer asks for, and what is said before them; no calls for
+	// an answer of words. It is asked where tools are offered that may be called; nil for
+	// none.
+	Call func(Chat) (text string, calls []models.ToolCall)
 	// Slots is how many requests it works on at a time; those that find none wait in
 	// line, first come first served. 0 for no bound.
 	Slots int

@@ -24,26 +24,31 @@ const (
 	maxAtOnce = 4
 	// maxSame is how often the very same call is made in one turn.
 	maxSame = 2
-	// maxPerStep and maxCallArguments bound what one step asks for; arguments in bytes.
+	// maxPerStep, maxCallArguments and maxStepArguments bound what one step asks for, the
+	// arguments of one call and of all in bytes.
 	maxPerStep       = 32
 	maxCallArguments = 32 << 10
+	maxStepArguments = 128 << 10
 	// recordTime is how long a result may take to be kept when the turn is over meanwhile.
 	recordTime = 3 * time.Second
 )
 
 // bounded gives the calls of a step that are looked at. Arguments that are too long are
-// left out; an empty name of them is what tells so.
+// left out.
 func bounded(calls []models.ToolCall) []models.ToolCall {
 	calls = slices.Clone(calls[:min(len(calls), maxPerStep)])
+	left := maxStepArguments
 	for i := range calls {
-		if len(calls[i].Arguments) > maxCallArguments {
+		if n := len(calls[i].Arguments); n > min(maxCallArguments, left) {
 			calls[i].Arguments = json.RawMessage(tooLong)
+		} else {
+			left -= n
 		}
 	}
 	return calls
 }
 
-// tooLong stands for arguments that are longer than anything may be: no schema is asked.
+// tooLong stands for arguments that are longer than they may be: no schema is asked.
 const tooLong = `{"error":"the arguments were too long and are not repeated"}`
 
 // planned is a call that is to be made.
@@ -68,8 +73,11 @@ func (l *loop) step(ctx context.Context, n int, st step, recorded bool) (results
 		case makeIt:
 			l.count(c, result{Outcome: skills.ToolDone})
 			call := skills.Call{ID: l.steps.callID(n, i), Tool: c.Name, Input: input, Attempt: 1}
-			if recorded {
+			switch {
+			case l.decided.about(n, i):
 				call.Attempt = l.t.Attempt
+			case recorded: // by a run before, which may have made it
+				call.Attempt = max(l.t.Attempt, 2)
 			}
 			plan = append(plan, planned{i, call})
 		case askFirst:
@@ -203,7 +211,7 @@ func (l *loop) judge(n, i int, c models.ToolCall) (r result, input json.RawMessa
 	}
 	var err error
 	if string(c.Arguments) == tooLong {
-		err = fmt.Errorf("the arguments are longer than %d bytes", maxCallArguments)
+		err = fmt.Errorf("the arguments are longer than %d bytes, or those of all calls are longer than %d", maxCallArguments, maxStepArguments)
 	} else {
 		input, err = l.tools[at].Check(c.Arguments)
 	}

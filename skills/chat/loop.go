@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/parley-hub/parley/core"
@@ -37,6 +38,7 @@ const (
 	limitTime       = "time"
 	limitRepeat     = "repeat"
 	limitUnreadable = "unreadable"
+	limitRoom       = "room"
 )
 
 // loop is the way to one answer: the model is asked, what it calls is called, and it is
@@ -68,7 +70,7 @@ type loop struct {
 	asks bool
 	// shown counts the pictures that the model was shown.
 	shown int
-	// done are the calls whose results were told, in order.
+	// done are the calls that have a result, in order.
 	done []told
 }
 
@@ -95,16 +97,24 @@ func (l *loop) run(ctx context.Context) (answer, error) {
 			if err != nil || len(a.calls) == 0 {
 				return a, err
 			}
-			st = step{Text: a.text, Calls: bounded(a.calls)}
+			st = step{Text: cutBytes(a.text, maxResult), Calls: bounded(a.calls)}
 			if err := l.steps.add(ctx, n, st); err != nil {
 				return answer{}, err
 			}
 		}
 		results, waiting, err := l.step(ctx, n, st, recorded)
-		if err != nil || len(waiting) > 0 {
-			return answer{text: st.Text, waiting: waiting, step: n}, err
+		if err != nil {
+			return answer{}, err
 		}
-		if err := l.tell(ctx, n, st, results); err != nil {
+		for i, r := range results {
+			if !slices.Contains(waiting, i) {
+				l.done = append(l.done, told{n, i, st.Calls[i], r})
+			}
+		}
+		if len(waiting) > 0 {
+			return answer{text: st.Text, waiting: waiting, step: n}, nil
+		}
+		if err := l.tell(ctx, st, results); err != nil {
 			return answer{}, err
 		}
 	}
@@ -132,6 +142,7 @@ func (l *loop) ask(ctx context.Context, n int) (answer, error) {
 		}
 		a, err := stream(ctx, l.client, r, l.w)
 		switch {
+		case errors.Is(err, models.ErrOverflow) && l.shorten():
 		case l.stop != "":
 			a.calls = nil // some servers do not keep the model from it
 			return a, err
@@ -144,6 +155,37 @@ func (l *loop) ask(ctx context.Context, n int) (answer, error) {
 			l.end(limitUnreadable)
 		}
 	}
+}
+
+// The bounds of shorten, in bytes.
+const (
+	shortest = 400
+	shorter  = 4 // times
+)
+
+// shorten makes room where the prompt is longer than the model's context: what tools gave is
+// cut, and where there is nothing to cut, the tools are no longer offered. It is false where
+// neither helps.
+func (l *loop) shorten() bool {
+	cut, messages := false, slices.Clone(l.request.Messages)
+	for i, m := range messages {
+		if m.Role == models.ToolResult && len(m.Text) > shortest {
+			messages[i].Text = cutBytes(m.Text, max(shortest/2, len(m.Text)/shorter)) + "\n[Cut: there is no room for more.]"
+			cut = true
+		}
+	}
+	if !cut {
+		if len(l.request.Tools) == 0 {
+			return false
+		}
+		l.request.Tools = nil
+		messages = slices.DeleteFunc(messages, func(m models.Message) bool { return m.Role == models.ToolResult || len(m.Calls) > 0 })
+		l.stop = limitRoom
+		l.observe(core.Event{Stage: core.StageToolLimit, Outcome: limitRoom})
+	}
+	l.t.Log.Warn().Bool("tools", cut).Msg("what tools gave, or the tools, are too long for the model")
+	l.request.Messages = messages
+	return true
 }
 
 // limit sets stop where the model may not be asked for more.
@@ -181,11 +223,10 @@ func (l *loop) observe(e core.Event) {
 }
 
 // tell puts a step and what came of it behind the messages.
-func (l *loop) tell(ctx context.Context, n int, st step, results []result) error {
+func (l *loop) tell(ctx context.Context, st step, results []result) error {
 	messages := append(l.request.Messages, models.Message{Role: models.Assistant, Text: st.Text, Calls: st.Calls})
 	for i, r := range results {
 		messages = append(messages, models.Message{Role: models.ToolResult, CallID: st.Calls[i].ID, Text: r.Text})
-		l.done = append(l.done, told{n, i, st.Calls[i], r})
 	}
 	if l.sees {
 		// The protocol has no pictures in a tool's result.

@@ -129,13 +129,19 @@ func boundText(text string, leftOut int) string {
 		return "[It is done; the tool said nothing.]"
 	}
 	whole := len(text) + leftOut
-	if len(text) > maxResult {
-		text = strings.ToValidUTF8(text[:maxResult], "")
-	}
+	text = cutBytes(text, maxResult)
 	if whole > len(text) {
 		text += fmt.Sprintf("\n[Cut: these are the first %d of %d bytes.]", len(text), whole)
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// cutBytes keeps at most limit bytes.
+func cutBytes(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "")
 }
 
 // pictures reads those that tools gave, as far as the model may be shown more.

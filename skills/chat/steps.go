@@ -24,7 +24,12 @@ const (
 	// keepSteps is how long the steps of a turn are kept at least that nothing came behind:
 	// longer than a person is waited for.
 	keepSteps = 2 * confirmTime
+	// keepAnyway is how long they are kept where there is no room: longer than turns take.
+	keepAnyway = time.Hour
 )
+
+// errElsewhere is in the fault of a run that another one overtook: it was taken for dead.
+var errElsewhere = errors.New("another run of this turn has got as far already")
 
 // step is the model asking for tools.
 type step struct {
@@ -60,19 +65,12 @@ func openSteps(ctx context.Context, t *skills.Turn, turn core.EnvelopeID) (*step
 	if err != nil {
 		return nil, err
 	}
-	byTurn := map[core.EnvelopeID][]string{}
-	for _, name := range names {
-		of, _, _ := strings.Cut(name, "/")
-		byTurn[core.EnvelopeID(of)] = append(byTurn[core.EnvelopeID(of)], name)
-	}
-	if err := s.read(ctx, byTurn[turn]); err != nil {
+	own := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasPrefix(name, string(turn)+"/") })
+	if err := s.read(ctx, own); err != nil {
 		return nil, err
 	}
-	delete(byTurn, turn)
-	for _, of := range slices.Sorted(maps.Keys(byTurn)) {
-		if err := s.sweep(ctx, of, byTurn[of]); err != nil {
-			t.Log.Warn().Err(err).Msg("the steps of an earlier turn cannot be erased yet")
-		}
+	if err := s.sweep(ctx, names, keepSteps); err != nil {
+		t.Log.Warn().Err(err).Msg("the steps of an earlier turn cannot be erased yet")
 	}
 	return s, nil
 }
@@ -118,18 +116,29 @@ func (s *steps) read(ctx context.Context, names []string) error {
 	return nil
 }
 
-// sweep erases the steps of another turn, if it is over. Turns of one memory come one after
-// the other.
-func (s *steps) sweep(ctx context.Context, of core.EnvelopeID, names []string) error {
-	var first step
-	value, ok, err := s.in.Get(ctx, stepName(of, 0))
-	if err != nil {
-		return err
+// sweep erases the steps of other turns that are over: those of this memory, in which turns
+// come one after the other, and those older than keep.
+func (s *steps) sweep(ctx context.Context, names []string, keep time.Duration) error {
+	byTurn := map[core.EnvelopeID][]string{}
+	for _, name := range names {
+		if of, _, _ := strings.Cut(name, "/"); of != string(s.turn) {
+			byTurn[core.EnvelopeID(of)] = append(byTurn[core.EnvelopeID(of)], name)
+		}
 	}
-	if ok && json.Unmarshal(value, &first) == nil && first.Memory != affinity(s.t) && s.t.Now.Sub(first.At) < keepSteps {
-		return nil
+	for _, of := range slices.Sorted(maps.Keys(byTurn)) {
+		var first step
+		value, ok, err := s.in.Get(ctx, stepName(of, 0))
+		if err != nil {
+			return err
+		}
+		if ok && json.Unmarshal(value, &first) == nil && first.Memory != affinity(s.t) && s.t.Now.Sub(first.At) < keep {
+			continue
+		}
+		if err := s.erase(ctx, byTurn[of]); err != nil {
+			return err
+		}
 	}
-	return s.erase(ctx, names)
+	return nil
 }
 
 func (s *steps) erase(ctx context.Context, names []string) error {
@@ -182,23 +191,30 @@ func (s *steps) keep(ctx context.Context, n, i int, r result) error {
 	return s.put(ctx, s.callID(n, i), r)
 }
 
-// put keeps a value. Where there is no room left, all other turns' steps give way.
+// put keeps a value that is not there yet. Where there is no room left, the steps of other
+// turns give way.
 func (s *steps) put(ctx context.Context, name string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return fault.New(fault.Bug, "keep a step", err)
 	}
-	err = s.in.Set(ctx, name, data)
-	if !errors.Is(err, skills.ErrFull) {
-		return err
+	done, err := s.in.Swap(ctx, name, nil, data)
+	if errors.Is(err, skills.ErrFull) {
+		if err := s.makeRoom(ctx); err != nil {
+			return err
+		}
+		done, err = s.in.Swap(ctx, name, nil, data)
 	}
+	if err == nil && !done {
+		err = fault.New(fault.Retryable, "keep a step", errElsewhere)
+	}
+	return err
+}
+
+func (s *steps) makeRoom(ctx context.Context) error {
 	names, err := s.in.Names(ctx, "")
 	if err != nil {
 		return err
 	}
-	own := string(s.turn) + "/"
-	if err := s.erase(ctx, slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, own) })); err != nil {
-		return err
-	}
-	return s.in.Set(ctx, name, data)
+	return s.sweep(ctx, names, keepAnyway)
 }
