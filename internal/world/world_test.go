@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +76,9 @@ func newRig(t *testing.T) *rig {
 				return nil, errors.New("nobody")
 			}
 			return r.at, nil
+		},
+		At: func(_ context.Context, _ core.PersonID, in core.Conversation, base core.PersonID) (bool, error) {
+			return slices.ContainsFunc(r.at, func(a session.Address) bool { return a.In == in && a.Base == base }), nil
 		},
 		Observer: core.ObserverFunc(func(e core.Event) {
 			r.mu.Lock()
