@@ -27,20 +27,20 @@ func (a *App) tellJail(ctx context.Context) error {
 }
 
 // jailed starts skills' programs so that they reach nothing but the hub, and use no more
-// than they may.
-func jailed(most configs.SkillLimits) plugin.Command {
-	return func(p plugin.Program) (*exec.Cmd, error) {
-		memory := p.Memory
-		if memory <= 0 {
-			memory = jail.DefaultMemory
-		}
-		if most.Memory > 0 {
-			memory = min(memory, int64(most.Memory))
-		}
-		// go-plugin ends the program, so no context does.
-		cmd, _, err := jail.Command(context.Background(), jail.Options{
-			Path: p.Path, Dir: p.Dir, Env: p.Env, Memory: memory, CPU: most.CPU, Stdin: true,
-		})
-		return cmd, err
+// than this.
+type jailed configs.SkillLimits
+
+// start is a plugin.Command. go-plugin ends the program, so no context does.
+func (most jailed) start(p plugin.Program) (*exec.Cmd, error) {
+	memory := p.Memory
+	if memory <= 0 {
+		memory = jail.DefaultMemory
 	}
+	if most.Memory > 0 {
+		memory = min(memory, int64(most.Memory))
+	}
+	cmd, _, err := jail.Command(context.Background(), jail.Options{
+		Path: p.Path, Dir: p.Dir, Env: p.Env, Memory: memory, CPU: most.CPU, Stdin: true,
+	})
+	return cmd, err
 }

@@ -33,7 +33,7 @@ func TestLimitsOfTheOperator(t *testing.T) {
 		{configs.SkillLimits{Memory: 128 << 20}, 512 << 20, 128 << 20, 0},
 		{configs.SkillLimits{Memory: 1 << 30, CPU: time.Hour}, 64 << 20, 64 << 20, 3600},
 	} {
-		cmd, err := jailed(c.most)(plugin.Program{Path: program, Dir: own, Memory: c.asks})
+		cmd, err := jailed(c.most).start(plugin.Program{Path: program, Dir: own, Memory: c.asks})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -102,7 +102,7 @@ func withSkill(ctx context.Context, out io.Writer, path string, allow plugin.All
 	if err != nil {
 		return err
 	}
-	s, end, err := plugin.Open(ctx, plugin.Options{Allow: allow, Command: jailed(configs.SkillLimits{}), Log: zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: true})}, file)
+	s, end, err := plugin.Open(ctx, plugin.Options{Allow: allow, Command: jailed{}.start, Log: zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: true})}, file)
 	if err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", path, err), done())
 	}
