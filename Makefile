@@ -94,7 +94,8 @@ bench-pool: ## the pool of model workers against its goals: one table, from a se
 	@$(GO) test -v -run '^TestTable$$$$' -count=1 -timeout 20m ./test/load/pool -table -seed $(SEED)
 
 e2e: build ## crash test: kill -9 and SIGTERM under load (MESSAGES, CHATS, KILLS to change it), and a short cluster-test
-	$(GO) test $(TESTFLAGS) -v -run 'Crash|Cluster' ./test/crash -messages $(or $(MESSAGES),2000) -chats $(or $(CHATS),50) -kills $(or $(KILLS),5)
+	$(GO) test $(TESTFLAGS) -v -run 'Crash|Cluster' ./test/crash -messages $(or $(MESSAGES),2000) -chats $(or $(CHATS),50) -kills $(or $(KILLS),5) \
+	  -turns $(or $(MESSAGES),2000) -strikes $(or $(STRIKES),40)
 
 MINUTES ?= 3
 SEED    ?= 0

@@ -164,6 +164,19 @@ type Skills struct {
 	Allow AllowedSkills `yaml:"allow"`
 	// MCP are MCP servers, each of which is a skill.
 	MCP []MCPServer `yaml:"mcp"`
+	// Limits bound each of them, whatever its manifest asks for.
+	Limits SkillLimits `yaml:"limits"`
+}
+
+// SkillLimits are the most that the program of a skill may use.
+type SkillLimits struct {
+	// Memory bounds its process; 0 leaves it to the manifest. The lower one holds.
+	Memory Bytes `yaml:"memory"`
+	// Space bounds the files in its folder.
+	Space Bytes `yaml:"space"`
+	// CPU is how much processor time a process may use in its life, before it is ended and
+	// another one is started; 0 for any.
+	CPU time.Duration `yaml:"cpu"`
 }
 
 // AllowedSkills are programs of skills that may be started: those of a checksum, and those
@@ -293,6 +306,7 @@ func Default() *Config {
 		Skills: Skills{
 			Chat:    Chat{Tools: ChatTools{Steps: 8, Calls: 16}},
 			Timeout: 5 * time.Minute, Rate: adapters.Rate{Count: 120, Per: time.Minute, Burst: 120}, MaxText: 32_000,
+			Limits: SkillLimits{Space: 64 * core.MiB},
 		},
 		Queue:    Queue{MaxItems: 100_000, MaxPerChat: 1000, Dedupe: 48 * time.Hour},
 		Redis:    Redis{Prefix: "parley", WaitFor: time.Second},

@@ -264,7 +264,7 @@ models: {pools: {chat: {model: m, workers: [{url: "http://a.test"}]}}}
 			`api.keys[4].key (line 8): must be at least 16 characters without spaces, such as openssl rand -hex 32 makes`,
 			`api.keys[4].name (line 8): must be 1 to 32 of a-z, 0-9, _ and -, with a letter or digit first`}},
 		{"numbers", `session: {history_tokens: 0, ambient: -1}
-skills: {timeout: 0s, rate: {count: 1, per: 0s, burst: 0}, max_text: 0, chat: {max_tokens: -1, tools: {steps: 0, calls: 1000}}, secrets: {Weather: {x: y}, poll: {"a b": x}}}
+skills: {timeout: 0s, rate: {count: 1, per: 0s, burst: 0}, max_text: 0, chat: {max_tokens: -1, tools: {steps: 0, calls: 1000}}, secrets: {Weather: {x: y}, poll: {"a b": x}}, limits: {memory: 32MiB, space: 0, cpu: 10ms}}
 collect: -1s
 queue: {max_items: 0, max_per_chat: 0, dedupe: 0s}
 delivery: {parallel: 0}
@@ -275,6 +275,9 @@ log: {level: loud, format: xml}
 			`skills.chat.max_tokens (line 2): must be a number of tokens, 0 to leave it to the model`,
 			`skills.chat.tools.calls (line 2): must be a number from 1 to 256; tools: {off: true} has the model call nothing`,
 			`skills.chat.tools.steps (line 2): must be a number from 1 to 64; tools: {off: true} has the model call nothing`,
+			`skills.limits.cpu (line 2): must be a time of 1s or more, 0s for any`,
+			`skills.limits.memory (line 2): must be a size of 64MiB or more (a program in Go begins with 48MiB), 0 to leave it to the manifests`,
+			`skills.limits.space (line 2): must be a size, such as 64MiB`,
 			`skills.max_text (line 2): must be a number of characters above 0`,
 			`skills.rate.burst (line 2): must be a number above 0`,
 			`skills.rate.per (line 2): must be a time above 0, such as 30s`,

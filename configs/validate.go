@@ -174,6 +174,9 @@ func (l *loader) validateAccess(a Access) {
 	}
 }
 
+// leastMemory is the least with which a program of a skill starts for sure.
+const leastMemory = 64 * core.MiB
+
 func (l *loader) validateSkills(s Skills) {
 	l.require("skills.chat.max_tokens", s.Chat.MaxTokens >= 0, "must be a number of tokens, 0 to leave it to the model")
 	l.require("skills.chat.tools.steps", s.Chat.Tools.Steps > 0 && s.Chat.Tools.Steps <= 64, "must be a number from 1 to 64; tools: {off: true} has the model call nothing")
@@ -185,6 +188,11 @@ func (l *loader) validateSkills(s Skills) {
 		l.require("skills.rate.burst", s.Rate.Burst > 0, aboveZero)
 	}
 	l.require("skills.max_text", s.MaxText > 0, "must be a number of characters above 0")
+	limits := s.Limits
+	l.require("skills.limits.memory", limits.Memory == 0 || limits.Memory >= leastMemory,
+		"must be a size of 64MiB or more (a program in Go begins with 48MiB), 0 to leave it to the manifests")
+	l.require("skills.limits.space", limits.Space > 0, "must be a size, such as 64MiB")
+	l.require("skills.limits.cpu", limits.CPU == 0 || limits.CPU >= time.Second, "must be a time of 1s or more, 0s for any")
 	for i, sum := range s.Allow.Sums {
 		l.require(fmt.Sprintf("skills.allow.checksums[%d]", i), checksum.MatchString(sum), "must be a SHA-256 in hex: 64 digits")
 	}

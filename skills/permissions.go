@@ -56,6 +56,10 @@ const (
 	PermitModel     Permission = "model"
 	PermitStorage   Permission = "storage"
 	PermitElsewhere Permission = "elsewhere"
+	// PermitFile and PermitButton are of files and buttons that are another's; no manifest
+	// gives them.
+	PermitFile   Permission = "file"
+	PermitButton Permission = "button"
 )
 
 // ErrDenied is in the fault of what a manifest does not allow.

@@ -117,7 +117,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		adapters: map[core.Account]adapters.Adapter{}, supervised: map[core.Account]*adapters.Supervisor{},
 	}
 	if o.command == nil {
-		a.o.command = jailed
+		a.o.command = jailed(o.Config.Skills.Limits).start
 	}
 	if o.loaded == nil {
 		a.o.loaded = o.Config

@@ -52,10 +52,10 @@ func (a *App) makeBrain(ctx context.Context) error {
 		Observer: a.observer, Log: a.room("router"), Now: time.Now, Slots: turnSlots, Collect: a.cfg.Collect,
 		Intents: a.meanings, Ambient: a.cfg.Session.Ambient, Grace: a.cfg.Shutdown * 6 / 10,
 		Wrap: func(s skills.Skill) skills.Handler {
-			return a.outside.wrap(s, func(m skills.Manifest) []skills.Middleware {
+			return a.outside.wrap(s, func(m skills.Manifest, world skills.Middleware) []skills.Middleware {
 				return []skills.Middleware{
 					skills.Recover(), skills.Access(m), limiter.Middleware, skills.CallsPerMinute(m), skills.Input(m),
-					skills.Observe(m, a.observer, time.Now), skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal, a.world.Middleware(m), a.tools.Middleware(m),
+					skills.Observe(m, a.observer, time.Now), skills.Timeout(m, a.cfg.Skills.Timeout), tellRefusal, world, a.tools.Middleware(m),
 				}
 			})
 		},

@@ -101,7 +101,7 @@ func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Se
 	var refused []error
 	if dir := cfg.Skills.Folder; dir != "" {
 		folder, err := plugin.New(plugin.Options{
-			Dir: dir, Allow: allowed(cfg), Command: jailed, Log: zerolog.Nop(),
+			Dir: dir, Allow: allowed(cfg), Command: jailed(cfg.Skills.Limits).start, Log: zerolog.Nop(),
 			Publish: func(programs []*plugin.Skill) error { return beside(asSkills(programs)) },
 		})
 		if err != nil {

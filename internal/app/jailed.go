@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 
+	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/internal/jail"
 	"github.com/parley-hub/parley/skills/plugin"
 )
@@ -28,14 +29,24 @@ func (a *App) tellJail(ctx context.Context) error {
 	return nil
 }
 
-// jailed starts skills' programs so that they reach nothing but the hub.
-func jailed(p plugin.Program) (*exec.Cmd, error) {
+// jailed starts skills' programs so that they reach nothing but the hub, and use no more
+// than this.
+type jailed configs.SkillLimits
+
+// start is a plugin.Command. go-plugin ends the program, so no context does.
+func (most jailed) start(p plugin.Program) (*exec.Cmd, error) {
 	if needsLibraries(p.Path) {
 		return nil, errNotStatic
 	}
-	// go-plugin ends the program, so no context does.
+	memory := p.Memory
+	if memory <= 0 {
+		memory = jail.DefaultMemory
+	}
+	if most.Memory > 0 {
+		memory = min(memory, int64(most.Memory))
+	}
 	cmd, _, err := jail.Command(context.Background(), jail.Options{
-		Path: p.Path, Dir: p.Dir, Env: p.Env, Memory: p.Memory, Stdin: true,
+		Path: p.Path, Dir: p.Dir, Env: p.Env, Memory: memory, CPU: most.CPU, Stdin: true,
 	})
 	return cmd, err
 }

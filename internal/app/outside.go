@@ -20,9 +20,15 @@ type outside struct {
 	of map[source][]skills.Skill
 	// wrapped are the skills with their middleware, which counts and so outlives a change
 	// of the set: by name for those inside, by version for the others.
-	wrapped map[any]skills.Handler
+	wrapped map[any]wrapped
 	// changed is told when the menus are to be made anew.
 	changed chan struct{}
+}
+
+// wrapped is a skill with its middleware; release gives back what that holds.
+type wrapped struct {
+	skills.Handler
+	release func()
 }
 
 // source is who brings skills. The order is that of the set.
@@ -37,7 +43,7 @@ const (
 )
 
 func newOutside(a *App, inside []skills.Skill) *outside {
-	return &outside{a: a, inside: inside, of: map[source][]skills.Skill{}, wrapped: map[any]skills.Handler{}, changed: make(chan struct{}, 1)}
+	return &outside{a: a, inside: inside, of: map[source][]skills.Skill{}, wrapped: map[any]wrapped{}, changed: make(chan struct{}, 1)}
 }
 
 // publish has the hub use these skills of a source beside all others: turns that begin from
@@ -52,7 +58,8 @@ func (o *outside) publish(from source, now []skills.Skill) error {
 		return err
 	}
 	for _, s := range was {
-		if !slices.Contains(now, s) {
+		if w, ok := o.wrapped[s]; ok && !slices.Contains(now, s) {
+			w.release()
 			delete(o.wrapped, s)
 		}
 	}
@@ -89,19 +96,26 @@ func (o *outside) use() error {
 
 // wrap gives a skill with its middleware, the same one each time. It is called while a set
 // is put to use.
-func (o *outside) wrap(s skills.Skill, with func(skills.Manifest) []skills.Middleware) skills.Handler {
-	var key any = s.Manifest().Name
+func (o *outside) wrap(s skills.Skill, with func(m skills.Manifest, world skills.Middleware) []skills.Middleware) skills.Handler {
+	m := s.Manifest()
+	var key any = m.Name
+	world := o.a.world.Middleware
 	for from := range sources {
-		if slices.Contains(o.of[from], s) {
-			key = s
+		if !slices.Contains(o.of[from], s) {
+			continue
+		}
+		key = s
+		if from == fromPrograms {
+			world = o.a.world.Outside
 		}
 	}
-	h, ok := o.wrapped[key]
+	w, ok := o.wrapped[key]
 	if !ok {
-		h = skills.Chain(s, with(s.Manifest())...)
-		o.wrapped[key] = h
+		its, release := world(m)
+		w = wrapped{skills.Chain(s, with(m, its)...), release}
+		o.wrapped[key] = w
 	}
-	return h
+	return w.Handler
 }
 
 // asSkills are skills of one kind as skills.

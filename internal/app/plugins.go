@@ -32,9 +32,11 @@ func (a *App) makePrograms(ctx context.Context) error {
 	if cfg.Folder == "" {
 		return nil
 	}
+	limits := plugin.DefaultLimits
+	limits.Space = int64(cfg.Limits.Space)
 	var err error
 	a.folder, err = plugin.New(plugin.Options{
-		Dir: cfg.Folder, Allow: allowed(a.cfg),
+		Dir: cfg.Folder, Allow: allowed(a.cfg), Limits: limits,
 		Command: a.o.command, Log: a.room("plugins"), Observe: a.telemetry.Plugin,
 		Publish: func(all []*plugin.Skill) error { return a.outside.publish(fromPrograms, asSkills(all)) },
 	})

@@ -152,7 +152,7 @@ func withSkill(ctx context.Context, out io.Writer, path string, allow plugin.All
 		return err
 	}
 	log := zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: true, PartsExclude: []string{zerolog.TimestampFieldName}}).Level(zerolog.WarnLevel)
-	s, end, err := plugin.Open(ctx, plugin.Options{Allow: allow, Command: jailed, Log: log}, file)
+	s, end, err := plugin.Open(ctx, plugin.Options{Allow: allow, Command: jailed{}.start, Log: log}, file)
 	if err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", path, err), done())
 	}

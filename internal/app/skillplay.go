@@ -45,11 +45,14 @@ func PlaySkill(ctx context.Context, in io.Reader, out, errOut io.Writer, cfg *co
 			Models: &models.Registry{}, Store: store, Secrets: cfg.Skills.Secrets, Now: time.Now,
 			Observer: core.ObserverFunc(func(core.Event) {}),
 			Reach:    func(context.Context, core.PersonID) ([]session.Address, error) { return nil, nil },
+			At:       func(context.Context, core.PersonID, core.Conversation, core.PersonID) (bool, error) { return false, nil },
 		})
 		defer func() { err = errors.Join(err, reached.Close()) }()
 		m := s.Manifest()
 		g := &game{out: out, skill: m, log: zerolog.New(zerolog.ConsoleWriter{Out: errOut, NoColor: true}).Level(zerolog.WarnLevel)}
-		g.handler = skills.Chain(s, skills.Recover(), skills.Access(m), skills.Input(m), skills.Timeout(m, cfg.Skills.Timeout), reached.Middleware(m))
+		with, release := reached.Outside(m)
+		defer release()
+		g.handler = skills.Chain(s, skills.Recover(), skills.Access(m), skills.Input(m), skills.Timeout(m, cfg.Skills.Timeout), with)
 		if _, err := fmt.Fprintf(errOut, "%s %s. Write as in a private chat: %s. :1 presses the first button, Ctrl-D ends.\n", m.Name, m.Version, g.commands()); err != nil {
 			return err
 		}

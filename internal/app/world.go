@@ -67,6 +67,10 @@ func (a *App) makeWorld() {
 			mine := func(at session.Address) bool { _, ok := a.cfg.Channels[at.In.Account]; return !ok }
 			return wish.Of(slices.DeleteFunc(slices.Clone(addresses), mine)), nil
 		},
+		At: func(ctx context.Context, person core.PersonID, in core.Conversation, base core.PersonID) (bool, error) {
+			addresses, _, err := a.people.table.Reachable(ctx, person)
+			return slices.ContainsFunc(addresses, func(at session.Address) bool { return at.In == in && at.Base == base }), err
+		},
 	})
 	a.closers = append(a.closers, a.world.Close)
 }

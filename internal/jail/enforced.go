@@ -90,6 +90,25 @@ func (e Enforced) String() string {
 	return b.String()
 }
 
+// Elsewhere says what holds on systems that are not Linux, macOS among them.
+func Elsewhere() Enforced {
+	const linux = "only on Linux"
+	e := Enforced{
+		{Environment, true, "only what it was given"},
+		{Descriptors, true, "all others are closed when it begins"},
+		{Group, true, "its session is killed as a group; what leaves the group lives on"},
+		{Death, false, "the system has no parent-death signal"},
+		{Identity, false, "the program runs as the hub's user"},
+	}
+	for _, l := range []Layer{PIDs, Network, Mounts, IPC, NoNewPrivs, Landlock, Seccomp} {
+		e = append(e, Rule{Layer: l, How: linux})
+	}
+	return append(e,
+		Rule{Limits, true, "descriptors, file size, processor time, no core dumps (setrlimit)"},
+		Rule{Memory, false, "the system bounds no address space"},
+		Rule{Processes, false, "the system counts them together with all others of this user"})
+}
+
 // here remembers what the system was found to hold: that does not change while a process
 // runs, and asking costs the start of a process.
 var here memory

@@ -144,7 +144,7 @@ func (m *metrics) watchSkills(counter func(name, help string, labels ...string) 
 		"Turns in which a model might call nothing more: steps, calls, time, repeat, unreadable, room.", "limit")
 	m.limits = newFamily(maxFamily, func(k string) prometheus.Counter { return limits.WithLabelValues(limit.value(k)) })
 	m.plugins = newPrograms(counter("parley_plugin_events_total",
-		"What happened to the programs of skills: started, crashed, hung, flooded, dropped, refused, gave_up; to a SKILL.md: taken, refused.", "plugin", "event"))
+		"What happened to the programs of skills: started, crashed, hung, overfull, flooded, dropped, refused, gave_up; to a SKILL.md: taken, refused.", "plugin", "event"))
 	m.servers = newPrograms(counter("parley_mcp_events_total",
 		"What happened to MCP servers: connected, failed, lost, hung, flooded, changed, refused, asked.", "server", "event"))
 }

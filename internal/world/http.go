@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -48,6 +49,38 @@ type caller struct {
 	may       skills.Permissions
 	transport *http.Transport
 	client    *http.Client
+
+	mu       sync.Mutex
+	turns    int
+	released bool
+}
+
+func (c *caller) enter() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turns++
+}
+
+func (c *caller) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turns--
+	c.rest()
+}
+
+// release says that the skill is gone; turns may still run.
+func (c *caller) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.released = true
+	c.rest()
+}
+
+// rest gives idle connections back where nobody is left to use them.
+func (c *caller) rest() {
+	if c.released && c.turns == 0 {
+		c.transport.CloseIdleConnections()
+	}
 }
 
 func newCaller(may skills.Permissions) *caller {

@@ -35,7 +35,9 @@ type Options struct {
 	Secrets map[string]map[string]secret.String
 	// Reach gives the private chats where a person wants to be reached; none where they
 	// never wrote in private.
-	Reach    func(ctx context.Context, person core.PersonID) ([]session.Address, error)
+	Reach func(ctx context.Context, person core.PersonID) ([]session.Address, error)
+	// At tells whether a private chat is one of a person's, whose account there is base.
+	At       func(ctx context.Context, person core.PersonID, in core.Conversation, base core.PersonID) (bool, error)
 	Observer core.Observer
 	Now      func() time.Time
 }
@@ -45,41 +47,65 @@ type Provider struct {
 	o Options
 
 	mu      sync.Mutex
-	callers []*caller
+	callers map[*caller]bool
 }
 
 // New makes a Provider.
-func New(o Options) *Provider { return &Provider{o: o} }
+func New(o Options) *Provider { return &Provider{o: o, callers: map[*caller]bool{}} }
 
 // Close gives idle connections back. Calls under way go on.
 func (p *Provider) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range p.callers {
+	for c := range p.callers {
 		c.transport.CloseIdleConnections()
 	}
 	return nil
 }
 
-// Middleware gives each turn of a skill its world, and holds what the skill says
-// elsewhere against its manifest: a turn that was refused there fails.
-func (p *Provider) Middleware(m skills.Manifest) skills.Middleware {
+// Middleware gives each turn of a skill its world, and holds what the skill says elsewhere
+// against its manifest: a turn that was refused there fails. release gives its connections
+// back once it is not there any more and its last turn has ended.
+func (p *Provider) Middleware(m skills.Manifest) (with skills.Middleware, release func()) {
+	return p.middleware(m, false)
+}
+
+// Outside is Middleware for a skill that is a program of its own. Nothing that it names is
+// taken from it: its buttons come back to it alone, its files are those of its turn, and
+// the other chats are those of the person who speaks.
+func (p *Provider) Outside(m skills.Manifest) (with skills.Middleware, release func()) {
+	return p.middleware(m, true)
+}
+
+func (p *Provider) middleware(m skills.Manifest, outside bool) (skills.Middleware, func()) {
 	c := newCaller(m.Permissions)
 	p.mu.Lock()
-	p.callers = append(p.callers, c)
+	p.callers[c] = true
 	p.mu.Unlock()
+	release := func() {
+		p.mu.Lock()
+		delete(p.callers, c)
+		p.mu.Unlock()
+		c.release()
+	}
 	return func(next skills.Handler) skills.Handler {
 		return skills.HandlerFunc(func(ctx context.Context, t *skills.Turn, w skills.Writer) error {
-			guarded := &writer{Writer: w}
+			c.enter()
+			defer c.leave()
+			guarded := &writer{Writer: w, ctx: ctx}
 			one := &world{p: p, m: m, t: t, w: guarded, caller: c}
 			guarded.world = one
 			t.World = one
+			if outside {
+				guarded.own = newOwn(one)
+				t.Files = guarded.own
+			}
 			if err := next.Handle(ctx, t, guarded); err != nil {
 				return err
 			}
-			return guarded.refused
+			return guarded.refusal()
 		})
-	}
+	}, release
 }
 
 // world is that of one turn.
@@ -175,24 +201,5 @@ func (w *world) Tell(ctx context.Context, parts ...core.Part) (bool, error) {
 		// The records follow: they may not know yet that the person is here.
 		at = []session.Address{{In: e.In, Base: e.From.Person()}}
 	}
-	for _, a := range at {
-		w.w.Writer.ReplyIn(a.In, a.Base, parts...)
-	}
-	return len(at) > 0, nil
-}
-
-// writer refuses what the manifest does not allow. It is used by one goroutine at a time.
-type writer struct {
-	skills.Writer
-	world   *world
-	refused error
-}
-
-// ReplyIn implements skills.Writer.
-func (w *writer) ReplyIn(to core.Conversation, person core.PersonID, parts ...core.Part) {
-	if !w.world.m.Permissions.Elsewhere {
-		w.refused = w.world.denied(skills.PermitElsewhere, "reply in another chat")
-		return
-	}
-	w.Writer.ReplyIn(to, person, parts...)
+	return len(at) > 0, w.w.tell(at, parts)
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -76,6 +77,9 @@ func newRig(t *testing.T) *rig {
 			}
 			return r.at, nil
 		},
+		At: func(_ context.Context, _ core.PersonID, in core.Conversation, base core.PersonID) (bool, error) {
+			return slices.ContainsFunc(r.at, func(a session.Address) bool { return a.In == in && a.Base == base }), nil
+		},
 		Observer: core.ObserverFunc(func(e core.Event) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -98,7 +102,9 @@ func (r *rig) in(t *testing.T, may skills.Permissions, o skilltest.TurnOptions, 
 	t.Helper()
 	m := skills.Manifest{Name: "poll", Permissions: may}
 	var w skilltest.RecordingWriter
-	h := r.Middleware(m)(skills.HandlerFunc(func(_ context.Context, turn *skills.Turn, reply skills.Writer) error {
+	with, release := r.Middleware(m)
+	defer release()
+	h := with(skills.HandlerFunc(func(_ context.Context, turn *skills.Turn, reply skills.Writer) error {
 		return do(turn.World, reply)
 	}))
 	return &w, h.Handle(t.Context(), skilltest.NewTurn(o), &w)

@@ -169,6 +169,21 @@ func TestFloodsAreBounded(t *testing.T) {
 	}
 }
 
+func TestProgramThatFillsItsFolderIsKilled(t *testing.T) {
+	b := newBench(t, func(o *plugin.Options) {
+		o.Limits = plugin.DefaultLimits
+		o.Limits.Space, o.Times.Measure = 1<<20, 10*time.Millisecond
+	}, "echo")
+	s := b.skill(t, "echo")
+	if _, err := run(t, s, skilltest.TurnOptions{Text: "!fill"}); !errors.Is(err, plugin.ErrGone) {
+		t.Errorf("it ended with %v", err)
+	}
+	b.wait(t, "echo overfull")
+	if got := ask(t, s, "hello"); got != "hello" {
+		t.Errorf("then it said %q", got)
+	}
+}
+
 func TestWrongProgramsAreTold(t *testing.T) {
 	for name, want := range map[string]string{
 		"wrong":  "a name is lower case letters, digits and hyphens\\nskill \\\"No Name\\\": timeout -1ns is negative",

@@ -14,6 +14,8 @@ const (
 	Crashed = "crashed"
 	// Hung: a process did not end a turn that was cancelled, and was killed.
 	Hung = "hung"
+	// Overfull: a process filled its folder, and was killed.
+	Overfull = "overfull"
 	// Flooded: a turn said, asked for or remembered more than its bounds.
 	Flooded = "flooded"
 	// Dropped: a line of a turn's log was left out.
@@ -45,7 +47,7 @@ type Options struct {
 	Times Times
 }
 
-// Limits bound what one turn of a program may do.
+// Limits bound what a program may do, most of them in one turn.
 type Limits struct {
 	// Replies and ReplyBytes bound what it says, here and elsewhere.
 	Replies, ReplyBytes int
@@ -58,12 +60,15 @@ type Limits struct {
 	Calls, CallsAtOnce, Open int
 	// Remember bounds what it adds to the session, in bytes.
 	Remember int
+	// Space bounds what lies in a program's folder, in bytes; each file counts for at least
+	// 4 KiB. It is not of a turn: a program that has more is killed.
+	Space int64
 }
 
 // DefaultLimits are far above what a skill needs.
 var DefaultLimits = Limits{
 	Replies: 100, ReplyBytes: 1 << 20, Drafts: 20_000, DraftBytes: 64 << 20, Logs: 200, MaxLogs: 10_000,
-	Calls: 50_000, CallsAtOnce: 64, Open: 32, Remember: 1 << 20,
+	Calls: 50_000, CallsAtOnce: 64, Open: 32, Remember: 1 << 20, Space: 64 << 20,
 }
 
 // Times are how long things may take.
@@ -78,6 +83,8 @@ type Times struct {
 	// Check is the time between two questions whether a program is well; it has Cancel to
 	// answer.
 	Check time.Duration
+	// Measure is the time between two looks at a program's folder.
+	Measure time.Duration
 	// Drain is how long an old version may take to end its turns.
 	Drain time.Duration
 	// Wait is how long a turn waits for a program that is being started again.
@@ -92,7 +99,7 @@ type Times struct {
 
 // DefaultTimes are for people who wait.
 var DefaultTimes = Times{
-	Look: 500 * time.Millisecond, Start: 10 * time.Second, Cancel: 5 * time.Second, Check: 15 * time.Second, Drain: 10 * time.Minute, Wait: 10 * time.Second,
+	Look: 500 * time.Millisecond, Start: 10 * time.Second, Cancel: 5 * time.Second, Check: 15 * time.Second, Measure: time.Second, Drain: 10 * time.Minute, Wait: 10 * time.Second,
 	Again: 100 * time.Millisecond, MaxAgain: time.Minute, Healthy: 5 * time.Minute, MaxCrashes: 12,
 }
 

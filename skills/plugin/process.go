@@ -31,7 +31,9 @@ type process struct {
 	// broken is closed when the process ended or is to be ended.
 	broken    chan struct{}
 	breakOnce sync.Once
-	hung      bool // set before broken is closed
+	// stopped ends the look at its folder, measured is closed when it ended.
+	stopped, measured chan struct{}
+	why               string // set before broken is closed: Crashed, Hung or Overfull
 
 	mu      sync.Mutex
 	running int
@@ -49,7 +51,10 @@ func start(ctx context.Context, o Options, path string, memory int64, log zerolo
 	if err != nil {
 		return nil, skills.Manifest{}, err
 	}
-	p := &process{dir: dir, words: &tail{}, began: time.Now(), broken: make(chan struct{}), idle: make(chan struct{})}
+	p := &process{
+		dir: dir, words: &tail{}, began: time.Now(), broken: make(chan struct{}), idle: make(chan struct{}),
+		stopped: make(chan struct{}), measured: make(chan struct{}),
+	}
 	p.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  protocol.Handshake,
 		VersionedPlugins: map[int]plugin.PluginSet{protocol.Version: {protocol.Service: &client{}}},
@@ -71,6 +76,7 @@ func start(ctx context.Context, o Options, path string, memory int64, log zerolo
 	defer cancel()
 	stop := context.AfterFunc(bounded, p.child.end)
 	defer stop()
+	go p.measure(o)
 	m, err := p.meet(bounded)
 	if err != nil {
 		if bounded.Err() != nil && ctx.Err() == nil {
@@ -81,7 +87,7 @@ func start(ctx context.Context, o Options, path string, memory int64, log zerolo
 	}
 	go func() {
 		<-p.child.done
-		p.breaks(false)
+		p.breaks(Crashed)
 	}()
 	return p, m, nil
 }
@@ -130,6 +136,8 @@ func (p *process) explain(ctx context.Context, err error) error {
 	switch text := err.Error(); {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case p.isOverfull():
+		return errors.New("it filled its folder")
 	case strings.Contains(text, "incompatible API version"):
 		return fmt.Errorf("it speaks another version of the plugin protocol; this hub speaks version %d: build it with the sdk of this hub's version (%s)",
 			protocol.Version, firstLine(text))
@@ -202,12 +210,22 @@ func (p *process) retire(ctx context.Context, bound time.Duration) {
 	<-p.idle
 }
 
-// breaks says that the process is of no use any more.
-func (p *process) breaks(hung bool) {
+// breaks says that the process is of no use any more, and why.
+func (p *process) breaks(why string) {
 	p.breakOnce.Do(func() {
-		p.hung = hung
+		p.why = why
 		close(p.broken)
 	})
+}
+
+// isOverfull tells whether it was killed because of what lay in its folder.
+func (p *process) isOverfull() bool {
+	select {
+	case <-p.broken:
+		return p.why == Overfull
+	default:
+		return false
+	}
 }
 
 // grace is how long a process may take to end after it was asked to.
@@ -226,5 +244,7 @@ func (p *process) stop() {
 		p.child.end()
 	}
 	p.client.Kill()
+	close(p.stopped)
+	<-p.measured
 	_ = os.RemoveAll(p.dir)
 }

@@ -112,6 +112,15 @@ var scripts = map[string]script{
 		say(w, strings.Join(os.Environ(), "\n"))
 		return nil
 	},
+	"!fill": func(ctx context.Context, _ *skills.Turn, _ skills.Writer, _ string) error {
+		for n := range 4 {
+			if err := os.WriteFile("f"+strconv.Itoa(n), make([]byte, 1<<19), 0o600); err != nil {
+				return err
+			}
+		}
+		<-ctx.Done() // somebody looks before
+		return ctx.Err()
+	},
 	"!crash": func(context.Context, *skills.Turn, skills.Writer, string) error { os.Exit(7); return nil },
 	"!panic": func(context.Context, *skills.Turn, skills.Writer, string) error { panic("boom") },
 	"!panics": func(context.Context, *skills.Turn, skills.Writer, string) error {

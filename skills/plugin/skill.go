@@ -132,7 +132,7 @@ func (s *Skill) watch(ctx context.Context, p *process) bool {
 		case <-ticks.C:
 			bounded, cancel := context.WithTimeout(ctx, s.o.Times.Cancel)
 			if p.check(bounded) != nil && ctx.Err() == nil {
-				p.breaks(true)
+				p.breaks(Hung)
 			}
 			cancel()
 		}
@@ -141,12 +141,8 @@ func (s *Skill) watch(ctx context.Context, p *process) bool {
 
 // tell says that a process broke.
 func (s *Skill) tell(p *process) {
-	what := Crashed
-	if p.hung {
-		what = Hung
-	}
-	s.o.Observe(s.manifest.Name, what)
-	s.log.Error().Str("what", what).Dur("lived", time.Since(p.began)).Msg("the skill's program broke")
+	s.o.Observe(s.manifest.Name, p.why)
+	s.log.Error().Str("what", p.why).Dur("lived", time.Since(p.began)).Msg("the skill's program broke")
 }
 
 // again starts the program anew; nil when ctx ended or it broke too often.

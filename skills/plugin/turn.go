@@ -159,7 +159,7 @@ func (p *process) wind(x *turn, frames <-chan incoming, bound time.Duration) {
 				return
 			}
 		case <-timer.C:
-			p.breaks(true)
+			p.breaks(Hung)
 			return
 		case <-p.child.done:
 			return
@@ -189,7 +189,7 @@ func (p *process) lost(o *Options, t *skills.Turn, name string, err error) error
 	if t.Attempt > 1 {
 		class = fault.Permanent
 	}
-	p.breaks(false)
+	p.breaks(Crashed)
 	return fault.New(class, "skill "+name, ErrGone, fault.WithPublic(broke.In(language)))
 }
 
