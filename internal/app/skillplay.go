@@ -45,7 +45,9 @@ func PlaySkill(ctx context.Context, in io.Reader, out, errOut io.Writer, cfg *co
 			Models: &models.Registry{}, Store: store, Secrets: cfg.Skills.Secrets, Now: time.Now,
 			Observer: core.ObserverFunc(func(core.Event) {}),
 			Reach:    func(context.Context, core.PersonID) ([]session.Address, error) { return nil, nil },
-			At:       func(context.Context, core.PersonID, core.Conversation, core.PersonID) (bool, error) { return false, nil },
+			At: func(context.Context, core.PersonID, core.Conversation, core.PersonID) (bool, error) {
+				return false, nil
+			},
 		})
 		defer func() { err = errors.Join(err, reached.Close()) }()
 		m := s.Manifest()

@@ -32,6 +32,9 @@ func newNode(t *testing.T, program, redis string) skills.Handler {
 	w := hubworld.New(hubworld.Options{
 		Models: &models.Registry{}, Store: store, Observer: core.ObserverFunc(func(core.Event) {}), Now: time.Now,
 		Reach: func(context.Context, core.PersonID) ([]session.Address, error) { return nil, nil },
+		At: func(context.Context, core.PersonID, core.Conversation, core.PersonID) (bool, error) {
+			return false, nil
+		},
 	})
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
@@ -41,7 +44,9 @@ func newNode(t *testing.T, program, redis string) skills.Handler {
 			t.Error(err)
 		}
 	})
-	return skills.Chain(s, w.Middleware(s.Manifest()))
+	with, release := w.Outside(s.Manifest())
+	t.Cleanup(release)
+	return skills.Chain(s, with)
 }
 
 // TestPollOnThreeNodes has forty people vote on three nodes at once, and change their minds at
