@@ -57,6 +57,8 @@ type workshop struct {
 	// killed counts what was killed, read what was found recorded in the files of dead hubs.
 	killed map[string]int
 	read   int
+	// broke counts the answers that say that a tool failed.
+	broke int
 }
 
 func newWorkshop(t *testing.T, open func(*testing.T, int, int) platform) *workshop {
@@ -123,7 +125,7 @@ func (w *workshop) dialogue(ctx context.Context, c int, word, kind string) error
 		}
 		ctx, cancel := context.WithTimeout(ctx, *turnTime)
 		defer cancel()
-		return w.sim.wait(ctx, func() bool { return w.told(c, answer) })
+		return w.sim.wait(ctx, func() bool { return w.told(c, answer) || w.failed(c, word) })
 	}
 	all := want(word, kind)
 	switch kind {
@@ -135,6 +137,9 @@ func (w *workshop) dialogue(ctx context.Context, c int, word, kind string) error
 	case kindAsk:
 		if err := say(word+" "+kind, all[1]); err != nil {
 			return err
+		}
+		if w.failed(c, word) {
+			return nil // nobody asks then
 		}
 		return w.waiting(func() error { return say("blue", all[2]) })
 	}
@@ -156,6 +161,13 @@ func (w *workshop) waiting(answer func() error) error {
 // told tells whether the bot said something that begins so.
 func (w *workshop) told(c int, begin string) bool {
 	return slices.ContainsFunc(w.sim.answers(c), func(text string) bool { return begins(text, begin) })
+}
+
+// failed tells whether the answer to a message says that a tool failed.
+func (w *workshop) failed(c int, word string) bool {
+	return slices.ContainsFunc(w.sim.answers(c), func(text string) bool {
+		return strings.HasPrefix(text, word+" after") && strings.HasSuffix(text, failedWord)
+	})
 }
 
 // begins tells whether a message has this beginning, which may end with the message's end.
@@ -299,7 +311,13 @@ func (w *workshop) judge() (lost, doubled, behind, other int) {
 		answers := w.sim.answers(c)
 		known := 0
 		for i := range w.per {
-			for _, begin := range want(word(c, i), w.kind(c, i)) {
+			kind := w.kind(c, i)
+			if w.failed(c, word(c, i)) {
+				if w.broke++; kind == kindAsk {
+					kind = kindOne // nobody was asked
+				}
+			}
+			for _, begin := range want(word(c, i), kind) {
 				n := 0
 				for _, text := range answers {
 					if begins(text, begin) {
@@ -360,7 +378,7 @@ func (w *workshop) verdict() {
 	t.Logf("%d turns, %d chats, killed %v, %d questions were open", w.per**chats, *chats, w.killed, w.carried)
 	t.Logf("%d calls, done %d times, %d recorded (%d read from the files of dead hubs); done again: %d recorded, %d in doubt",
 		len(l.done), l.total, len(l.recorded), w.read, len(l.again), len(l.doubt))
-	t.Logf("answers: %d lost, %d doubled, %d others; the hub repeated %d of unknown outcome, and left the first words of %d behind", lost, doubled, other, unsure, behind)
+	t.Logf("answers: %d lost, %d doubled, %d others; the hub repeated %d of unknown outcome, and left the first words of %d behind; in %d a tool failed", lost, doubled, other, unsure, behind, w.broke)
 	if lost+other > 0 {
 		t.Error("something was lost or made up")
 	}

@@ -68,6 +68,10 @@ const (
 
 var kindsOfMessages = []string{kindTalk, kindOne, kindMany, kindSteps, kindRisk, kindAsk}
 
+// failedWord ends an answer for which a tool failed: its program was killed in both of the
+// runs that the hub gives a call.
+const failedWord = " (failed)"
+
 // caller is a model that calls what the message says, and answers when that is done.
 type caller struct{ ledger *ledger }
 
@@ -122,16 +126,18 @@ func (c caller) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // next is the answer to the last message, or what is to be called before it.
 func (c caller) next(messages []wireMessage) (text string, calls []map[string]any) {
 	var words []string
-	kind, steps := "", 0
+	kind, steps, end := "", 0, ""
 	for _, m := range messages {
 		for _, found := range result.FindAllStringSubmatch(m.text(), -1) {
 			c.ledger.record(found[1])
 		}
 		switch found := spoken.FindStringSubmatch(m.text()); {
 		case m.Role == "user" && found != nil:
-			words, kind, steps = append(words, found[1]), found[2], 0
+			words, kind, steps, end = append(words, found[1]), found[2], 0, ""
 		case m.Role == "assistant" && len(m.Calls) > 0:
 			steps++
+		case m.Role == "tool" && strings.Contains(m.text(), "The tool failed"):
+			end = failedWord
 		}
 	}
 	if len(words) == 0 {
@@ -155,5 +161,5 @@ func (c caller) next(messages []wireMessage) (text string, calls []map[string]an
 		}
 		return "", calls
 	}
-	return word + " after " + before, nil
+	return word + " after " + before + end, nil
 }
