@@ -63,13 +63,16 @@ func look(ctx context.Context) (*system, error) {
 	root := os.Geteuid() == 0 && os.Lchown(dir, Owner(dir), Owner(dir)) == nil
 	for _, s := range []*system{{root: root, userSpace: true, spaces: true}, {root: root, spaces: true}, {root: root}} {
 		err := s.try(ctx, dir)
+		for n := 1; n < looks && killed(err); n++ {
+			err = s.try(ctx, dir)
+		}
 		switch {
 		case err == nil:
 			s.noSpaces = strings.Join(why, "; ")
 			return s, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case !s.spaces:
+		case killed(err), !s.spaces:
 			return nil, fault.New(fault.NeedsHuman, "", err)
 		case s.userSpace:
 			why = append(why, "user namespace: "+err.Error())
@@ -78,6 +81,20 @@ func look(ctx context.Context) (*system, error) {
 		}
 	}
 	return nil, nil // not reached: the last one returned
+}
+
+// looks is how often it is looked whose launcher is killed each time.
+const looks = 3
+
+// killed tells whether a launcher was killed, by somebody or for want of memory: that says
+// nothing about what the system holds. A system that ends it for a call has another signal.
+func killed(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 // try runs the launcher once, to see what fails.

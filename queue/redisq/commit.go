@@ -117,7 +117,7 @@ func (c *consumer) write(ctx context.Context, l *lease, k queue.Commit) *lease {
 	mem := l.mem.changed(k, l.token)
 	if len(answer) == 6 {
 		next := &lease{c: c, mb: l.mb, token: str(answer[2]), mem: mem, turn: l.turn + 1}
-		err := next.begin(num(answer[3]), answer[4], array(answer[5]), sent)
+		err := next.begin(num(answer[3]), answer[4], array(answer[5]), sent, c.o.Lease)
 		if err == nil {
 			return next
 		}

@@ -74,6 +74,7 @@ func contract(t *testing.T, f queuetest.Features, base redisq.Options, prepared 
 }
 
 func TestContract(t *testing.T) {
+	t.Parallel() // most of it waits
 	s := redistest.Start(t)
 	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.URL())})
 	holds(t, s)
@@ -83,6 +84,7 @@ func TestContract(t *testing.T) {
 // master, of its own: each commit goes across, and a box has one line. Then once more
 // as it is in life, where the lines are many.
 func TestContractOnCluster(t *testing.T) {
+	t.Parallel() // most of it waits
 	nodes := redistest.StartCluster(t)
 	base := redisq.Options{URL: secret.New(redistest.ClusterURL(nodes))}
 	t.Run("by box", func(t *testing.T) {
@@ -95,6 +97,7 @@ func TestContractOnCluster(t *testing.T) {
 }
 
 func TestContractOnSentinel(t *testing.T) {
+	t.Parallel() // most of it waits
 	s := redistest.StartSentinels(t)
 	contract(t, queuetest.Features{Durable: true, ExactTotal: true}, redisq.Options{URL: secret.New(s.URL())})
 	holds(t, s.Master)
@@ -103,6 +106,7 @@ func TestContractOnSentinel(t *testing.T) {
 // TestContractWithLostAnswers runs nearly every script twice, as the client does
 // where an answer is lost, and once more with each commit going across shards.
 func TestContractWithLostAnswers(t *testing.T) {
+	t.Parallel() // most of it waits
 	s := redistest.Start(t)
 	base := redisq.Options{URL: secret.New(s.URL())}
 	t.Run("one shard", func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 
 // direct is a free slot of this process for the mailbox that an item is published into:
 // where nobody stands before it, the item is worked on here at once, without the way of a
-// hint, a take and a load. Where the answer is lost the lease lapses, as that of a node that
-// died.
+// hint, a take and a load. Where the answer is lost the lease lapses, which is short at first
+// (atFirst).
 type direct struct {
 	c     *consumer
 	mb    *mailbox
@@ -41,7 +41,7 @@ func (d *direct) args() []any {
 	if d.mem != nil {
 		version = d.mem.version
 	}
-	return []any{micros(d.c.o.Lease), d.c.o.Batch, version}
+	return []any{micros(d.c.atFirst()), d.c.o.Batch, version}
 }
 
 // answered works on what publish gave, or gives the slot back.
@@ -54,7 +54,7 @@ func (d *direct) answered(answer any) {
 		d.end()
 		return
 	}
-	l, err := d.c.newLease(array(taken[1]), str(taken[0]), d.mem, d.began)
+	l, err := d.c.newLease(array(taken[1]), str(taken[0]), d.mem, d.began, d.c.atFirst())
 	if err != nil {
 		d.c.endures("publish", err)
 		d.end()
@@ -64,6 +64,18 @@ func (d *direct) answered(answer any) {
 		defer d.end()
 		d.c.serve(d.c.calls, l)
 	}()
+}
+
+// directFor bounds the first lease of what Publish took: where its answer is lost, as those
+// of all calls are while Redis hangs, the mailbox comes back this soon.
+const directFor = 3 * time.Second
+
+// atFirst is how long a mailbox that Publish took is leased before the first heartbeat.
+func (c *consumer) atFirst() time.Duration {
+	if c.o.Heartbeat > c.o.Lease {
+		return c.o.Lease // there are none
+	}
+	return min(c.o.Lease, directFor)
 }
 
 func (d *direct) end() {

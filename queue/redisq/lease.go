@@ -32,9 +32,9 @@ type lease struct {
 	// back: then Redis alone judges.
 	lost, finishing bool
 	// deadline rings at until, when the lease may have lapsed. It began before the
-	// server's, so that it is never later.
-	deadline *time.Timer
-	until    time.Time
+	// server's, so that it is never later. At beat it is to be extended.
+	deadline    *time.Timer
+	until, beat time.Time
 }
 
 // take leases up to n ready mailboxes of a shard and loads them. It gives after
@@ -97,7 +97,7 @@ func (c *consumer) load(ctx context.Context, s *shard, taken []any) ([]*lease, e
 		if len(answer) == 0 {
 			continue
 		}
-		l, err := c.newLease(answer, str(one.args[1]), known[i], began)
+		l, err := c.newLease(answer, str(one.args[1]), known[i], began, c.o.Lease)
 		if err != nil {
 			failed = err
 			continue
@@ -125,7 +125,7 @@ func (c *consumer) loadAll(ctx context.Context, calls []*call, began time.Time) 
 }
 
 // newLease reads the answer of load: attempt, note, version, key, items, fields, log.
-func (c *consumer) newLease(answer []any, token string, mem *memory, began time.Time) (*lease, error) {
+func (c *consumer) newLease(answer []any, token string, mem *memory, began time.Time, life time.Duration) (*lease, error) {
 	for len(answer) < 7 {
 		answer = append(answer, nil)
 	}
@@ -138,11 +138,11 @@ func (c *consumer) newLease(answer []any, token string, mem *memory, began time.
 		mem = newMemory(version, array(answer[5]), array(answer[6]))
 	}
 	l := &lease{c: c, mb: c.e.mailbox(key), token: token, mem: mem, turn: 1}
-	return l, l.begin(num(answer[0]), answer[1], array(answer[4]), began)
+	return l, l.begin(num(answer[0]), answer[1], array(answer[4]), began, life)
 }
 
-// begin fills in what the handler gets and starts the lease.
-func (l *lease) begin(attempt int64, note any, items []any, began time.Time) error {
+// begin fills in what the handler gets and starts the lease, which lives so long at first.
+func (l *lease) begin(attempt int64, note any, items []any, began time.Time, life time.Duration) error {
 	if len(items) == 0 {
 		return damaged("mailbox without items", l.mb.wire)
 	}
@@ -169,7 +169,7 @@ func (l *lease) begin(attempt int64, note any, items []any, began time.Time) err
 	}
 	e := l.c.e
 	l.ctx, l.cancel = context.WithCancelCause(l.c.base)
-	l.until = began.Add(l.c.o.Lease)
+	l.until, l.beat = began.Add(life), began.Add(min(life/3, l.c.o.Heartbeat))
 	l.deadline = time.AfterFunc(time.Until(l.until), l.lapse)
 	e.mu.Lock()
 	e.leases[l] = struct{}{}
@@ -230,9 +230,16 @@ func (l *lease) extend(began time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.lost && !l.finishing {
-		l.until = began.Add(l.c.o.Lease)
+		l.until, l.beat = began.Add(l.c.o.Lease), began.Add(l.c.o.Heartbeat)
 		l.deadline.Reset(time.Until(l.until))
 	}
+}
+
+// due tells whether the lease is to be extended by now.
+func (l *lease) due(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !now.Before(l.beat)
 }
 
 // left is Delivery.Left. It does not trust that the deadline rang in time.
@@ -278,23 +285,25 @@ func (l *lease) setNote(ctx context.Context, note []byte) error {
 
 // beat extends the consumer's leases until it is idle.
 func (c *consumer) beat(ctx context.Context, idle <-chan struct{}) {
-	tick := time.NewTicker(c.o.Heartbeat)
+	every := min(c.o.Heartbeat, c.atFirst()/3)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-idle:
 			return
-		case <-tick.C:
-			c.beatOnce(ctx)
+		case now := <-tick.C:
+			c.beatOnce(ctx, now.Add(every/2))
 		}
 	}
 }
 
-func (c *consumer) beatOnce(ctx context.Context) {
+// beatOnce extends the leases that are to be until now.
+func (c *consumer) beatOnce(ctx context.Context, now time.Time) {
 	held := map[*shard][]*lease{}
 	c.e.mu.Lock()
 	for l := range c.e.leases {
-		if l.c == c {
+		if l.c == c && l.due(now) {
 			held[l.mb.shard] = append(held[l.mb.shard], l)
 		}
 	}

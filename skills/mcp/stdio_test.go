@@ -276,6 +276,8 @@ func TestNoProgram(t *testing.T) {
 func TestOddTools(t *testing.T) {
 	r := start(t, quick(), self(t, "x", "odd", nil))
 	r.has("x", "x_a_b", "x_do", "x_none")
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if n := count(r.events, "x refused"); n != 3 {
 		t.Errorf("%d are told: %v", n, r.events)
 	}
