@@ -49,7 +49,7 @@ func semanticHub(t *testing.T, vectors string) (chat models.Client, embed models
 func byMeaning(t *testing.T) []row {
 	const known, asked = 10_000, 400
 	chat, embed := semanticHub(t, vectorsOf(t))
-	crowd(known, 8, func(i int) time.Duration {
+	crowd(known, 4, func(i int) time.Duration {
 		_, _, d := heard(t, chat, first("p", fmt.Sprintf("What is number %d?", i)))
 		return d
 	})
