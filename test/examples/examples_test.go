@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/parley-hub/parley/test/hubtest"
 )
 
 // TestExamples installs the three examples, two of them while the hub runs, and uses each on
@@ -248,6 +250,7 @@ func TestSigned(t *testing.T) {
 
 // TestKilledHubLeavesNothing kills a hub with its programs, beside another that lives.
 func TestKilledHubLeavesNothing(t *testing.T) {
+	hubtest.Binary(t) // it stays where it is, whichever test is the first
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	one, other := newWorld(t), newWorld(t)
