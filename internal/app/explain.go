@@ -116,7 +116,7 @@ func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Se
 		refused = append(refused, prompts.New(prompts.Options{
 			Dir: dir, Allow: allowed(cfg).Check, Talk: func(*prompts.Skill) skills.Handler { return nil }, Log: zerolog.Nop(),
 			Publish: func(list []*prompts.Skill) error { return beside(asSkills(list)) },
-		}).Load()...)
+		}).Load(ctx)...)
 	}
 	for _, s := range cfg.Skills.MCP {
 		before = set.All()

@@ -22,7 +22,7 @@ func (a *App) makeSkills(ctx context.Context, inside []skills.Skill) error {
 	if err := a.makePrograms(ctx); err != nil {
 		return err
 	}
-	a.makeInstructions()
+	a.makeInstructions(ctx)
 	return nil
 }
 

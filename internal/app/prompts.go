@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"strings"
 
 	"github.com/parley-hub/parley/skills"
@@ -9,7 +10,7 @@ import (
 )
 
 // makeInstructions takes the folders with a SKILL.md in the skills' folder.
-func (a *App) makeInstructions() {
+func (a *App) makeInstructions(ctx context.Context) {
 	cfg := a.cfg.Skills
 	if cfg.Folder == "" {
 		return
@@ -19,7 +20,7 @@ func (a *App) makeInstructions() {
 		Permissions: chat.Permissions(chat.ToolOptions(cfg.Chat.Tools)), Log: a.room("prompts"), Observe: a.telemetry.Plugin,
 		Publish: func(all []*prompts.Skill) error { return a.outside.publish(fromInstructions, asSkills(all)) },
 	})
-	a.instructions.Load()
+	a.instructions.Load(ctx)
 }
 
 // talk is what answers by the instructions of a skill: chat, with these behind the operator's

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/parley-hub/parley/skills/program"
 )
 
 // Program is what is to be started.
@@ -40,7 +42,8 @@ type Command func(ctx context.Context, p Program) (*exec.Cmd, error)
 func Plain(ctx context.Context, p Program) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, p.Path, p.Args...) //nolint:gosec // the operator names it
 	cmd.Dir, cmd.Env = p.Dir, append([]string{"HOME=" + p.Dir, "TMPDIR=" + p.Dir}, p.Env...)
-	ownGroup(cmd)
+	program.Group(cmd)
+	cmd.Cancel = func() error { return program.Kill(cmd.Process) }
 	return cmd, nil
 }
 
@@ -57,7 +60,7 @@ type process struct {
 	stdout *os.File
 	from   *meter
 	line   int
-	words  *tail
+	words  *program.Tail
 	done   chan struct{} // closed when it was waited for
 	once   sync.Once
 }
@@ -77,7 +80,7 @@ func startProcess(o *Options, s Server) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{dir: dir, grace: o.Times.Grace, line: int(o.Limits.Message), words: &tail{}, done: make(chan struct{})}
+	p := &process{dir: dir, grace: o.Times.Grace, line: int(o.Limits.Message), words: &program.Tail{}, done: make(chan struct{})}
 	var env []string
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
 		env = append(env, name+"="+s.Env[name].Reveal())
@@ -160,29 +163,3 @@ func (p *process) why() error { return p.from.why() }
 
 // said implements wire.
 func (p *process) said() string { return strings.TrimSpace(p.words.String()) }
-
-// maxTail is how much of a program's last words is kept, in bytes.
-const maxTail = 4 << 10
-
-// tail keeps the end of what a program wrote to its standard error.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-// Write implements io.Writer.
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if over := len(t.text) - maxTail; over > 0 {
-		t.text = append(t.text[:0], t.text[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
-}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/parley-hub/parley/skills/folder"
 )
 
 // Allow says which programs may be started: those of a checksum, and those with a signature
@@ -22,7 +24,7 @@ type Allow struct {
 }
 
 // Signature is the ending of the files with signatures.
-const Signature = ".sig"
+const Signature = folder.Signature
 
 // ErrNotAllowed is returned for a program that may not be started.
 var ErrNotAllowed = errors.New("the file may not be started")

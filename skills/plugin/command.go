@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
+
+	"github.com/parley-hub/parley/skills/program"
 )
 
 // Program is what is to be started.
@@ -34,7 +36,7 @@ type Command func(p Program) (*exec.Cmd, error)
 func Plain(p Program) (*exec.Cmd, error) {
 	cmd := exec.Command(p.Path) //nolint:gosec,noctx // the file was checked against the allow-list, and the runner ends it
 	cmd.Dir, cmd.Env = p.Dir, p.Env
-	ownGroup(cmd)
+	program.Group(cmd)
 	return cmd, nil
 }
 
@@ -122,7 +124,7 @@ func (c *child) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cmd != nil && !c.killed {
-		killGroup(c.cmd.Process)
+		_ = program.Kill(c.cmd.Process) // or it has ended
 		time.AfterFunc(time.Second, func() {
 			_ = c.stdout.Close()
 			_ = c.stderr.Close()

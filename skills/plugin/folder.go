@@ -7,16 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/folder"
 )
 
 // Folder keeps the programs of a folder running. Load and Look are used by one goroutine at
@@ -26,20 +24,12 @@ type Folder struct {
 	// place is where the programs are run: nobody changes a file there.
 	place place
 
-	seen    map[string]stamp // by file, as the look before found it
-	settled map[string]stamp // those that were taken, or refused
-	skills  map[string]*Skill
+	watch  folder.Watch
+	skills map[string]*Skill // by file
 
 	running sync.WaitGroup
 	life    context.Context
 	end     context.CancelFunc
-}
-
-// stamp tells one state of a file from another.
-type stamp struct {
-	size int64
-	at   time.Time
-	sig  time.Time // of its signature
 }
 
 // New makes a Folder. Close ends it.
@@ -49,8 +39,11 @@ func New(o Options) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{
-		o: o, place: place, seen: map[string]stamp{}, settled: map[string]stamp{}, skills: map[string]*Skill{},
+	f := &Folder{o: o, place: place, skills: map[string]*Skill{}}
+	f.watch = folder.Watch{
+		Dir: o.Dir, Every: o.Times.Look, Log: o.Log, Stamp: stampOf, Take: f.load, Drop: f.drop,
+		Refused: func(file string) { o.Observe(file, Refused) },
+		Has:     func(file string) bool { return f.skills[file] != nil },
 	}
 	f.life, f.end = context.WithCancel(context.Background())
 	return f, nil
@@ -74,106 +67,26 @@ func (f *Folder) Skills() []*Skill {
 }
 
 // Load takes what lies in the folder now, and tells why it did not take the others.
-func (f *Folder) Load(ctx context.Context) []error {
-	found := f.list()
-	maps.Copy(f.seen, found)
-	return f.take(ctx, found)
-}
+func (f *Folder) Load(ctx context.Context) []error { return f.watch.Load(ctx) }
 
 // Run looks at the folder until ctx ends.
-func (f *Folder) Run(ctx context.Context) error {
-	ticks := time.NewTicker(f.o.Times.Look)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticks.C:
-			f.Look(ctx)
-		}
-	}
-}
+func (f *Folder) Run(ctx context.Context) error { return f.watch.Run(ctx) }
 
-// Look takes what changed and is as the look before found it, and drops what went.
-func (f *Folder) Look(ctx context.Context) {
-	found := f.list()
-	still := map[string]stamp{}
-	for file, s := range found {
-		if f.seen[file] == s {
-			still[file] = s
-		}
-	}
-	f.seen = found
-	f.take(ctx, still)
-	for file, s := range f.skills {
-		if _, there := found[file]; !there {
-			f.drop(file, s)
-		}
-	}
-	for file := range f.settled {
-		if _, there := found[file]; !there {
-			delete(f.settled, file)
-		}
-	}
-}
+// Look takes what changed and is as the look before found it, and drops what neither found.
+func (f *Folder) Look(ctx context.Context) { f.watch.Look(ctx) }
 
-// list finds the programs. Names that begin with a dot are of files that are being written.
-func (f *Folder) list() map[string]stamp {
-	out := map[string]stamp{}
-	entries, err := os.ReadDir(f.o.Dir)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			f.o.Log.Error().Err(err).Msg("the folder of the skills cannot be read")
-			return maps.Clone(f.seen) // what was there stays
-		}
-		return out
+// stampOf tells one state of a file from another.
+func stampOf(path string) (string, bool) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return "", false
 	}
-	for _, e := range entries {
-		name := e.Name()
-		if strings.HasPrefix(name, ".") || strings.HasSuffix(name, Signature) {
-			continue
-		}
-		info, err := os.Stat(filepath.Join(f.o.Dir, name))
-		if err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		s := stamp{size: info.Size(), at: info.ModTime()}
-		if sig, err := os.Stat(filepath.Join(f.o.Dir, name+Signature)); err == nil {
-			s.sig = sig.ModTime()
-		}
-		out[name] = s
-	}
-	return out
-}
-
-// take starts what is new among the files, and tells why it did not take the others.
-func (f *Folder) take(ctx context.Context, files map[string]stamp) (refused []error) {
-	for _, file := range slices.Sorted(maps.Keys(files)) {
-		if f.settled[file] == files[file] {
-			continue
-		}
-		f.settled[file] = files[file]
-		err := f.load(ctx, file)
-		if ctx.Err() != nil {
-			delete(f.settled, file)
-			return append(refused, ctx.Err())
-		}
-		if err != nil {
-			refused = append(refused, fmt.Errorf("%s: %w", filepath.Join(f.o.Dir, file), err))
-			f.o.Observe(strings.ToValidUTF8(file, "?"), Refused)
-			line := f.o.Log.Error().Err(err).Str("file", filepath.Join(f.o.Dir, file))
-			if _, there := f.skills[file]; there {
-				line.Msg("the new version of a skill was not taken; the old one goes on")
-			} else {
-				line.Msg("a skill was not taken")
-			}
-		}
-	}
-	return refused
+	return fmt.Sprint(info.Size(), info.ModTime()), true
 }
 
 // drop ends a skill whose file went.
-func (f *Folder) drop(file string, s *Skill) {
+func (f *Folder) drop(file string) {
+	s := f.skills[file]
 	delete(f.skills, file)
 	if err := f.o.Publish(f.Skills()); err != nil {
 		f.o.Log.Error().Err(err).Str("file", file).Msg("a skill went that others need; it says that it is not available")

@@ -313,6 +313,10 @@ func TestRemovedFileGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.folder.Look(t.Context())
+	if _, there := b.set.ByName("echo"); !there {
+		t.Error("it went, while a new one may be on its way")
+	}
+	b.folder.Look(t.Context())
 	if _, there := b.set.ByName("echo"); there {
 		t.Error("it is still there")
 	}

@@ -1,8 +1,6 @@
 package plugin
 
 import (
-	"sync"
-
 	"github.com/hashicorp/go-hclog"
 	"github.com/rs/zerolog"
 )
@@ -30,29 +28,3 @@ type deaf struct{ hclog.Logger }
 
 // GetLevel implements hclog.Logger.
 func (deaf) GetLevel() hclog.Level { return hclog.Off }
-
-// maxTail is how much of a program's last words is kept, in bytes.
-const maxTail = 4 << 10
-
-// tail keeps the end of what a program wrote to its standard error.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-// Write implements io.Writer.
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if over := len(t.text) - maxTail; over > 0 {
-		t.text = append(t.text[:0], t.text[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
-}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/plugin/protocol"
+	"github.com/parley-hub/parley/skills/program"
 )
 
 // process is one running program.
@@ -26,7 +27,7 @@ type process struct {
 	skill  protocol.SkillClient
 	health grpc_health_v1.HealthClient
 	dir    string
-	words  *tail
+	words  *program.Tail
 	began  time.Time
 	// broken is closed when the process ended or is to be ended.
 	broken    chan struct{}
@@ -52,7 +53,7 @@ func start(ctx context.Context, o Options, path string, memory int64, log zerolo
 		return nil, skills.Manifest{}, err
 	}
 	p := &process{
-		dir: dir, words: &tail{}, began: time.Now(), broken: make(chan struct{}), idle: make(chan struct{}),
+		dir: dir, words: &program.Tail{}, began: time.Now(), broken: make(chan struct{}), idle: make(chan struct{}),
 		stopped: make(chan struct{}), measured: make(chan struct{}),
 	}
 	p.client = plugin.NewClient(&plugin.ClientConfig{

@@ -2,19 +2,16 @@ package prompts
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/skills"
+	"github.com/parley-hub/parley/skills/folder"
 )
 
 // What happened to a skill's folder, for metrics.
@@ -24,9 +21,6 @@ const (
 	// Refused: a folder was not taken.
 	Refused = "refused"
 )
-
-// DefaultLook is the time between two looks, as programs of skills are looked at.
-const DefaultLook = 500 * time.Millisecond
 
 // Options make a Folder. Dir, Talk and Publish are required.
 type Options struct {
@@ -39,7 +33,7 @@ type Options struct {
 	Talk func(s *Skill) skills.Handler
 	// Permissions are what Talk needs for it; a SKILL.md asks for none of its own.
 	Permissions skills.Permissions
-	// Look is the time between two looks; 0 for DefaultLook. A folder that changed is taken
+	// Look is the time between two looks; 0 for folder.DefaultEvery. A folder that changed is taken
 	// when the second look finds it as the first one did: before, it is still being written.
 	Look time.Duration
 	Log  zerolog.Logger
@@ -52,27 +46,17 @@ type Options struct {
 
 // Folder keeps the skills of a folder. Load and Look are used by one goroutine at a time.
 type Folder struct {
-	o       Options
-	seen    map[string]stamp // by folder, as the look before found it
-	settled map[string]stamp // those that were taken, or refused
-	skills  map[string]*Skill
+	o      Options
+	watch  folder.Watch
+	skills map[string]*Skill // by folder
 	// told is true once it was said that scripts are not run.
 	told bool
 }
 
-// stamp tells one state of a skill's folder from another.
-type stamp struct {
-	files string
-	sig   time.Time
-}
-
-// signature is the ending of the file with a skill's signature, beside its folder.
-const signature = ".sig"
-
 // New makes a Folder.
 func New(o Options) *Folder {
 	if o.Look == 0 {
-		o.Look = DefaultLook
+		o.Look = folder.DefaultEvery
 	}
 	if o.Allow == nil {
 		o.Allow = func(string, string) error { return nil }
@@ -80,7 +64,13 @@ func New(o Options) *Folder {
 	if o.Observe == nil {
 		o.Observe = func(string, string) {}
 	}
-	return &Folder{o: o, seen: map[string]stamp{}, settled: map[string]stamp{}, skills: map[string]*Skill{}}
+	f := &Folder{o: o, skills: map[string]*Skill{}}
+	f.watch = folder.Watch{
+		Dir: o.Dir, Every: o.Look, Log: o.Log, Stamp: stampOf, Take: f.load, Drop: f.drop,
+		Refused: func(name string) { o.Observe(name, Refused) },
+		Has:     func(name string) bool { return f.skills[name] != nil },
+	}
+	return f
 }
 
 // Skills are those that are there, in the order of their folders.
@@ -94,102 +84,18 @@ func (f *Folder) Skills() []*Skill {
 
 // Load takes what lies in the folder now. It gives what was not taken, and why, which the
 // log has too.
-func (f *Folder) Load() []error {
-	found := f.list()
-	maps.Copy(f.seen, found)
-	return f.take(found)
-}
+func (f *Folder) Load(ctx context.Context) []error { return f.watch.Load(ctx) }
 
 // Run looks at the folder until ctx ends.
-func (f *Folder) Run(ctx context.Context) error {
-	ticks := time.NewTicker(f.o.Look)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticks.C:
-			f.Look()
-		}
-	}
-}
+func (f *Folder) Run(ctx context.Context) error { return f.watch.Run(ctx) }
 
-// Look takes what changed and is as the look before found it, and drops what neither found:
-// between the old folder and the new one there may be none.
-func (f *Folder) Look() {
-	found, before := f.list(), f.seen
-	still := map[string]stamp{}
-	for name, s := range found {
-		if f.seen[name] == s {
-			still[name] = s
-		}
-	}
-	f.seen = found
-	f.take(still)
-	for name := range f.skills {
-		_, there := found[name]
-		_, was := before[name]
-		if !there && !was {
-			f.drop(name)
-		}
-	}
-	maps.DeleteFunc(f.settled, func(name string, _ stamp) bool { _, there := found[name]; return !there })
-}
-
-// list finds the folders of skills. Names that begin with a dot are of what is being written.
-func (f *Folder) list() map[string]stamp {
-	out := map[string]stamp{}
-	entries, err := os.ReadDir(f.o.Dir)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			f.o.Log.Error().Err(err).Msg("the folder of the skills cannot be read")
-			return maps.Clone(f.seen) // what was there stays
-		}
-		return out
-	}
-	for _, e := range entries {
-		dir := filepath.Join(f.o.Dir, e.Name())
-		if strings.HasPrefix(e.Name(), ".") || !Is(dir) {
-			continue
-		}
-		files, err := stampOf(dir)
-		if err != nil {
-			continue // it went meanwhile
-		}
-		s := stamp{files: files}
-		if sig, err := os.Stat(dir + signature); err == nil {
-			s.sig = sig.ModTime()
-		}
-		out[e.Name()] = s
-	}
-	return out
-}
-
-// take reads what is new among the folders, and gives what was refused.
-func (f *Folder) take(folders map[string]stamp) (refused []error) {
-	for _, name := range slices.Sorted(maps.Keys(folders)) {
-		if f.settled[name] == folders[name] {
-			continue
-		}
-		f.settled[name] = folders[name]
-		if err := f.load(name); err != nil {
-			refused = append(refused, fmt.Errorf("%s: %w", name, err))
-			f.o.Observe(strings.ToValidUTF8(name, "?"), Refused)
-			line := f.o.Log.Error().Err(err).Str("folder", filepath.Join(f.o.Dir, name))
-			if _, there := f.skills[name]; there {
-				line.Msg("the new version of a skill was not taken; the old one goes on")
-			} else {
-				line.Msg("a skill was not taken")
-			}
-		}
-	}
-	return refused
-}
+// Look takes what changed and is as the look before found it, and drops what neither found.
+func (f *Folder) Look(ctx context.Context) { f.watch.Look(ctx) }
 
 // load reads a skill and has it take over from the version before.
-func (f *Folder) load(name string) error {
+func (f *Folder) load(_ context.Context, name string) error {
 	dir := filepath.Join(f.o.Dir, name)
-	s, err := Read(dir)
+	s, err := readSkill(dir)
 	if err != nil {
 		return err
 	}
@@ -197,7 +103,7 @@ func (f *Folder) load(name string) error {
 	if old != nil && old.sum == s.sum {
 		return nil // only its times changed
 	}
-	if err := f.o.Allow(s.sum, dir+signature); err != nil {
+	if err := f.o.Allow(s.sum, dir+folder.Signature); err != nil {
 		return err
 	}
 	s.talk, s.prompt.Manifest.Permissions = f.o.Talk(s), f.o.Permissions
@@ -229,9 +135,17 @@ func (f *Folder) drop(name string) {
 // Read reads a skill, whatever folder it lies in and without watching it: for a look at it.
 // The error has all that is wrong with it. It answers no turns.
 func Read(dir string) (*Skill, error) {
-	c, err := read(dir)
+	s, err := readSkill(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func readSkill(dir string) (*Skill, error) {
+	c, err := read(dir)
+	if err != nil {
+		return nil, err
 	}
 	at, err := filepath.Abs(dir)
 	if err != nil {
@@ -239,14 +153,14 @@ func Read(dir string) (*Skill, error) {
 	}
 	p, err := Parse(c.text, filepath.Base(at))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, skillFile), err)
+		return nil, fmt.Errorf("%s: %w", skillFile, err)
 	}
 	s := &Skill{prompt: p, sum: c.sum, files: c.files, scripts: c.scripts}
 	if p.Offered {
 		s.prompt.Manifest.Tools = []skills.Tool{s.tool(p.Manifest.Description["en"]+aboutTool, false)}
 	}
 	if _, err := skills.NewSet(s); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, skillFile), err)
+		return nil, fmt.Errorf("%s: %w", skillFile, err)
 	}
 	return s, nil
 }

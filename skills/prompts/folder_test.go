@@ -102,7 +102,7 @@ func TestFolder(t *testing.T) {
 		"one/SKILL.md": skillMD("one", "first"), "program": "ELF", "two/README.md": "no skill", ".part/SKILL.md": skillMD("part", "x"),
 		"bad/SKILL.md": "---\nname: other\n---\n",
 	})
-	r.Load()
+	r.Load(t.Context())
 	r.want("one", "first")
 	if !slices.Equal(r.published, []string{"one"}) || !slices.Equal(r.events, []string{"bad refused", "one taken"}) {
 		t.Errorf("%q %q", r.published, r.events)
@@ -114,20 +114,20 @@ func TestFolder(t *testing.T) {
 	}
 	// Taken when the second look finds it as the first one did.
 	put(t, r.dir, map[string]string{"two/SKILL.md": skillMD("two", "a"), "one/SKILL.md": skillMD("one", "second")})
-	r.Look()
+	r.Look(t.Context())
 	r.want("two", "")
 	r.want("one", "first")
 	put(t, r.dir, map[string]string{"two/SKILL.md": skillMD("two", "and more")})
-	r.Look()
+	r.Look(t.Context())
 	r.want("two", "")
 	r.want("one", "second")
-	r.Look()
+	r.Look(t.Context())
 	r.want("two", "and more")
 	// A wrong one leaves the old one, told once.
 	put(t, r.dir, map[string]string{"two/SKILL.md": skillMD("three", "x")})
 	told := strings.Count(r.log.String(), "the old one goes on")
 	for range 4 {
-		r.Look()
+		r.Look(t.Context())
 	}
 	r.want("two", "and more")
 	if n := strings.Count(r.log.String(), "the old one goes on") - told; n != 1 {
@@ -136,16 +136,16 @@ func TestFolder(t *testing.T) {
 	// So does one that cannot be had beside the others.
 	r.refuse = errors.New("two of one name")
 	put(t, r.dir, map[string]string{"two/SKILL.md": skillMD("two", "third version")})
-	r.Look()
-	r.Look()
+	r.Look(t.Context())
+	r.Look(t.Context())
 	r.want("two", "and more")
 	r.refuse = nil
 	if err := os.RemoveAll(filepath.Join(r.dir, "one")); err != nil {
 		t.Fatal(err)
 	}
-	r.Look()
+	r.Look(t.Context())
 	r.want("one", "second") // it may be in the middle of being exchanged
-	r.Look()
+	r.Look(t.Context())
 	r.want("one", "")
 	if !slices.Equal(r.published, []string{"two"}) {
 		t.Errorf("%q", r.published)
@@ -263,19 +263,19 @@ func TestAllow(t *testing.T) {
 		return nil
 	})
 	put(t, r.dir, map[string]string{"one/SKILL.md": skillMD("one", "first")})
-	r.Load()
+	r.Load(t.Context())
 	r.want("one", "")
 	s, err := prompts.Read(filepath.Join(r.dir, "one"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	put(t, r.dir, map[string]string{"one.sig": s.Sum()})
-	r.Look()
-	r.Look()
+	r.Look(t.Context())
+	r.Look(t.Context())
 	r.want("one", "first")
 	put(t, r.dir, map[string]string{"one/SKILL.md": skillMD("one", "changed by somebody")})
-	r.Look()
-	r.Look()
+	r.Look(t.Context())
+	r.Look(t.Context())
 	r.want("one", "first")
 	if !strings.Contains(r.log.String(), "not allowed") {
 		t.Error(r.log.String())

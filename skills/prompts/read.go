@@ -201,11 +201,15 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// stamp tells one state of a folder from another without reading its files.
-func stampOf(dir string) (string, error) {
+// stampOf tells one state of a skill's folder from another without reading its files; ok is
+// false for what is none.
+func stampOf(dir string) (state string, ok bool) {
+	if !Is(dir) {
+		return "", false
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return "", err
+		return "", false // it went meanwhile
 	}
 	defer func() { _ = root.Close() }() // only looked at
 	all, problems := walk(root)
@@ -216,7 +220,7 @@ func stampOf(dir string) (string, error) {
 	for _, p := range problems {
 		_, _ = fmt.Fprintln(hash, p)
 	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return hex.EncodeToString(hash.Sum(nil)), true
 }
 
 // Is tells whether a folder is that of a skill in this format.

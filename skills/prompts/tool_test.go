@@ -25,7 +25,7 @@ func one(t *testing.T, files map[string]string, talk skills.HandlerFunc) *prompt
 		Dir: dir, Talk: func(*prompts.Skill) skills.Handler { return talk }, Publish: func([]*prompts.Skill) error { return nil },
 		Permissions: skills.Permissions{Tools: []string{skills.AllTools}},
 	})
-	f.Load()
+	f.Load(t.Context())
 	if len(f.Skills()) != 1 {
 		t.Fatal("it was not taken")
 	}
