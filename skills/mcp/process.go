@@ -76,7 +76,7 @@ func startProcess(o *Options, s Server) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "parley-mcp-")
+	dir, err := os.MkdirTemp(o.place.Dir, "")
 	if err != nil {
 		return nil, err
 	}

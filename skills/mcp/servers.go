@@ -2,8 +2,12 @@ package mcp
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/parley-hub/parley/skills/program"
 )
 
 // Servers keeps the sessions of all servers. Load and Run are used by one goroutine.
@@ -21,17 +25,22 @@ type Servers struct {
 }
 
 // New publishes a skill for each server, without tools so far, and begins to reach for the
-// servers. The error is that of Publish.
+// servers. The error is that of Publish, or of a place for their programs.
 func New(o Options) (*Servers, error) {
 	o = o.withDefaults()
 	s := &Servers{o: o, changed: make(chan struct{}, 1)}
+	if slices.ContainsFunc(o.Servers, func(one Server) bool { return len(one.Command) > 0 }) {
+		var err error
+		if s.o.place, err = program.NewPlace(o.Log); err != nil {
+			return nil, err
+		}
+	}
 	s.life, s.end = context.WithCancel(context.Background())
 	for _, one := range o.Servers {
 		s.servers = append(s.servers, newServer(&s.o, one, s.tell))
 	}
 	if err := s.publish(); err != nil {
-		s.end()
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	for _, one := range s.servers {
 		s.running.Go(func() { one.run(s.life) })
@@ -43,6 +52,9 @@ func New(o Options) (*Servers, error) {
 func (s *Servers) Close() error {
 	s.end()
 	s.running.Wait()
+	if s.o.place != nil {
+		return s.o.place.Close()
+	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/folder"
+	"github.com/parley-hub/parley/skills/program"
 )
 
 // Folder keeps the programs of a folder running. Load and Look are used by one goroutine at
@@ -22,7 +23,7 @@ import (
 type Folder struct {
 	o Options
 	// place is where the programs are run: nobody changes a file there.
-	place place
+	place *program.Place
 
 	watch  folder.Watch
 	skills map[string]*Skill // by file
@@ -35,7 +36,7 @@ type Folder struct {
 // New makes a Folder. Close ends it.
 func New(o Options) (*Folder, error) {
 	o = o.withDefaults()
-	place, err := newPlace(o.Log)
+	place, err := program.NewPlace(o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func New(o Options) (*Folder, error) {
 func (f *Folder) Close() error {
 	f.end()
 	f.running.Wait()
-	return f.place.close()
+	return f.place.Close()
 }
 
 // Skills are those that are there, in the order of their files.
@@ -166,7 +167,7 @@ func (f *Folder) copy(file string) (path, sum string, err error) {
 	if info.Mode().Perm()&0o002 != 0 {
 		return "", "", fmt.Errorf("%w: everybody may change it (mode %s)", ErrNotAllowed, info.Mode().Perm())
 	}
-	to, err := os.CreateTemp(f.place.dir, file+"-*")
+	to, err := os.CreateTemp(f.place.Dir, file+"-*")
 	if err != nil {
 		return "", "", err
 	}

@@ -28,7 +28,7 @@ func TestTail(t *testing.T) {
 
 // What a program started ends with it: else its output would not end.
 func TestKill(t *testing.T) {
-	cmd := exec.Command("sh", "-c", "sleep 1000 & echo started; wait") //nolint:noctx // Kill is tried
+	cmd := exec.Command("sh", "-c", "sleep 1000 & echo started; wait")
 	program.Group(cmd)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package program has what all need who run programs of others: a group that ends together,
-// and a program's last words.
+// Package program has what all need who run programs of others: a place that does not
+// outlive a killed hub for long, a group that ends together, and a program's last words.
 package program
 
 import "sync"

@@ -255,18 +255,20 @@ func TestKilledHubLeavesNothing(t *testing.T) {
 	t.Setenv("TMPDIR", temp)
 	one, other := newWorld(t), newWorld(t)
 	for _, w := range []*world{one, other} {
+		w.configure("skills: {", `skills: {mcp: [{name: mute, command: [sleep, "1000"]}], `)
 		w.install("weather")
 		w.start()
 	}
-	if got := left(t, temp); len(got) != 2 {
+	// A hub has one for skills and one for servers of tools.
+	if got := left(t, temp); len(got) != 4 {
 		t.Fatalf("two hubs have %q", got)
 	}
 	one.hub.Kill()
-	if got := left(t, temp); len(got) != 2 {
+	if got := left(t, temp); len(got) != 4 {
 		t.Errorf("a killed hub leaves %q", got)
 	}
 	one.start()
-	if got := left(t, temp); len(got) != 2 {
+	if got := left(t, temp); len(got) != 4 {
 		t.Errorf("after a new start there is %q", got)
 	}
 	for _, c := range append(one.private(), other.private()...) {
@@ -286,18 +288,12 @@ func TestKilledHubLeavesNothing(t *testing.T) {
 func TestCheckKnowsServers(t *testing.T) {
 	w := newWorld(t)
 	w.install("weather")
-	file := filepath.Join(w.hub.Dir, "parley.yaml")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := strings.Replace(string(text), "{skill: weather}}]", `{skill: files}}]`, 1)
-	with = strings.Replace(with, "skills: {", `skills: {mcp: [{name: files, url: "http://127.0.0.1:9/mcp"}], `, 1)
-	write(t, file, with, 0o600)
+	w.configure("{skill: weather}}]", `{skill: files}}]`)
+	w.configure("skills: {", `skills: {mcp: [{name: files, url: "http://127.0.0.1:9/mcp"}], `)
 	if out := w.run("check"); !strings.Contains(out, "skill weather 1.0.0") {
 		t.Error(out)
 	}
-	write(t, file, strings.ReplaceAll(with, "name: files", "name: weather"), 0o600)
+	w.configure("name: files", "name: weather")
 	out, err := w.hub.Run(t.Context(), "check")
 	if err == nil || !strings.Contains(err.Error(), `skills.mcp: skill "weather": there are two of this name`) {
 		t.Errorf("%s %v", out, err)

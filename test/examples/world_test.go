@@ -79,6 +79,20 @@ skills: {rate: {count: 0}, folder: %q, secrets: {weather: {key: %q}}}
 	return w
 }
 
+// configure changes the hub's configuration.
+func (w *world) configure(from, to string) {
+	w.t.Helper()
+	file := filepath.Join(w.hub.Dir, "parley.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if !strings.Contains(string(text), from) {
+		w.t.Fatalf("no %q in %s", from, text)
+	}
+	write(w.t, file, strings.ReplaceAll(string(text), from, to), 0o600)
+}
+
 func person(n int) int64 { return int64(100 + n) }
 
 // run runs one of parley's commands with the hub's configuration.
@@ -331,7 +345,7 @@ func left(t *testing.T, dir string) []string {
 	}
 	var out []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "parley-skill") {
+		if strings.HasPrefix(e.Name(), "parley-") {
 			out = append(out, e.Name())
 		}
 	}

@@ -1,4 +1,4 @@
-package plugin
+package program
 
 import (
 	"errors"
@@ -18,21 +18,24 @@ const (
 	lockName = "lock"
 )
 
-// place is the folder in which the programs of one hub are run, and what they write.
-type place struct {
-	dir  string
+// Place is a folder in which programs of one hub are run, with what they write. Who runs as
+// somebody else can reach what lies there, and only this user can list or change it.
+type Place struct {
+	// Dir is its path.
+	Dir  string
 	lock *os.File // nil on systems without such locks
 }
 
-// newPlace makes one, and takes away those of hubs that were killed.
-func newPlace(log zerolog.Logger) (place, error) {
+// NewPlace makes one in the system's temporary folder, and takes away those of hubs that were
+// killed. Close ends it.
+func NewPlace(log zerolog.Logger) (*Place, error) {
 	const op = "a place for the skills' programs: %w"
 	sweep(log)
 	dir, err := os.MkdirTemp("", places)
 	if err != nil {
-		return place{}, fmt.Errorf(op, err)
+		return nil, fmt.Errorf(op, err)
 	}
-	p := place{dir: dir}
+	p := &Place{Dir: dir}
 	// Under its own name only once it is locked: else another hub, which starts just now, would
 	// take the folder for one that is left over.
 	made := filepath.Join(dir, "."+lockName)
@@ -44,13 +47,14 @@ func newPlace(log zerolog.Logger) (place, error) {
 		err = os.Chmod(dir, 0o711) //nolint:gosec // what lies there is no secret, and nobody else may list or change it
 	}
 	if err != nil {
-		return place{}, errors.Join(fmt.Errorf(op, err), p.close())
+		return nil, errors.Join(fmt.Errorf(op, err), p.Close())
 	}
 	return p, nil
 }
 
-func (p place) close() error {
-	err := os.RemoveAll(p.dir)
+// Close takes the folder away with all that is in it.
+func (p *Place) Close() error {
+	err := os.RemoveAll(p.Dir)
 	if p.lock != nil {
 		err = errors.Join(err, p.lock.Close())
 	}

@@ -1,4 +1,4 @@
-package plugin
+package program
 
 import (
 	"os"
@@ -14,7 +14,7 @@ import (
 func TestLeftoversGo(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
-	other, err := newPlace(zerolog.Nop()) // of another hub: locks are of open files, not of processes
+	other, err := NewPlace(zerolog.Nop()) // of another hub: locks are of open files, not of processes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +38,11 @@ func TestLeftoversGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	own, err := newPlace(zerolog.Nop())
+	own, err := NewPlace(zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"parley-test", places + "file", places + "link", places + "young", filepath.Base(other.dir), filepath.Base(own.dir)}
+	want := []string{"parley-test", places + "file", places + "link", places + "young", filepath.Base(other.Dir), filepath.Base(own.Dir)}
 	slices.Sort(want)
 	if got := names(t, temp); !slices.Equal(got, want) {
 		t.Errorf("there is %q, want %q", got, want)
@@ -50,12 +50,12 @@ func TestLeftoversGo(t *testing.T) {
 	if got := names(t, elsewhere); !slices.Equal(got, []string{lockName}) {
 		t.Errorf("elsewhere there is %q", got)
 	}
-	for _, p := range []place{own, other} {
-		if err := p.close(); err != nil {
+	for _, p := range []*Place{own, other} {
+		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
 	}
-	if got := names(t, temp); slices.Contains(got, filepath.Base(own.dir)) || slices.Contains(got, filepath.Base(other.dir)) {
+	if got := names(t, temp); slices.Contains(got, filepath.Base(own.Dir)) || slices.Contains(got, filepath.Base(other.Dir)) {
 		t.Errorf("at the end there is %q", got)
 	}
 }
