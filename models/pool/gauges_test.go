@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,7 +139,7 @@ func TestNonsenseIsToldOnce(t *testing.T) {
 
 // learned runs a worker of so many slots that nobody knows of under a closed loop, and
 // gives how many the pool believes in.
-func learned(t *testing.T, slots, askers int) (believed int) {
+func learned(t *testing.T, slots, askers int) (believed float64) {
 	synctest.Test(t, func(t *testing.T) {
 		net := modeltest.NewNet(t)
 		server := net.Start(modeltest.Options{Slots: slots, FirstToken: 200 * time.Millisecond, PerToken: 20 * time.Millisecond})
@@ -154,24 +155,29 @@ func learned(t *testing.T, slots, askers int) (believed int) {
 			modeltest.Collect(t, t.Context(), p, modeltest.Ask("hi"))
 		}
 		var all sync.WaitGroup
+		var sum, looks atomic.Int64
 		for range askers {
 			all.Go(func() {
-				for range 60 {
+				for n := range 60 {
 					modeltest.Collect(t, t.Context(), p, modeltest.Ask("tell me something of some length, please"))
+					if n >= 20 { // what is believed goes up and down: one look says little
+						sum.Add(int64(p.Workers()[0].Slots))
+						looks.Add(1)
+					}
 				}
 			})
 		}
 		all.Wait()
-		believed = p.Workers()[0].Slots
+		believed = float64(sum.Load()) / float64(looks.Load())
 	})
 	return believed
 }
 
 func TestSlotsAreLearned(t *testing.T) {
-	if n := learned(t, 3, 20); n < 2 || n > 5 {
-		t.Errorf("3 slots are taken for %d", n)
+	if n := learned(t, 3, 20); n < 2 || n > 6 { // 8 are believed in at first
+		t.Errorf("3 slots are taken for %.1f", n)
 	}
 	if n := learned(t, 40, 60); n < 16 || n > 60 {
-		t.Errorf("40 slots are taken for %d", n)
+		t.Errorf("40 slots are taken for %.1f", n)
 	}
 }

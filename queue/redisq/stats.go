@@ -9,7 +9,8 @@ import (
 )
 
 // Stats tells what a box holds now. It asks every shard, one after the other in
-// time, so that with several shards it is no single moment.
+// time, so that with several shards it is no single moment; what is carried from one to
+// another just now counts in both.
 func (e *Engine) Stats(ctx context.Context, name queue.Box) (queue.Stats, error) {
 	if err := ctx.Err(); err != nil {
 		return queue.Stats{}, fault.New(fault.Retryable, "stats", err)
