@@ -1,7 +1,6 @@
 package adaptertest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/logtest"
 )
 
 // Run proves the contract for the adapters that h makes.
@@ -61,7 +61,7 @@ type bench struct {
 	Platform
 	adapter adapters.Adapter
 	harness Harness
-	log     *logs
+	log     *logtest.Log
 }
 
 // newBench sets one up. When its test is over nothing may still run and no secret
@@ -69,7 +69,7 @@ type bench struct {
 func newBench(t *testing.T, h Harness) *bench {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	log := &logs{}
+	log := &logtest.Log{}
 	t.Cleanup(func() {
 		if err := goleak.Find(before); err != nil {
 			t.Errorf("something still runs after the adapter ended: %v", err)
@@ -154,24 +154,6 @@ func (b *bench) inspect(t *testing.T, err error) {
 			t.Error("an error holds a secret")
 		}
 	}
-}
-
-// logs is a log that can be read while it is written.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 func describes(t *testing.T, b *bench) {

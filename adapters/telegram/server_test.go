@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/adapters/telegram"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/core/secret"
 )
 
@@ -171,7 +172,7 @@ func newAdapter(t *testing.T, url string, change ...func(*adapters.Settings, *te
 	c.Token, c.APIURL = secret.New(token), url
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(client.CloseIdleConnections)
-	log := &lines{}
+	log := &logtest.Log{}
 	t.Cleanup(func() {
 		if strings.Contains(log.String(), token) {
 			t.Error("the log holds the token")
@@ -186,23 +187,6 @@ func newAdapter(t *testing.T, url string, change ...func(*adapters.Settings, *te
 		t.Fatal(err)
 	}
 	return a.(*telegram.Adapter)
-}
-
-type lines struct {
-	mu  sync.Mutex
-	buf strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 // inbox keeps what it is given; refuse may turn something away.

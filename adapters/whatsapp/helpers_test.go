@@ -52,25 +52,6 @@ func (in *inbox) all() []core.Envelope {
 	return append([]core.Envelope(nil), in.got...)
 }
 
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // observer keeps events.
 type observer struct {
 	mu  sync.Mutex

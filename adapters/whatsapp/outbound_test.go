@@ -18,6 +18,7 @@ import (
 	"github.com/parley-hub/parley/cluster/alone"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/logtest"
 	simulator "github.com/parley-hub/parley/simulators/whatsapp"
 )
 
@@ -202,7 +203,7 @@ func TestStatusesOnlyMoveForward(t *testing.T) {
 
 func TestFailureLaterIsSeenWithItsTrace(t *testing.T) {
 	var o observer
-	log := &lines{}
+	log := &logtest.Log{}
 	a, s := bench(t, zerolog.New(log), watched(&o))
 	s.Serve(a.Webhook(newInbox()))
 	s.sim.Inject(simulator.Fault{Endpoint: "messages", Kind: simulator.FaultFailLater, Code: 131026})

@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/internal/app"
 )
 
@@ -163,24 +163,14 @@ func TestServeWithoutAccounts(t *testing.T) {
 
 // watched is a log that tells when it holds a word.
 type watched struct {
+	logtest.Log
 	word string
 	seen func()
-
-	mu   sync.Mutex
-	text bytes.Buffer
 }
 
 func (w *watched) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if bytes.Contains(p, []byte(w.word)) {
 		w.seen()
 	}
-	return w.text.Write(p)
-}
-
-func (w *watched) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.String()
+	return w.Log.Write(p)
 }

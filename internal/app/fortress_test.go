@@ -21,6 +21,7 @@ import (
 
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/simulators/telegram"
 )
 
@@ -31,7 +32,7 @@ type fortress struct {
 	t        *testing.T
 	hub      *App
 	telegram *telegram.Server
-	log      *safeLog
+	log      *logtest.Log
 	client   *http.Client
 	// world is what the programs are told of it, as JSON.
 	world  string
@@ -50,7 +51,7 @@ type fortress struct {
 func newFortress(t *testing.T) *fortress {
 	t.Helper()
 	f := &fortress{
-		t: t, log: &safeLog{}, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, listeners: map[string]net.Listener{},
+		t: t, log: &logtest.Log{}, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, listeners: map[string]net.Listener{},
 		telegram: telegram.New(telegram.Options{}), signals: make(chan os.Signal, 16),
 	}
 	f.before = map[string]func() func(){

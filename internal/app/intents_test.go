@@ -158,7 +158,7 @@ func (w *town) until(what string, ok func() bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	if err := w.log.wait(ctx, ok); err != nil {
+	if err := w.log.Wait(ctx, ok); err != nil {
 		w.t.Fatalf("%s: %v\n%s", what, err, w.log)
 	}
 }

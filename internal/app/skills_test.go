@@ -11,12 +11,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parley-hub/parley/adapters"
 	"github.com/parley-hub/parley/configs"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/simulators/discord"
 	"github.com/parley-hub/parley/simulators/telegram"
 	"github.com/parley-hub/parley/skills"
@@ -32,7 +32,7 @@ type town struct {
 	dm       string
 	person   string
 	stop     func()
-	log      *safeLog
+	log      *logtest.Log
 	// outside is true for a hub without skills of the test's inside it.
 	outside bool
 	// also are skills inside it beside those, app the hub that runs.
@@ -86,7 +86,7 @@ skills: {secrets: {survey: {key: hunter2}}}
 // start runs the hub until stop.
 func (w *town) start() {
 	w.t.Helper()
-	log := &safeLog{}
+	log := &logtest.Log{}
 	w.log = log
 	// The programs of these tests are not static, so the jail has nothing to run them with.
 	o := Options{Config: w.cfg, Log: log, skills: []skills.Skill{survey{}}, command: plugin.Plain}
@@ -112,49 +112,6 @@ func (w *town) start() {
 		}
 		w.stop = func() {}
 	}
-}
-
-// safeLog may be read while it is written.
-type safeLog struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	wrote chan struct{} // closed with the next line, where somebody waits for one
-}
-
-func (l *safeLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.wrote != nil {
-		close(l.wrote)
-		l.wrote = nil
-	}
-	return l.text.Write(p)
-}
-
-// wait waits until ok, which is asked with each line.
-func (l *safeLog) wait(ctx context.Context, ok func() bool) error {
-	for {
-		l.mu.Lock()
-		if l.wrote == nil {
-			l.wrote = make(chan struct{})
-		}
-		next := l.wrote
-		l.mu.Unlock()
-		if ok() {
-			return nil
-		}
-		select {
-		case <-next:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (l *safeLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // tell says something on Telegram and waits for the answer.

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/internal/httpserver"
 )
 
@@ -26,28 +26,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 30 * time.Second
 
-// buffer is a log that many goroutines write.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // hub is a server that runs for a test.
 type hub struct {
 	addr string
-	log  *buffer
+	log  *logtest.Log
 	stop context.CancelFunc
 	done chan error
 }
@@ -55,7 +37,7 @@ type hub struct {
 // start runs a server until the test ends or stop is called.
 func start(t *testing.T, o httpserver.Options) *hub {
 	t.Helper()
-	h := &hub{log: &buffer{}, done: make(chan error, 1)}
+	h := &hub{log: &logtest.Log{}, done: make(chan error, 1)}
 	o.Log = zerolog.New(h.log)
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/internal/openaiapi"
 	"github.com/parley-hub/parley/models"
@@ -39,23 +40,10 @@ type hub struct {
 	// ended gets each request's end.
 	ended chan core.Event
 
-	mu  sync.Mutex
-	log strings.Builder
+	log logtest.Log
 }
 
 func (h *hub) Observe(e core.Event) { h.ended <- e }
-
-func (h *hub) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.log.Write(p)
-}
-
-func (h *hub) logged() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.log.String()
-}
 
 // end waits for the next request's end.
 func (h *hub) end(t *testing.T) core.Event {
@@ -74,7 +62,7 @@ func start(tb testing.TB, pools map[string]models.Client, change ...func(*openai
 	tb.Helper()
 	h := &hub{ended: make(chan core.Event, 1000)}
 	o := openaiapi.Options{
-		Registry: models.NewRegistry("chat", pools), Observer: h, Log: zerolog.New(h), Dir: tb.TempDir(),
+		Registry: models.NewRegistry("chat", pools), Observer: h, Log: zerolog.New(&h.log), Dir: tb.TempDir(),
 		Keys: []openaiapi.Key{
 			{Name: "ci", Secret: secret.New(keyCI), Band: models.Batch, Role: "tests"},
 			{Name: "app", Secret: secret.New(keyApp), Models: []string{"chat"}, Band: models.Interactive},

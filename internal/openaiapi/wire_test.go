@@ -86,7 +86,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%q: %d %s", given, resp.StatusCode, body)
 		}
 	}
-	if log := h.logged(); strings.Contains(log, keyCI) || strings.Contains(log, keyApp) {
+	if log := h.log.String(); strings.Contains(log, keyCI) || strings.Contains(log, keyApp) {
 		t.Error("the log holds a key")
 	}
 }
@@ -228,7 +228,7 @@ func TestFaults(t *testing.T) {
 			if e := h.end(t); fault.ClassOf(e.Err) != fault.ClassOf(c.err) || string(e.Trace) != resp.Header.Get("X-Request-Id") {
 				t.Errorf("event %+v", e)
 			}
-			if !strings.Contains(h.logged(), resp.Header.Get("X-Request-Id")) {
+			if !strings.Contains(h.log.String(), resp.Header.Get("X-Request-Id")) {
 				t.Error("the log does not know the request")
 			}
 		})

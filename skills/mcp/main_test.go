@@ -1,7 +1,6 @@
 package mcp_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-hub/parley/core"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/mcp"
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 type rig struct {
 	t       *testing.T
 	servers *mcp.Servers
-	log     *syncLog
+	log     *logtest.Log
 
 	mu     sync.Mutex
 	events []string
@@ -47,23 +47,6 @@ type rig struct {
 	// refuse is what Publish answers; nil for yes.
 	refuse error
 	moved  chan struct{} // closed and made anew with each event and each set
-}
-
-type syncLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *syncLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *syncLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // quick are times for tests in which nothing is to take long.
@@ -89,7 +72,7 @@ func start(t *testing.T, times mcp.Times, servers ...mcp.Server) *rig {
 
 func startWith(t *testing.T, o mcp.Options) *rig {
 	t.Helper()
-	r := &rig{t: t, log: &syncLog{}, moved: make(chan struct{})}
+	r := &rig{t: t, log: &logtest.Log{}, moved: make(chan struct{})}
 	o.Log, o.Version = zerolog.New(r.log), "test"
 	o.Observe = func(server, what string) { r.move(func() { r.events = append(r.events, server+" "+what) }) }
 	o.Publish = func(all []*mcp.Skill) error {

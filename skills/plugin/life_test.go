@@ -193,7 +193,7 @@ func TestWrongProgramsAreTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, func(o *plugin.Options) { o.Times.Start = time.Second }, name, "other")
-			if log := b.logged(); !strings.Contains(log, want) || !strings.Contains(log, b.dir) {
+			if log := b.log.String(); !strings.Contains(log, want) || !strings.Contains(log, b.dir) {
 				t.Errorf("the log has no %q and file: %s", want, log)
 			}
 			b.wait(t, name+" refused")
@@ -216,7 +216,7 @@ func TestNoProgram(t *testing.T) {
 	b.folder.Look(t.Context())
 	b.wait(t, "notes.txt refused")
 	b.folder.Look(t.Context())
-	if n := strings.Count(b.logged(), "was not taken"); n != 1 {
+	if n := strings.Count(b.log.String(), "was not taken"); n != 1 {
 		t.Errorf("it was told %d times", n)
 	}
 }
@@ -259,7 +259,7 @@ func TestNewVersionTakesOver(t *testing.T) {
 	}
 	b.folder.Look(t.Context())
 	if b.skill(t, "echo") == old {
-		t.Fatalf("it was not taken; log: %s", b.logged())
+		t.Fatalf("it was not taken; log: %s", b.log.String())
 	}
 	if got := ask(t, b.skill(t, "echo"), "!pid"); got == first {
 		t.Error("the new version is the old process")
@@ -298,7 +298,7 @@ func TestWrongNewVersionLeavesTheOld(t *testing.T) {
 
 func TestTwoOfOneName(t *testing.T) {
 	b := newBench(t, nil, "echo", "two")
-	if log := b.logged(); !strings.Contains(log, "there are two of this name") {
+	if log := b.log.String(); !strings.Contains(log, "there are two of this name") {
 		t.Errorf("log: %s", log)
 	}
 	if n := len(b.folder.Skills()); n != 1 {
@@ -367,10 +367,10 @@ func TestAllow(t *testing.T) {
 				}
 			}, "echo")
 			if got := len(b.folder.Skills()) == 1; got != c.ok {
-				t.Errorf("taken %t; log: %s", got, b.logged())
+				t.Errorf("taken %t; log: %s", got, b.log.String())
 			}
-			if !c.ok && !strings.Contains(b.logged(), "may not be started") {
-				t.Errorf("log: %s", b.logged())
+			if !c.ok && !strings.Contains(b.log.String(), "may not be started") {
+				t.Errorf("log: %s", b.log.String())
 			}
 		})
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/models"
 	"github.com/parley-hub/parley/session"
 	"github.com/parley-hub/parley/skills"
@@ -36,7 +37,7 @@ type bench struct {
 	events []string
 	told   chan string // each event, for whoever waits
 	set    *skills.Set
-	log    bytes.Buffer
+	log    logtest.Log
 }
 
 func (b *bench) observe(name, what string) {
@@ -47,19 +48,6 @@ func (b *bench) observe(name, what string) {
 	case b.told <- name + " " + what:
 	default:
 	}
-}
-
-// Write implements io.Writer for the log.
-func (b *bench) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.log.Write(p)
-}
-
-func (b *bench) logged() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.log.String()
 }
 
 func (b *bench) wait(t *testing.T, event string) {
@@ -84,7 +72,7 @@ func newBench(t testing.TB, change func(*plugin.Options), names ...string) *benc
 	times := plugin.DefaultTimes
 	times.Again, times.Cancel = time.Millisecond, 300*time.Millisecond
 	o := plugin.Options{
-		Dir: b.dir, Log: zerolog.New(b), Observe: b.observe, Times: times,
+		Dir: b.dir, Log: zerolog.New(&b.log), Observe: b.observe, Times: times,
 		Publish: func(all []*plugin.Skill) error {
 			list := make([]skills.Skill, len(all))
 			for i, s := range all {
@@ -146,7 +134,7 @@ func (b *bench) skill(t testing.TB, name string) skills.Skill {
 			return s
 		}
 	}
-	t.Fatalf("no skill %q; log: %s", name, b.logged())
+	t.Fatalf("no skill %q; log: %s", name, b.log.String())
 	return nil
 }
 
