@@ -88,8 +88,9 @@ func (w *town) start() {
 	w.t.Helper()
 	log := &logtest.Log{}
 	w.log = log
+	cfg := *w.cfg // a test changes it for the next start while this hub reads it
 	// The programs of these tests are not static, so the jail has nothing to run them with.
-	o := Options{Config: w.cfg, Log: log, skills: []skills.Skill{survey{}}, command: plugin.Plain}
+	o := Options{Config: &cfg, Log: log, skills: []skills.Skill{survey{}}, command: plugin.Plain}
 	if w.outside {
 		o.skills = nil
 	}
