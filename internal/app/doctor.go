@@ -145,6 +145,9 @@ func (d *doctor) losses(s redisconn.Server) {
 	default:
 		d.note("mailboxes", "how it syncs its file cannot be seen by this user (CONFIG GET appendfsync)")
 	}
+	if s.AppendOnly && s.LoadsTruncated {
+		d.warn("mailboxes", "its file may end with half a step when it is killed in the middle of a write, which it does together with the next step once it is started a second time: set aof-load-truncated no and run redis-check-aof --fix before it starts")
+	}
 	switch want := d.cfg.Redis.Replicas; {
 	case want > s.Replicas:
 		d.sick = true

@@ -37,6 +37,9 @@ func (c *Client) Examine(ctx context.Context) ([]Server, error) {
 		if set, err := one.ConfigGet(ctx, "appendfsync").Result(); err == nil {
 			s.Fsync = set["appendfsync"]
 		}
+		if set, err := one.ConfigGet(ctx, "aof-load-truncated").Result(); err == nil {
+			s.LoadsTruncated = set["aof-load-truncated"] == "yes"
+		}
 		before := time.Now()
 		if at, err := one.Time(ctx).Result(); err == nil {
 			s.Ahead = at.Sub(before.Add(time.Since(before) / 2))
@@ -109,10 +112,12 @@ type Server struct {
 	AppendOnly bool
 	// Replicas is how many follow it now.
 	Replicas int
-	// Fsync is how it brings the file to the disk: always, everysec or no. Ahead is how
-	// much its clock is ahead of this machine's. Both only from Examine.
-	Fsync string
-	Ahead time.Duration
+	// Fsync is how it brings the file to the disk: always, everysec or no. LoadsTruncated
+	// tells whether it starts with a file that ends in the middle of a step. Ahead is how
+	// much its clock is ahead of this machine's. All only from Examine.
+	Fsync          string
+	LoadsTruncated bool
+	Ahead          time.Duration
 }
 
 // parseInfo reads the answer of INFO: lines of name:value.

@@ -14,7 +14,7 @@ import (
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	worker := hubtest.Serve(t, modeltest.New(modeltest.Options{}))
-	one := redistest.Start(t)
+	one := redistest.Start(t, "--aof-load-truncated", "yes")
 	watched := redistest.StartSentinels(t)
 	for name, c := range map[string]struct {
 		env  []string
@@ -33,7 +33,7 @@ func TestDoctor(t *testing.T) {
 		},
 		"one Redis": {
 			env:  []string{"PARLEY_REDIS_URL=" + one.URL()},
-			want: []string{"0 replicas", "a loss of power as much as the system had not written yet (appendfsync no)", "nobody takes over", "set media.s3"},
+			want: []string{"0 replicas", "a loss of power as much as the system had not written yet (appendfsync no)", "set aof-load-truncated no", "nobody takes over", "set media.s3"},
 		},
 		"Sentinel": {
 			env:  []string{"PARLEY_REDIS_URL=" + watched.URL()},
