@@ -8,7 +8,6 @@ import (
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/secret"
 	"github.com/parley-hub/parley/skills"
-	"github.com/parley-hub/parley/skills/program"
 )
 
 // What happened to a server, for metrics.
@@ -73,9 +72,6 @@ type Options struct {
 	Times Times
 	// Version is the hub's, which servers are told.
 	Version string
-
-	// place is where the programs run; nil where there are none.
-	place *program.Place
 }
 
 // Limits bound what one server says.

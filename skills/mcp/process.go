@@ -67,8 +67,8 @@ type process struct {
 
 var _ wire = (*process)(nil)
 
-// startProcess starts a server's program.
-func startProcess(o *Options, s Server) (*process, error) {
+// startProcess starts a server's program, with a folder of its own in this one.
+func startProcess(o *Options, in string, s Server) (*process, error) {
 	path, err := exec.LookPath(s.Command[0])
 	if err == nil {
 		path, err = filepath.Abs(path)
@@ -76,7 +76,7 @@ func startProcess(o *Options, s Server) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(o.place.Dir, "")
+	dir, err := os.MkdirTemp(in, "")
 	if err != nil {
 		return nil, err
 	}

@@ -13,13 +13,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/parley-hub/parley/core/secret"
+	"github.com/parley-hub/parley/skills/program"
 )
 
 // server is one MCP server and the session to it.
 type server struct {
 	Server
-	o   *Options
-	log zerolog.Logger
+	o     *Options
+	place *program.Place
+	log   zerolog.Logger
 	// tell is called when there is another version.
 	tell func()
 	// tried is closed once the server was reached, or was not.
@@ -35,12 +37,12 @@ type server struct {
 	came    chan struct{} // closed and made anew when a session begins
 }
 
-func newServer(o *Options, s Server, tell func()) *server {
+func newServer(o *Options, place *program.Place, s Server, tell func()) *server {
 	if s.Timeout <= 0 {
 		s.Timeout = o.Times.Call
 	}
 	out := &server{
-		Server: s, o: o, log: o.Log.With().Str("server", s.Name).Logger(), tell: tell,
+		Server: s, o: o, place: place, log: o.Log.With().Str("server", s.Name).Logger(), tell: tell,
 		tried: make(chan struct{}), room: make(chan struct{}, o.Limits.Calls), came: make(chan struct{}),
 	}
 	out.now = newSkill(out, "", nil)
@@ -95,7 +97,7 @@ func (s *server) open(ctx context.Context, late *sync.WaitGroup) (*session, erro
 	var w wire
 	var err error
 	if len(s.Command) > 0 {
-		w, err = startProcess(s.o, s.Server) //nolint:contextcheck // it lives as long as the session, not as the look that began it
+		w, err = startProcess(s.o, s.place.Dir, s.Server) //nolint:contextcheck // it lives as long as the session, not as the look that began it
 	} else {
 		w, err = newCaller(s.o, s.Server)
 	}

@@ -14,6 +14,8 @@ import (
 type Servers struct {
 	o       Options
 	servers []*server
+	// place is where their programs run; nil where there are none.
+	place *program.Place
 	// published are the versions that are in use.
 	published []*Skill
 	// changed is told when a server has another version.
@@ -31,13 +33,13 @@ func New(o Options) (*Servers, error) {
 	s := &Servers{o: o, changed: make(chan struct{}, 1)}
 	if slices.ContainsFunc(o.Servers, func(one Server) bool { return len(one.Command) > 0 }) {
 		var err error
-		if s.o.place, err = program.NewPlace(o.Log); err != nil {
+		if s.place, err = program.NewPlace(o.Log); err != nil {
 			return nil, err
 		}
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	for _, one := range o.Servers {
-		s.servers = append(s.servers, newServer(&s.o, one, s.tell))
+		s.servers = append(s.servers, newServer(&s.o, s.place, one, s.tell))
 	}
 	if err := s.publish(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -52,8 +54,8 @@ func New(o Options) (*Servers, error) {
 func (s *Servers) Close() error {
 	s.end()
 	s.running.Wait()
-	if s.o.place != nil {
-		return s.o.place.Close()
+	if s.place != nil {
+		return s.place.Close()
 	}
 	return nil
 }

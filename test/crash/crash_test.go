@@ -260,39 +260,45 @@ func (p *party) run(end func()) verdict {
 	p.sim.connect(p.t)
 	ctx, cancel := context.WithTimeout(p.t.Context(), 15*time.Minute)
 	defer cancel()
-	var failed error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		failed = p.talk(ctx)
-	}()
-
-	followed, stop := p.sim.follow()
-	defer stop()
-	answers, total := 0, p.per**chats
-	for k := range *kills {
-		// A random moment: after a random share of what should be answered until then.
-		until := (k*total + p.rng.IntN(total)) / *kills
-		for over := false; answers < until && !over; {
-			select {
-			case <-followed:
-				answers++
-			case <-done: // everything was said already; the end does no harm then
-				over = true
-			}
-		}
-		// And a little on, so that it does not always fall right behind an answer.
-		pause := time.NewTimer(time.Duration(p.rng.IntN(3000)) * time.Microsecond)
-		<-pause.C
+	failed := disturb(p.sim, p.rng, *kills, p.per**chats, 3*time.Millisecond, func() error { return p.talk(ctx) }, func() {
 		end()
 		p.hub.Start()
-	}
-	<-done
+	})
 	if failed != nil {
 		p.t.Errorf("%v\n%s", failed, strings.Join(p.hub.Lines(), "\n"))
 	}
 	p.hub.WaitReady()
 	return p.judge()
+}
+
+// disturb strikes at random moments while people talk: each time after a random share of the
+// answers that are due until then, and a little on, so that it does not always fall right
+// behind one. It gives what talk does. Where everything was said already a strike does no harm.
+func disturb(sim platform, rng *rand.Rand, strikes, answers int, on time.Duration, talk func() error, strike func()) (failed error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		failed = talk()
+	}()
+	followed, stop := sim.follow()
+	defer stop()
+	seen := 0
+	for k := range strikes {
+		until := (k*answers + rng.IntN(answers)) / strikes
+		for over := false; seen < until && !over; {
+			select {
+			case <-followed:
+				seen++
+			case <-done:
+				over = true
+			}
+		}
+		pause := time.NewTimer(time.Duration(rng.Int64N(on.Microseconds())) * time.Microsecond)
+		<-pause.C
+		strike()
+	}
+	<-done
+	return failed
 }
 
 // unsure is how often the hub said that it repeats a message of unknown outcome.

@@ -273,30 +273,8 @@ func (w *workshop) run() {
 	w.sim.connect(w.t)
 	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Minute)
 	defer cancel()
-	var failed error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		failed = w.talk(ctx)
-	}()
-	followed, stop := w.sim.follow()
-	defer stop()
-	said, inARow, total := 0, 0, w.per**chats
-	for k := range *strikes {
-		until := (k*total + rng.IntN(total)) / *strikes
-		for over := false; said < until && !over; {
-			select {
-			case <-followed:
-				said++
-			case <-done:
-				over = true
-			}
-		}
-		pause := time.NewTimer(time.Duration(rng.IntN(20_000)) * time.Microsecond)
-		<-pause.C
-		w.strike(rng, &inARow)
-	}
-	<-done
+	inARow := 0
+	failed := disturb(w.sim, rng, *strikes, w.per**chats, 20*time.Millisecond, func() error { return w.talk(ctx) }, func() { w.strike(rng, &inARow) })
 	if failed != nil {
 		w.t.Errorf("%v\n%s", failed, strings.Join(w.hub.Lines(), "\n"))
 	}
