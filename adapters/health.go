@@ -66,10 +66,9 @@ func (s State) rank() int {
 // Up tells whether messages of the account come in, here or on another node.
 func (h Health) Up() bool { return h.State == StateHealthy || h.State == StateStandby }
 
-// health keeps the state and tells each change once.
+// health keeps the state and logs each change once.
 type health struct {
 	log     zerolog.Logger
-	tell    func(Health)
 	mu      sync.Mutex
 	current Health
 }
@@ -89,7 +88,6 @@ func (h *health) set(state State, code, text string, err error) {
 	if changed {
 		h.current.Since = time.Now()
 	}
-	now := h.current
 	h.mu.Unlock()
 	if !changed {
 		return
@@ -104,7 +102,4 @@ func (h *health) set(state State, code, text string, err error) {
 	}
 	h.log.WithLevel(level).Err(err).Str("state", string(state)).Str("code", code).Str("ref", fault.Ref(err)).
 		Msg("receiver changed its state")
-	if h.tell != nil {
-		h.tell(now)
-	}
 }

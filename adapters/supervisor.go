@@ -49,8 +49,6 @@ type SupervisorOptions struct {
 	Adapter Adapter
 	Inbox   Inbox
 	Log     zerolog.Logger
-	// OnHealth is told each change of state. It must not block. May be nil.
-	OnHealth func(Health)
 	// Backoff gives the waits after Retryable faults; nil means one second,
 	// doubling, up to a minute.
 	Backoff Backoff
@@ -72,10 +70,6 @@ type Supervisor struct {
 	serve   func(ctx context.Context) error
 	backoff Backoff
 	parts   []*part
-
-	mu   sync.Mutex
-	tell func(Health)
-	told Health
 }
 
 // NewSupervisor makes a Supervisor; it does nothing before Run.
@@ -85,7 +79,7 @@ func NewSupervisor(o SupervisorOptions) *Supervisor {
 	if o.Backoff == nil {
 		o.Backoff = Doubling(time.Second, time.Minute)
 	}
-	s := &Supervisor{adapter: o.Adapter, inbox: o.Inbox, single: o.Single, serve: o.Serve, backoff: o.Backoff, tell: o.OnHealth}
+	s := &Supervisor{adapter: o.Adapter, inbox: o.Inbox, single: o.Single, serve: o.Serve, backoff: o.Backoff}
 	starting := Health{
 		Account: about.Account, Platform: about.Platform, State: StateStarting, Code: CodeStarting, Since: time.Now(),
 	}
@@ -95,16 +89,15 @@ func NewSupervisor(o SupervisorOptions) *Supervisor {
 			own := log.With().Str("part", name).Logger()
 			add(&part{
 				s: s, log: own, claim: Claim{about.Account, name, len(about.Singles)},
-				health: health{log: own, tell: s.partChanged, current: starting},
+				health: health{log: own, current: starting},
 				run: func(ctx context.Context, held Held, in Inbox) error {
 					return receiver.RunPart(ctx, name, keeper(held), in)
 				},
 			})
 		}
-		s.told = s.Health()
 		return s
 	}
-	p := &part{s: s, log: log, health: health{log: log, tell: o.OnHealth, current: starting}}
+	p := &part{s: s, log: log, health: health{log: log, current: starting}}
 	p.run = func(ctx context.Context, _ Held, in Inbox) error { return o.Adapter.Run(ctx, in) }
 	if len(about.Singles) > 0 {
 		p.claim = Claim{about.Account, about.Singles[0], 1}
@@ -144,18 +137,6 @@ func (s *Supervisor) Health() Health {
 	}
 	worst.Text = strings.Join(texts, "; ")
 	return worst
-}
-
-// partChanged tells on when a part's change is one of the account's.
-func (s *Supervisor) partChanged(Health) {
-	now := s.Health()
-	s.mu.Lock()
-	changed := now.State != s.told.State || now.Code != s.told.Code
-	s.told = now
-	s.mu.Unlock()
-	if changed && s.tell != nil {
-		s.tell(now)
-	}
 }
 
 // Run receives until ctx ends and returns nil then. Whatever the adapter fails
