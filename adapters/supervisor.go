@@ -64,7 +64,6 @@ type SupervisorOptions struct {
 // Supervisor keeps one account receiving. Each account has its own, so that what
 // fails for one is not felt by another.
 type Supervisor struct {
-	adapter Adapter
 	inbox   Inbox
 	single  Single
 	serve   func(ctx context.Context) error
@@ -79,7 +78,7 @@ func NewSupervisor(o SupervisorOptions) *Supervisor {
 	if o.Backoff == nil {
 		o.Backoff = Doubling(time.Second, time.Minute)
 	}
-	s := &Supervisor{adapter: o.Adapter, inbox: o.Inbox, single: o.Single, serve: o.Serve, backoff: o.Backoff}
+	s := &Supervisor{inbox: o.Inbox, single: o.Single, serve: o.Serve, backoff: o.Backoff}
 	starting := Health{
 		Account: about.Account, Platform: about.Platform, State: StateStarting, Code: CodeStarting, Since: time.Now(),
 	}

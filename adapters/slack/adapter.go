@@ -152,7 +152,7 @@ func (a *Adapter) identify(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.people.Set(who.UserID, person{name: who.User, handle: who.User})
-	a.me = reader{team: who.TeamID, self: who.UserID, bot: who.BotID}
+	a.me = reader{team: who.TeamID, self: who.UserID}
 	return nil
 }
 

@@ -13,9 +13,8 @@ import (
 type reader struct {
 	account core.Account
 	team    string
-	// self and bot are the ids of the bot as a user and as a bot; "" when unknown.
+	// self is the id of the bot as a user; "" when unknown.
 	self string
-	bot  string
 	// people are those of the delivery whose names are known.
 	people map[string]person
 }

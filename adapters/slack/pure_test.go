@@ -16,7 +16,7 @@ import (
 	"github.com/parley-hub/parley/core/fault"
 )
 
-var testReader = reader{account: "sl", team: "T0SIM", self: "U0PARLEY", bot: "B0PARLEY"}
+var testReader = reader{account: "sl", team: "T0SIM", self: "U0PARLEY"}
 
 // testDelivery is one entry of testdata/deliveries.json.
 type testDelivery struct {

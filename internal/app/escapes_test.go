@@ -31,7 +31,7 @@ func TestEscapes(t *testing.T) {
 	for _, e := range escapes {
 		t.Run(e.who()+" "+e.name, func(t *testing.T) {
 			by := e.on(holds.Holds)
-			if e.hub == "" && len(holds.Missing(e.layers)) == len(e.layers) {
+			if e.hub == "" && !slices.ContainsFunc(e.layers, holds.Holds) {
 				open++
 				_, _ = fmt.Fprintf(table, "%s\tNOT ENFORCED HERE\tit would take one of %s\n", e.tries, e.layers)
 				t.Skipf("nothing that is known of on this system refuses to %s: it would take one of %s", e.tries, e.layers)

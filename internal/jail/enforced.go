@@ -3,10 +3,8 @@ package jail
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/parley-hub/parley/core/fault"
@@ -19,7 +17,7 @@ type Layer string
 const (
 	// Environment: it sees only the variables that it was given.
 	Environment Layer = "environment"
-	// Descriptors: it has no open files but those that it was given.
+	// Descriptors: it has no open files but its standard streams.
 	Descriptors Layer = "descriptors"
 	// Group: it is killed with what it started.
 	Group Layer = "group"
@@ -64,30 +62,6 @@ type Enforced []Rule
 // Holds tells whether a layer holds.
 func (e Enforced) Holds(l Layer) bool {
 	return slices.ContainsFunc(e, func(r Rule) bool { return r.Layer == l && r.Holds })
-}
-
-// Missing gives those of the layers that do not hold, in their order.
-func (e Enforced) Missing(layers []Layer) []Layer {
-	var missing []Layer
-	for _, l := range layers {
-		if !e.Holds(l) {
-			missing = append(missing, l)
-		}
-	}
-	return missing
-}
-
-// String is a line for each layer, for people.
-func (e Enforced) String() string {
-	var b strings.Builder
-	for _, r := range e {
-		word := "no "
-		if r.Holds {
-			word = "yes"
-		}
-		fmt.Fprintf(&b, "%-18s %s  %s\n", r.Layer, word, r.How)
-	}
-	return b.String()
 }
 
 // Elsewhere says what holds on systems that are not Linux, macOS among them.

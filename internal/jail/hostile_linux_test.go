@@ -225,7 +225,7 @@ func TestHostileWithLess(t *testing.T) {
 			}
 			e := c.s.enforced()
 			if e.Holds(Mounts) != c.s.spaces || e.Holds(Network) != c.s.spaces || !e.Holds(Seccomp) || e.Holds(Processes) != root {
-				t.Fatalf("\n%s", e)
+				t.Fatalf("%+v", e)
 			}
 			var out []string
 			for _, r := range c.s.attempt(t, dir, w, "all", holding(e)) {

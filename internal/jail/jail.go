@@ -46,21 +46,14 @@ type Options struct {
 	Path string
 	// Args are its arguments, without its own name.
 	Args []string
-	// Sum is the program's SHA-256 sum; empty looks at none. It is checked on the opened
-	// file, and where the mount namespace holds that same file is what runs.
-	Sum []byte
 	// Dir is the folder it owns: working folder, HOME and TMPDIR. It must exist. As root,
 	// Command gives it to Owner.
 	Dir string
-	// Env is its whole environment as NAME=value, besides HOME and TMPDIR.
+	// Env is its whole environment as NAME=value, besides HOME and TMPDIR. What is added to
+	// the command's later is dropped, unless it has one of these names.
 	Env []string
-	// Pass names variables that a caller adds to the command's Env later and that may
-	// reach the program; a star at the end stands for any rest. All others are dropped.
-	Pass []string
 	// Stdin leaves it the command's standard input; else its input is empty.
 	Stdin bool
-	// Inherit are files that it gets as descriptors 3 and up.
-	Inherit []*os.File
 	// ReadOnly are files and folders that it may read and execute, such as the shared
 	// libraries of a program that is not static.
 	ReadOnly []string
@@ -75,9 +68,6 @@ type Options struct {
 	FileSize int64
 	// CPU bounds the processor time of its whole life; 0 is no bound.
 	CPU time.Duration
-
-	// Require names the layers without which it is not started.
-	Require []Layer
 }
 
 // Command makes the command that runs a program in a jail, and says what will hold. The
@@ -89,8 +79,7 @@ type Options struct {
 // fails now ends the program before it begins, with exit code 126 and the reason on
 // standard error.
 //
-// The faults need a human: a program that cannot be run, or a required layer that this
-// system does not have.
+// The fault needs a human: the program cannot be run.
 func Command(ctx context.Context, o Options) (*exec.Cmd, Enforced, error) {
 	const op = "start a program in a jail"
 	o, err := o.complete()
@@ -102,9 +91,6 @@ func Command(ctx context.Context, o Options) (*exec.Cmd, Enforced, error) {
 		return nil, nil, fault.New(fault.ClassOf(err), op, err)
 	}
 	e := s.enforced()
-	if missing := e.Missing(o.Require); len(missing) > 0 {
-		return nil, e, fault.New(fault.NeedsHuman, op, fmt.Errorf("this system does not hold what is required: %s", missing))
-	}
 	cmd, err := s.command(ctx, o)
 	if err != nil {
 		return nil, e, fault.New(fault.NeedsHuman, op, err)

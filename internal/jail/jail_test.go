@@ -3,7 +3,6 @@ package jail
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -86,51 +85,41 @@ func TestAProgramGetsWhatItWasGiven(t *testing.T) {
 	t.Setenv("JAIL_TEST_OF_THE_HUB", "x")
 	dir := folder(t)
 	shared := filepath.Join(filepath.Dir(dir), "shared")
-	inherited := filepath.Join(filepath.Dir(dir), "inherited")
-	for _, name := range []string{shared, inherited} {
-		if err := os.WriteFile(name, []byte(filepath.Base(name)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f, err := os.Open(inherited)
-	if err != nil {
+	if err := os.WriteFile(shared, []byte("shared"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = f.Close() }()
 	o := Options{
 		Path: hostile(t), Dir: dir, Args: []string{"{}", "tell", "an argument"},
-		Env: []string{"READ=" + shared, "SECRET=for it"}, Pass: []string{"PLUGIN_*", "COOKIE"},
-		Stdin: true, Inherit: []*os.File{f}, ReadOnly: []string{shared},
+		Env: []string{"READ=" + shared, "SECRET=for it"}, Stdin: true, ReadOnly: []string{shared},
 	}
 	cmd, e, err := Command(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A caller such as go-plugin adds to the environment; the whole of the hub's may come too.
-	cmd.Env = append(append(cmd.Env, os.Environ()...), "PLUGIN_PORT=1", "COOKIE=c", "COOKIES=no")
+	// A caller adds to the environment.
+	cmd.Env = append(append(cmd.Env, os.Environ()...), "SECRETS=no")
 	cmd.Stdin = strings.NewReader("input")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err, string(out))
 	}
 	var got struct {
-		Env         []string
-		Dir, In     string
-		Given, Args []string
+		Env, Args     []string
+		Dir, In, Read string
 	}
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatal(err, string(out))
 	}
 	slices.Sort(got.Env)
-	want := []string{"COOKIE=c", "HOME=" + dir, "PLUGIN_PORT=1", "READ=" + shared, "SECRET=for it", "TMPDIR=" + dir}
+	want := []string{"HOME=" + dir, "READ=" + shared, "SECRET=for it", "TMPDIR=" + dir}
 	if !slices.Equal(got.Env, want) {
 		t.Errorf("environment %q, want %q", got.Env, want)
 	}
 	if got.Dir != dir || got.In != "input" || !slices.Equal(got.Args, []string{"an argument"}) {
 		t.Errorf("%+v", got)
 	}
-	if want := []string{"inherited<nil>", "shared<nil>"}; !slices.Equal(got.Given, want) {
-		t.Errorf("given %q, want %q; %s", got.Given, want, e)
+	if got.Read != "shared<nil>" {
+		t.Errorf("read %q; %v", got.Read, e)
 	}
 }
 
@@ -142,28 +131,6 @@ func TestStandardInputIsEmptyUnlessItIsLeft(t *testing.T) {
 	cmd.Stdin = strings.NewReader("input")
 	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), `"in":""`) {
 		t.Errorf("%s, %v", out, err)
-	}
-}
-
-func TestOnlyTheProgramWithTheSumRuns(t *testing.T) {
-	b, err := os.ReadFile(hostile(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(b)
-	for _, c := range []struct {
-		name string
-		sum  []byte
-		code int
-	}{{"right", sum[:], 0}, {"wrong", make([]byte, 32), exitJail}} {
-		cmd, _, err := Command(t.Context(), Options{Path: hostile(t), Dir: folder(t), Args: []string{"{}", "end"}, Sum: c.sum})
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != c.code {
-			t.Errorf("%s: exit code %d, %s", c.name, code, out)
-		}
 	}
 }
 
@@ -180,7 +147,6 @@ func TestOptionsThatCannotHold(t *testing.T) {
 		"program in its folder": {Path: inside, Dir: dir},
 		"readable over folder":  {Path: hostile(t), Dir: dir, ReadOnly: []string{filepath.Dir(dir)}},
 		"no name":               {Path: hostile(t), Dir: dir, Env: []string{"x"}},
-		"a layer of nowhere":    {Path: hostile(t), Dir: dir, Require: []Layer{Environment, "moat"}},
 	} {
 		if _, _, err := Command(t.Context(), o); fault.ClassOf(err) != fault.NeedsHuman {
 			t.Errorf("%s: %v", name, err)
@@ -276,7 +242,6 @@ func TestEnforcedTellsEveryLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log("\n" + e.String())
 	layers := []Layer{
 		Environment, Descriptors, Group, Death, Identity, PIDs, Network, Mounts, IPC, NoNewPrivs, Landlock, Seccomp, Limits, Memory, Processes,
 	}
@@ -284,10 +249,9 @@ func TestEnforcedTellsEveryLayer(t *testing.T) {
 		i := slices.IndexFunc(e, func(r Rule) bool { return r.Layer == l })
 		if i < 0 || e[i].How == "" {
 			t.Errorf("nothing is said of %s", l)
+			continue
 		}
-	}
-	if missing := e.Missing(append(layers[:1:1], "moat")); !slices.Equal(missing, []Layer{"moat"}) {
-		t.Errorf("missing %q", missing)
+		t.Logf("%-18s %-5t %s", l, e[i].Holds, e[i].How)
 	}
 }
 

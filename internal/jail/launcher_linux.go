@@ -29,9 +29,6 @@ func (l *launcher) run() error {
 	if err != nil {
 		return err
 	}
-	if err := l.checkSum(tree[0].file); err != nil {
-		return err
-	}
 	for _, step := range []struct {
 		layer Layer
 		work  func() error
@@ -83,7 +80,7 @@ func (l *launcher) open() ([]opened, error) {
 	return list, nil
 }
 
-// descriptors empties standard input and lets all but the named files close when the
+// descriptors empties standard input and lets all others close when the
 // program begins.
 func (l *launcher) descriptors() error {
 	if !l.Stdin {
@@ -95,7 +92,7 @@ func (l *launcher) descriptors() error {
 			return err
 		}
 	}
-	return closeOnExec(3 + l.Inherit)
+	return closeOnExec(3)
 }
 
 func closeOnExec(first int) error {

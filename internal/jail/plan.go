@@ -1,11 +1,9 @@
 package jail
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -27,11 +25,9 @@ const exitJail = 126
 type plan struct {
 	Path     string
 	Args     []string
-	Sum      []byte
 	Dir      string
 	Env      []string // names that may pass
 	Stdin    bool
-	Inherit  int
 	ReadOnly []string
 
 	Memory    int64
@@ -51,11 +47,10 @@ type plan struct {
 
 func (o Options) plan() plan {
 	p := plan{
-		Path: o.Path, Args: o.Args, Sum: o.Sum, Dir: o.Dir, Stdin: o.Stdin, Inherit: len(o.Inherit), ReadOnly: o.ReadOnly,
+		Path: o.Path, Args: o.Args, Dir: o.Dir, Stdin: o.Stdin, ReadOnly: o.ReadOnly,
 		Memory: o.Memory, Processes: o.Processes, Files: o.Files, FileSize: o.FileSize,
 		CPU:    int64((o.CPU + time.Second - 1) / time.Second),
 		Parent: os.Getpid(),
-		Env:    slices.Clone(o.Pass),
 	}
 	for _, v := range o.Env {
 		name, _, _ := strings.Cut(v, "=")
@@ -76,12 +71,7 @@ func (p plan) environment(env []string) []string {
 	}
 	for _, v := range env {
 		name, _, _ := strings.Cut(v, "=")
-		if slices.ContainsFunc(p.Env, func(pattern string) bool {
-			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-				return strings.HasPrefix(name, prefix)
-			}
-			return name == pattern
-		}) {
+		if slices.Contains(p.Env, name) {
 			out = append(out, v)
 		}
 	}
@@ -156,19 +146,4 @@ func (l *launcher) finish() error {
 		err = fmt.Errorf("%w: it must be readable and executable for others", err)
 	}
 	return fmt.Errorf("%s: %w", l.Path, err)
-}
-
-// checkSum compares the program with its sum.
-func (l *launcher) checkSum(program *os.File) error {
-	if len(l.Sum) == 0 {
-		return nil
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, program); err != nil {
-		return err
-	}
-	if sum := h.Sum(nil); !slices.Equal(sum, l.Sum) {
-		return fmt.Errorf("%s has the SHA-256 sum %x, not %x", l.Path, sum, l.Sum)
-	}
-	return nil
 }

@@ -168,7 +168,6 @@ func (s *system) with(ctx context.Context, o Options, layers []Layer) (*exec.Cmd
 		return nil, err
 	}
 	cmd.Env = append([]string{}, o.Env...)
-	cmd.ExtraFiles = o.Inherit
 	return cmd, nil
 }
 

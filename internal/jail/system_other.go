@@ -32,7 +32,6 @@ func (s *system) command(ctx context.Context, o Options) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, self) //nolint:gosec // this very program
 	cmd.Args = []string{mark, string(arg)}
 	cmd.Env = append([]string{}, o.Env...)
-	cmd.ExtraFiles = o.Inherit
 	cmd.Cancel = func() error { return Kill(cmd) }
 	cmd.WaitDelay = waitDelay
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -43,11 +42,7 @@ func (s *system) enforced() Enforced { return Elsewhere() }
 
 // run sets what this system can hold and becomes the program.
 func (l *launcher) run() error {
-	program, err := os.Open(l.Path)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(l.checkSum(program), os.Chdir(l.Dir), l.descriptors()); err != nil {
+	if err := errors.Join(os.Chdir(l.Dir), l.descriptors()); err != nil {
 		return err
 	}
 	return l.finish()
@@ -69,7 +64,7 @@ func (l *launcher) descriptors() error {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &has); err != nil {
 		return err
 	}
-	for fd := 3 + l.Inherit; fd < int(min(has.Cur, 1<<16)); fd++ {
+	for fd := 3; fd < int(min(has.Cur, 1<<16)); fd++ {
 		unix.CloseOnExec(fd)
 	}
 	return nil

@@ -192,12 +192,10 @@ var floods = map[string]func(){
 	"tell": func() { // neither: what it was given
 		wd, err := os.Getwd()
 		in, _ := io.ReadAll(os.Stdin)
-		var given []string
-		for _, name := range []string{"/dev/fd/3", os.Getenv("READ")} {
-			b, err := readFile(name)
-			given = append(given, fmt.Sprint(string(b), err))
-		}
-		b, _ := json.Marshal(map[string]any{"env": os.Environ(), "dir": wd, "err": err, "in": string(in), "given": given, "args": os.Args[3:]})
+		read, readErr := readFile(os.Getenv("READ"))
+		b, _ := json.Marshal(map[string]any{
+			"env": os.Environ(), "dir": wd, "err": err, "in": string(in), "read": fmt.Sprint(string(read), readErr), "args": os.Args[3:],
+		})
 		fmt.Println(string(b))
 	},
 	"stay": func() {
