@@ -39,8 +39,6 @@ type WorkerStatus struct {
 	Others int
 	// WaitUntil is when it may be asked again after it asked for patience; zero for none.
 	WaitUntil time.Time
-	// Alive is when it last sent a token or answered a probe; zero for never.
-	Alive time.Time
 	// Err is what went wrong last; nil since it answered.
 	Err error
 }

@@ -38,6 +38,9 @@ func (a *App) makeBrain(ctx context.Context) error {
 		Count: a.cfg.Skills.Rate.Count, Per: a.cfg.Skills.Rate.Per, Burst: a.cfg.Skills.Rate.Burst,
 		MaxText: a.cfg.Skills.MaxText,
 	})
+	if err := a.telemetry.WatchLimits(limiter.Refused); err != nil {
+		return err
+	}
 	memories := router.Memories{Directory: a.people.directory, Policy: a.people.policy}
 	files := adapters.NewFiles(adapters.FilesOptions{Store: a.blobs, Adapters: a.adapters, MaxSize: int64(a.cfg.Media.MaxSize)})
 	filesOf := func(e core.Envelope) skills.Files { return files.For(e) }

@@ -205,7 +205,10 @@ func (a *App) tell(ctx context.Context, r report) error {
 		if w.Err != nil {
 			err = w.Err.Error()
 		}
-		r.Workers = append(r.Workers, reportWorker{w.Pool, w.Version, w.Name, w.Model, string(w.State), w.InFlight, w.Slots, err})
+		r.Workers = append(r.Workers, reportWorker{
+			Pool: w.Pool, Version: w.Version, Name: w.Name, Model: w.Model, State: string(w.State),
+			InFlight: w.InFlight, Slots: w.Slots, Others: w.Others, Until: w.WaitUntil, Err: err,
+		})
 	}
 	body, err := json.Marshal(r)
 	if err != nil {

@@ -48,7 +48,10 @@ type reportWorker struct {
 	State    string `json:"state"`
 	InFlight int    `json:"in_flight"`
 	Slots    int    `json:"slots"`
-	Err      string `json:"err,omitempty"`
+	// Others are requests of others that its server tells of; it is asked again at Until.
+	Others int       `json:"others,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+	Err    string    `json:"err,omitempty"`
 }
 
 // weights writes the weights of a pool as they are now.
@@ -97,6 +100,12 @@ func (a answer) write(b *strings.Builder, switches []records.Switch) {
 				continue
 			}
 			fmt.Fprintf(b, "      %s, %s, %d of %d slots", w.Name, w.State, w.InFlight, w.Slots)
+			if w.Others > 0 {
+				fmt.Fprintf(b, ", %d of others", w.Others)
+			}
+			if !w.Until.IsZero() {
+				fmt.Fprintf(b, ", not asked before %s", w.Until.Format(time.RFC3339))
+			}
 			if w.Err != "" {
 				fmt.Fprintf(b, ", %s", w.Err)
 			}

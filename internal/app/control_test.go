@@ -139,3 +139,29 @@ func TestHowManyAreKeptWarm(t *testing.T) {
 		t.Errorf("%d are kept warm, want all", n)
 	}
 }
+
+// TestReportTellsOfWorkers: who works for others, or asked for patience, is told with it.
+func TestReportTellsOfWorkers(t *testing.T) {
+	a := answer{node: "node-a", report: report{
+		Version: "v1", Default: "chat",
+		Versions: []reportVersion{{Pool: "chat", Name: "blue", Model: "tiny", Weight: 1, Queued: 2}},
+		Workers: []reportWorker{
+			{Pool: "chat", Version: "blue", Name: "gpu-1", Model: "tiny", State: "ready", InFlight: 3, Slots: 8, Others: 2},
+			{
+				Pool: "chat", Version: "blue", Name: "gpu-2", Model: "tiny", State: "degraded", Slots: 8,
+				Until: time.Date(2026, 11, 21, 12, 0, 5, 0, time.UTC), Err: "too many requests",
+			},
+			{Pool: "other", Version: "blue", Name: "gpu-3", Model: "tiny"},
+		},
+	}}
+	want := `node-a, version v1
+  pool chat, the default
+    version blue, weight 1, model tiny, waiting 2
+      gpu-1, ready, 3 of 8 slots, 2 of others
+      gpu-2, degraded, 0 of 8 slots, not asked before 2026-11-21T12:00:05Z, too many requests
+`
+	var b strings.Builder
+	if a.write(&b, nil); b.String() != want {
+		t.Errorf("told:\n%s", b.String())
+	}
+}

@@ -78,15 +78,15 @@ type placeView struct {
 
 // paneView is one chat of a phone: of one person, or of all.
 type paneView struct {
-	Chat, Phone  string
-	Place        Place
-	PlaceIndex   int
-	Owner        string
-	OwnerIndex   int
-	Shared       bool
-	Form         string
-	Bubbles      []bubbleView
-	Title, Label string
+	Chat, Phone string
+	Place       Place
+	PlaceIndex  int
+	Owner       string
+	OwnerIndex  int
+	Shared      bool
+	Form        string
+	Bubbles     []bubbleView
+	Label       string
 }
 
 func (c *Console) frame(title, here string) frame {

@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-hub/parley/core/fault"
@@ -17,6 +19,22 @@ type WorkerFault struct {
 
 // WorkerFailed counts an attempt of a model worker that failed.
 func (r *Recorder) WorkerFailed(f WorkerFault) { r.metrics.failed.get(f).Inc() }
+
+// FirstContent takes note of how long a worker took for the first content of an answer.
+func (r *Recorder) FirstContent(pool, worker string, took time.Duration) {
+	r.metrics.first.get(poolWorker{pool, worker}).Observe(seconds(took))
+}
+
+type poolWorker struct{ pool, worker string }
+
+func firstContents(histogram func(name, help string, labels ...string) *prometheus.HistogramVec) *family[poolWorker, prometheus.Observer] {
+	first := histogram("parley_worker_first_content_seconds",
+		"How long a model worker took for the first content of an answer, from being asked.", "pool", "worker")
+	pool, worker := newLabel(maxModels), newLabel(maxWorkers)
+	return newFamily(maxFamily, func(k poolWorker) prometheus.Observer {
+		return first.WithLabelValues(pool.value(k.pool), worker.value(k.worker))
+	})
+}
 
 func workerFaults(counter func(name, help string, labels ...string) *prometheus.CounterVec) *family[WorkerFault, prometheus.Counter] {
 	failed := counter("parley_worker_faults_total",

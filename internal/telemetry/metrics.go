@@ -62,6 +62,7 @@ type metrics struct {
 	skills *family[string, prometheus.Observer]
 	unsure *family[core.Account, prometheus.Counter]
 	failed *family[WorkerFault, prometheus.Counter]
+	first  *family[poolWorker, prometheus.Observer]
 	denied *family[denyKey, prometheus.Counter]
 	// tools are what models called, limits what ended that.
 	tools  *family[toolKey, prometheus.Counter]
@@ -126,6 +127,7 @@ func newMetrics(reg prometheus.Registerer, known []core.Account) *metrics {
 			return unsure.WithLabelValues(account.value(string(k)))
 		}),
 		failed: workerFaults(counter),
+		first:  firstContents(histogram),
 	}
 	m.watchSkills(counter, skill)
 	for _, a := range known {

@@ -17,9 +17,8 @@ const DefaultJourneys = 512
 
 // Options tell what a Recorder is made for. All fields may be empty.
 type Options struct {
-	// Version and Commit name the build.
+	// Version names the build.
 	Version string
-	Commit  string
 	// Accounts are the configured accounts; what matters to an alert stands at 0
 	// for them from the start.
 	Accounts []core.Account
@@ -51,8 +50,8 @@ func New(o Options) *Recorder {
 	reg := prometheus.NewRegistry()
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "parley_build_info", Help: "1 for the build that runs.",
-	}, []string{"version", "commit", "go"})
-	build.WithLabelValues(o.Version, o.Commit, runtime.Version()).Set(1)
+	}, []string{"version", "go"})
+	build.WithLabelValues(o.Version, runtime.Version()).Set(1)
 	reg.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &Recorder{
 		registry: reg,

@@ -50,7 +50,7 @@ func has(t *testing.T, metrics string, lines ...string) {
 }
 
 func TestMetrics(t *testing.T) {
-	r := newRecorder(telemetry.Options{Version: "1.2.3", Commit: "abc", Accounts: []core.Account{"support", "sales"}})
+	r := newRecorder(telemetry.Options{Version: "1.2.3", Accounts: []core.Account{"support", "sales"}})
 	has(t, scrape(t, r), `parley_sends_unsure_total{account="sales"} 0`)
 
 	for _, e := range []core.Event{
@@ -83,7 +83,7 @@ func TestMetrics(t *testing.T) {
 		`parley_faults_total{class="bug",stage="retry"} 1`,
 		`parley_sends_unsure_total{account="support"} 1`,
 	)
-	if m := scrape(t, r); !strings.Contains(m, `parley_build_info{commit="abc",go="go`) || !strings.Contains(m, "go_goroutines ") || !strings.Contains(m, "process_open_fds ") {
+	if m := scrape(t, r); !strings.Contains(m, `parley_build_info{go="go`) || !strings.Contains(m, "go_goroutines ") || !strings.Contains(m, "process_open_fds ") {
 		t.Error("the build, the runtime or the process is missing")
 	}
 }

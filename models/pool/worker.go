@@ -76,7 +76,7 @@ func (w *worker) is(s models.WorkerStatus) bool { return s.Name == w.name && s.M
 func (w *worker) status(now time.Time, pool, version string) models.WorkerStatus {
 	s := models.WorkerStatus{
 		Pool: pool, Version: version, Name: w.name, Model: w.model, State: w.state, Due: w.due(now), InFlight: w.inFlight, Slots: w.slots(),
-		Others: w.foreign(now), Alive: w.aliveAt(), Err: w.err,
+		Others: w.foreign(now), Err: w.err,
 	}
 	if w.draining {
 		s.State = models.StateDraining

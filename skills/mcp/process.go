@@ -20,8 +20,6 @@ import (
 
 // Program is what is to be started.
 type Program struct {
-	// Server is whose program it is.
-	Server string
 	// Path is the executable, Args are its arguments.
 	Path string
 	Args []string
@@ -88,7 +86,7 @@ func startProcess(o *Options, in string, s Server) (*process, error) {
 	life, kill := context.WithCancel(context.Background())
 	p.kill = kill
 	cmd, err := o.Command(life, Program{
-		Server: s.Name, Path: path, Args: s.Command[1:], Dir: dir, Env: env, Trusted: s.Trusted, ReadOnly: s.ReadOnly,
+		Path: path, Args: s.Command[1:], Dir: dir, Env: env, Trusted: s.Trusted, ReadOnly: s.ReadOnly,
 	})
 	if err == nil {
 		err = p.start(cmd)

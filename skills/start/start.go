@@ -5,7 +5,6 @@ package start
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/parley-hub/parley/core"
@@ -24,8 +23,6 @@ type List func(role skills.Role, place core.Place) []skills.Manifest
 
 // Options configure the skill.
 type Options struct {
-	// BotName is how the bot calls itself; empty for no name.
-	BotName string
 	// List is required.
 	List List
 	// Invited answers what a deep link carries behind the command; false for what it does
@@ -55,11 +52,7 @@ func (s *Skill) Handle(ctx context.Context, t *skills.Turn, w skills.Writer) err
 		}
 	}
 	language := t.Envelope.From.Language
-	greeting := hello.In(language)
-	if s.options.BotName != "" {
-		greeting = fmt.Sprintf(helloAs.In(language), s.options.BotName)
-	}
-	lines := []string{greeting, what.In(language)}
+	lines := []string{hello.In(language), what.In(language)}
 	if commands := s.commands(t); len(commands) > 0 {
 		lines = append(lines, "", few.In(language))
 		for _, c := range commands {

@@ -36,11 +36,11 @@ func TestGreeting(t *testing.T) {
 		turn    skilltest.TurnOptions
 		want    string
 	}{
-		"named": {
-			start.Options{BotName: "Polly", List: list}, skilltest.TurnOptions{},
-			"Hello! I am Polly, a bot.\n" + what + "\n\nA few commands:\n/a – Do a\n/b – Do b\n/c – Do c\n/d – Do d",
+		"a few of many": {
+			start.Options{List: list}, skilltest.TurnOptions{},
+			"Hello! I am a bot.\n" + what + "\n\nA few commands:\n/a – Do a\n/b – Do b\n/c – Do c\n/d – Do d",
 		},
-		"nameless, nothing to use": {start.Options{List: none}, skilltest.TurnOptions{}, "Hello! I am a bot.\n" + what},
+		"nothing to use": {start.Options{List: none}, skilltest.TurnOptions{}, "Hello! I am a bot.\n" + what},
 		"deep link in German": {
 			start.Options{List: none}, skilltest.TurnOptions{Command: "start", Args: "ref_123%s", Language: "de"},
 			"Hallo! Ich bin ein Bot.\nSchreib mir wie einem Menschen; ich antworte mit Hilfe eines Sprachmodells und kann mich irren.",

@@ -11,10 +11,6 @@ var (
 		"en": "Hello! I am a bot.",
 		"de": "Hallo! Ich bin ein Bot.",
 	}
-	helloAs = skills.Phrase{
-		"en": "Hello! I am %s, a bot.",
-		"de": "Hallo! Ich bin %s, ein Bot.",
-	}
 	what = skills.Phrase{
 		"en": "Write to me as you would to a person; I answer with the help of a language model and can be wrong.",
 		"de": "Schreib mir wie einem Menschen; ich antworte mit Hilfe eines Sprachmodells und kann mich irren.",
