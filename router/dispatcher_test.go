@@ -16,6 +16,7 @@ import (
 	"github.com/parley-hub/parley/queue/sqliteq"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/session/sessiontest"
 	"github.com/parley-hub/parley/skills"
 )
 
@@ -39,7 +40,7 @@ type rig struct {
 	n       int
 }
 
-var unlinked = router.Memories{Directory: session.Unlinked{}}
+var unlinked = router.Memories{Directory: sessiontest.Unlinked{}}
 
 type script struct {
 	name string

@@ -24,20 +24,6 @@ type Directory interface {
 	Lives(ctx context.Context, person core.PersonID) (bool, error)
 }
 
-// Unlinked is the Directory in which every account is a person of its own.
-type Unlinked struct{}
-
-// PersonOf derives the person from the sender's realm and id.
-func (Unlinked) PersonOf(_ context.Context, s core.Sender) (core.PersonID, error) {
-	return s.Person(), nil
-}
-
-// Guess is PersonOf.
-func (Unlinked) Guess(s core.Sender) core.PersonID { return s.Person() }
-
-// Lives is always true: nobody becomes part of anybody.
-func (Unlinked) Lives(context.Context, core.PersonID) (bool, error) { return true, nil }
-
 // Link says which person the account is that PersonOf derives Base for. An account
 // without a link is the person Base itself.
 type Link struct {

@@ -293,13 +293,3 @@ func TestSharedLinksOfASilentStore(t *testing.T) {
 		}
 	})
 }
-
-func TestUnlinked(t *testing.T) {
-	var d session.Unlinked
-	if person, err := d.PersonOf(t.Context(), ada); err != nil || person != ada.Person() {
-		t.Errorf("PersonOf = %v, %v", person, err)
-	}
-	if lives, err := d.Lives(t.Context(), "anybody"); err != nil || !lives {
-		t.Errorf("Lives = %v, %v", lives, err)
-	}
-}

@@ -30,8 +30,8 @@ const maxEnvelope = 1 << 20
 
 // Explain prints who says the envelopes in files, whose memory each would meet, which rule
 // and skill, and what each rule before it said. It touches nothing but the programs in the
-// skills' folder, which run meanwhile, and the workers of models.intents where a skill's
-// examples decide; the hub may be running. asked names a skill whose
+// skills' folder, which run meanwhile, the workers of models.intents where a skill's
+// examples decide, and the records, which it reads; the hub may be running. asked names a skill whose
 // question is to wait for the person; empty for none.
 func Explain(ctx context.Context, out io.Writer, cfg *configs.Config, files []string, asked string) error {
 	return withSkills(ctx, cfg, func(set *skills.Set, refused []error) error {
@@ -129,7 +129,7 @@ func withSkills(ctx context.Context, cfg *configs.Config, do func(set *skills.Se
 
 // whose tells the person behind an envelope and the memory that it meets.
 func whose(ctx context.Context, cfg *configs.Config, e core.Envelope) (string, error) {
-	all, err := records.ReadLinks(ctx, filepath.Join(cfg.DataDir, recordsFile))
+	all, err := readLinks(ctx, cfg)
 	if err != nil {
 		return "", err
 	}
@@ -157,6 +157,13 @@ func whose(ctx context.Context, cfg *configs.Config, e core.Envelope) (string, e
 		memory += ", thread " + string(k.Thread)
 	}
 	return fmt.Sprintf("  person %s (%s)\n  memory of %s\n", person, linked, memory), nil
+}
+
+func readLinks(ctx context.Context, cfg *configs.Config) ([]records.Link, error) {
+	if !cfg.Postgres.URL.IsZero() {
+		return records.ReadPostgresLinks(ctx, records.PostgresOptions{URL: cfg.Postgres.URL})
+	}
+	return records.ReadLinks(ctx, filepath.Join(cfg.DataDir, recordsFile))
 }
 
 func explanation(file string, e core.Envelope, who string, route router.Route, steps []router.Step) string {

@@ -166,17 +166,7 @@ func (w *town) until(what string, ok func() bool) {
 // explain is what parley explain says of a message.
 func (w *town) explain(text string) string {
 	w.t.Helper()
-	body, err := core.EncodeEnvelope(core.Envelope{
-		ID: "e", Kind: core.KindMessage, In: core.Conversation{Account: "telegram", Place: core.Private, Chat: "7"}, Addressed: true, Native: "1",
-		From: core.Sender{Realm: "telegram", ID: "7"}, Parts: []core.Part{core.Text{Text: text}},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	file := filepath.Join(w.t.TempDir(), "e.json")
-	if err := os.WriteFile(file, body, 0o600); err != nil {
-		w.t.Fatal(err)
-	}
+	file := writeEnvelope(w.t, core.Sender{Realm: "telegram", ID: "7"}, text)
 	var out bytes.Buffer
 	if err := Explain(w.t.Context(), &out, w.cfg, []string{file}, ""); err != nil {
 		w.t.Fatal(err)

@@ -36,6 +36,7 @@ func foundation() []Room {
 		{"cluster", on(), "what several nodes share knows nobody who shares it"},
 		{"cluster/*", on("cluster", "cluster/*", "internal/redisconn"), "an engine knows its contract"},
 		{"session", on(), "queue, session, models and records are strangers to each other"},
+		{"session/*", on("session"), "a test kit knows the contract"},
 		{"models", on(), "queue, session, models and records are strangers to each other"},
 		{"models/*", on("models", "models/*"), "a worker's protocol knows the models contract"},
 		{"internal/postgres", on(), "how a server is reached knows nothing of what is stored there"},

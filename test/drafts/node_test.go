@@ -18,7 +18,7 @@ import (
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/queue/redisq"
 	"github.com/parley-hub/parley/router"
-	"github.com/parley-hub/parley/session"
+	"github.com/parley-hub/parley/session/sessiontest"
 	"github.com/parley-hub/parley/skills"
 )
 
@@ -85,7 +85,7 @@ func newNode(ctx context.Context, name, redis, platform string, single bool, wra
 		return nil, err
 	}
 	nobody := core.ObserverFunc(func(core.Event) {})
-	memories := router.Memories{Directory: session.Unlinked{}}
+	memories := router.Memories{Directory: sessiontest.Unlinked{}}
 	n.intake = router.NewIntake(n.queue, memories, nobody, time.Now)
 	n.dispatcher = router.NewDispatcher(router.DispatcherOptions{
 		Queue: q, Table: table, Skills: set, Memories: memories, Drafts: n.deliverer, Lane: n.lanes.Of, Ledger: unread{}, Observer: nobody,
