@@ -226,6 +226,11 @@ type Redis struct {
 	// SentinelUser and SentinelPassword are for the Sentinels themselves.
 	SentinelUser     string        `yaml:"sentinel_user"`
 	SentinelPassword secret.String `yaml:"sentinel_password"`
+	// CAFile has the authority of the servers' certificates, CertFile and KeyFile the
+	// hub's own for servers that ask for one; see Redis.TLS.
+	CAFile   string `yaml:"ca_file"`
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
 	// Prefix stands before every key.
 	Prefix string `yaml:"prefix"`
 	// Replicas is how many replicas must have what was accepted before a platform is

@@ -85,6 +85,10 @@ func (l *loader) validateStores(c *Config) {
 		l.require("redis.url", slices.Contains(redisSchemes, scheme) && rest != "",
 			"must begin with redis://, redis+sentinel:// or redis+cluster://, or with rediss in the place of redis for TLS")
 	}
+	l.validateCertificates(r)
+	if !r.URL.IsZero() && c.Queue.MaxBytes > 0 {
+		l.warnings = append(l.warnings, Warning{Where: "queue.max_bytes", Text: "bounds the file of a hub without redis.url; here the maxmemory of Redis does"})
+	}
 	shared := c.Models.Cache.Redis
 	l.require("models.cache.redis", shared == nil || !*shared || !r.URL.IsZero(), "needs redis.url; left out, answers are shared where there is one")
 	l.require("redis.prefix", keyPrefix.MatchString(r.Prefix), "must be 1 to 64 of a-z, A-Z, 0-9, _ . : and -")

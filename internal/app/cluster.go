@@ -100,8 +100,12 @@ func (s *stores) openCluster(ctx context.Context, cfg *configs.Config, log zerol
 
 func openRedis(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (*redisc.Engine, error) {
 	r := cfg.Redis
+	certificates, err := r.TLS()
+	if err != nil {
+		return nil, err
+	}
 	return redisc.Open(ctx, redisc.Options{
-		URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, Prefix: r.Prefix, Node: cfg.Node.Name, Log: log,
+		URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, TLS: certificates, Prefix: r.Prefix, Node: cfg.Node.Name, Log: log,
 	})
 }
 

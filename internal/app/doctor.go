@@ -110,8 +110,13 @@ func (d *doctor) redis(ctx context.Context) {
 		d.well("mailboxes", "in the data folder, synced before a platform is told: neither a crash nor a loss of power loses what was accepted")
 		return
 	}
+	certificates, err := r.TLS()
+	if err != nil {
+		d.ill("mailboxes", err)
+		return
+	}
 	client, err := redisconn.New(redisconn.Options{
-		URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, Timeout: examineWithin / 2,
+		URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, TLS: certificates, Timeout: examineWithin / 2,
 	})
 	if err != nil {
 		d.ill("mailboxes", err)

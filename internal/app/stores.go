@@ -87,8 +87,12 @@ func (s *stores) openQueue(ctx context.Context, cfg *configs.Config, log zerolog
 		return nil
 	}
 	r := cfg.Redis
+	certificates, err := r.TLS()
+	if err != nil {
+		return err
+	}
 	engine, err := redisq.Open(ctx, redisq.Options{
-		URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, Prefix: r.Prefix,
+		URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, TLS: certificates, Prefix: r.Prefix,
 		DedupeWindow: q.Dedupe, MaxItems: q.MaxItems, MaxPerKey: q.MaxPerChat,
 		Replicas: r.Replicas, ReplicasWithin: r.WaitFor, Log: log,
 	})

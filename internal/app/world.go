@@ -22,8 +22,12 @@ const skillsFile = "skills.db"
 // openStorage opens what skills keep things in: Redis where there is one, else a file.
 func (s *stores) openStorage(ctx context.Context, cfg *configs.Config) error {
 	if r := cfg.Redis; !r.URL.IsZero() {
+		certificates, err := r.TLS()
+		if err != nil {
+			return err
+		}
 		engine, err := redisstore.Open(redisstore.Options{
-			URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, Prefix: r.Prefix,
+			URL: r.URL, SentinelUser: r.SentinelUser, SentinelPassword: r.SentinelPassword, TLS: certificates, Prefix: r.Prefix,
 		})
 		if err != nil {
 			return err

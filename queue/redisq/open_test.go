@@ -3,23 +3,13 @@ package redisq_test
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/parley-hub/parley/core/fault"
 	"github.com/parley-hub/parley/core/secret"
@@ -226,46 +216,8 @@ func roundTrip(t *testing.T, e *redisq.Engine) {
 }
 
 func TestTLS(t *testing.T) {
-	dir := t.TempDir()
-	roots := certificate(t, dir)
-	port := redistest.FreePort(t)
-	s := redistest.Start(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", filepath.Join(dir, "cert.pem"),
-		"--tls-key-file", filepath.Join(dir, "key.pem"), "--tls-auth-clients", "no")
-	_ = s
-	url := secret.New("rediss://127.0.0.1:" + strconv.Itoa(port))
-	roundTrip(t, open(t, redisq.Options{URL: url, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}))
+	s := redistest.StartSecured(t, "--tls-auth-clients", "no")
+	url := secret.New(s.URL())
+	roundTrip(t, open(t, redisq.Options{URL: url, TLS: &tls.Config{RootCAs: s.Roots, MinVersion: tls.VersionTLS12}}))
 	refusedOpen(t, redisq.Options{URL: url}, fault.Retryable, "certificate")
-}
-
-// certificate writes a certificate of its own authority for the loopback address.
-func certificate(t *testing.T, dir string) *x509.CertPool {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	roots := x509.NewCertPool()
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots.AddCert(cert)
-	return roots
 }

@@ -3,6 +3,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/tls"
 	"embed"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type Options struct {
 	URL              secret.String
 	SentinelUser     string
 	SentinelPassword secret.String
+	// TLS is for certificates of an own authority, or of the client; nil means the system's.
+	TLS *tls.Config
 	// Prefix stands before every key; "" means "parley".
 	Prefix string
 }
@@ -64,7 +67,7 @@ func Open(o Options) (*Store, error) {
 		o.Prefix = "parley"
 	}
 	rdb, err := redisconn.New(redisconn.Options{
-		URL: o.URL, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, Timeout: timeout,
+		URL: o.URL, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword, TLS: o.TLS, Timeout: timeout,
 	})
 	if err != nil {
 		return nil, err
