@@ -37,8 +37,8 @@ type Description struct {
 
 // Capabilities are what the platform can do, as data.
 type Capabilities struct {
-	// EditsPlace lists the places where a draft is shown by editing a message;
-	// DraftsPlace those with drafts that vanish by themselves.
+	// EditsIn lists the places where a draft is shown by editing a message; DraftsIn
+	// those with drafts that vanish by themselves.
 	EditsIn  []core.Place
 	DraftsIn []core.Place
 	// DraftEvery is the shortest time between two drafts of one reply, by place.

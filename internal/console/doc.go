@@ -22,6 +22,8 @@
 //	POST /press        bubble, data: somebody presses a button
 //	POST /react        bubble, emoji: somebody reacts
 //	POST /fail         fault: the phone's platform fails
+//	POST /pair         phone: somebody has the hub linked to an account by a code
+//	POST /scan         phone: its phone scans the code
 //	POST /trouble      fault: the hub itself is troubled
 //
 // Everything shown is escaped by html/template. Forms and files are bounded in size; the

@@ -1,6 +1,7 @@
 // Package world is what skills reach beyond their conversations: HTTP, secrets, models,
 // storage, other chats. All of it is held against the skill's manifest, whether the skill
-// runs inside the hub or not; what the manifest does not name is refused and counted.
+// runs inside the hub or not; what the manifest does not name is refused and counted. What a
+// program names (files, buttons, chats) is held against its turn as well.
 package world
 
 import (

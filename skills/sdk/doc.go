@@ -7,5 +7,6 @@
 // hub, which holds each call against the manifest.
 //
 // What differs: of a long history the oldest turns may be missing, what was said past the bot
-// in a group is not shown, and what a turn did to the session is stored when Handle returned.
+// in a group is not shown, what a turn did to the session is stored when Handle returned, and
+// there are no Tools: a program lets no model call anything.
 package sdk
