@@ -212,7 +212,7 @@ type ChatTools struct {
 type Queue struct {
 	MaxItems   int `yaml:"max_items"`
 	MaxPerChat int `yaml:"max_per_chat"`
-	// MaxBytes bounds the file; 0 for no bound but the disk.
+	// MaxBytes bounds the file in DataDir; 0 for no bound but the disk. Redis has its own.
 	MaxBytes Bytes `yaml:"max_bytes"`
 	// Dedupe is how long a message is known again.
 	Dedupe time.Duration `yaml:"dedupe"`
@@ -248,7 +248,7 @@ type Postgres struct {
 
 // Node is this process among those of the hub.
 type Node struct {
-	// Name is what the others see; empty for the machine's name and a part by chance.
+	// Name is what the others see, with a part by chance behind; empty for the machine's name.
 	Name string `yaml:"name"`
 }
 

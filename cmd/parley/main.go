@@ -126,7 +126,7 @@ func (c *commands) root() *cobra.Command {
 		Use:   "replay [ID...]",
 		Short: "List the dead letters, or put those named back to be handled again",
 		Long: "Without an ID it lists what could not be handled, and why. With IDs it puts those back at the end of " +
-			"their mailboxes, or drops them. The hub must not be running on the same data.",
+			"their mailboxes, or drops them. A hub that keeps everything in its data folder must not be running.",
 		RunE: c.replay,
 	}
 	replay.Flags().BoolVar(&c.drop, "drop", false, "drop the letters for good instead")

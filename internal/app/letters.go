@@ -18,7 +18,8 @@ import (
 const letterPage = 100
 
 // ListLetters prints the dead letters, oldest first: what could not be handled, in
-// which box, and why. It prints nobody's words. The hub must not be running.
+// which box, and why. It prints nobody's words. With the embedded queue the hub must not be
+// running.
 func ListLetters(ctx context.Context, out io.Writer, cfg *configs.Config) error {
 	return withLetters(ctx, cfg, func(letters queue.DeadLetters) error {
 		var b strings.Builder
