@@ -109,6 +109,12 @@ func (r runner) stored(text string) string {
 // reading runs single statements that change nothing.
 func (s *SQL) reading() runner { return runner{s.read, s.d} }
 
+// Ping tells whether the records can be asked. The fault is Retryable while they are away.
+func (s *SQL) Ping(ctx context.Context) error {
+	var one int
+	return s.fail("reach records", s.read.QueryRowContext(ctx, `SELECT 1`).Scan(&one))
+}
+
 // writing runs single statements that rest on nothing they did not name.
 func (s *SQL) writing() runner { return runner{s.write, s.d} }
 

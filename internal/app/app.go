@@ -231,7 +231,7 @@ func (a *App) makeServer(ctx context.Context) error {
 	}
 	a.server = httpserver.New(httpserver.Options{
 		Listen: a.cfg.HTTP.Listen, MaxBody: int64(a.cfg.HTTP.MaxBody), Drain: a.cfg.Shutdown / 10, Log: a.room("http"),
-		Ready: a.ready, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, API: a.makeAPI(), MCP: programs, Console: pages,
+		Ready: a.ready, Calls: a.takesCalls, Notes: a.notes, Metrics: a.telemetry.Handler(), Webhooks: webhooks, API: a.makeAPI(), MCP: programs, Console: pages,
 	})
 	address, err := a.server.Listen(ctx)
 	if err != nil {

@@ -19,14 +19,25 @@ import (
 // statsTimeout bounds a look into the queue for a page or a probe.
 const statsTimeout = 2 * time.Second
 
-// ready lists what keeps the hub from its work.
-func (a *App) ready(ctx context.Context) []httpserver.Problem {
+// takesCalls lists what keeps this node from taking the calls of platforms. What the other
+// nodes could do no better is not in it: taken from all of them, calls would be lost that
+// the mailboxes can keep.
+func (a *App) takesCalls(ctx context.Context) []httpserver.Problem {
 	var out []httpserver.Problem
 	if _, err := a.queue.Stats(ctx, queue.Inbox); err != nil {
 		out = append(out, httpserver.Problem{Name: "queue", Text: err.Error()})
 	}
 	if a.stopping.Load() {
 		out = append(out, httpserver.Problem{Name: "hub", Text: "stopping"})
+	}
+	return out
+}
+
+// ready lists what keeps the hub from its work.
+func (a *App) ready(ctx context.Context) []httpserver.Problem {
+	out := a.takesCalls(ctx)
+	if err := a.records.Ping(ctx); err != nil {
+		out = append(out, httpserver.Problem{Name: "records", Text: err.Error()})
 	}
 	for _, h := range a.health() {
 		if !h.Up() {

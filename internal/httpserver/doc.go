@@ -4,6 +4,7 @@
 //	/webhooks/<account>  what the platform of that account calls
 //	/healthz             200 "ok" as long as the process serves
 //	/readyz              200, or 503 with what is not ready, as JSON
+//	/readyz/calls        the same of what keeps this process from taking calls
 //	/metrics             Prometheus text format
 //	/v1/                 the API, which bounds its bodies by itself
 //	/mcp                 the tools of skills for other programs, which does so too

@@ -50,9 +50,10 @@ type Options struct {
 	// Drain bounds how long requests may finish after the stop; 0 means DefaultDrain.
 	Drain time.Duration
 	Log   zerolog.Logger
-	// Ready lists what is not ready, nothing when all is. It is called for each
-	// question and given a few seconds.
-	Ready func(ctx context.Context) []Problem
+	// Ready lists what is not ready, nothing when all is. Calls lists of that what keeps
+	// this process from taking calls. They are called for each question and given a few
+	// seconds.
+	Ready, Calls func(ctx context.Context) []Problem
 	// Notes lists what is worth saying and keeps nobody from work. It must not block.
 	Notes   func() []Problem
 	Metrics http.Handler
@@ -191,7 +192,8 @@ func (s *Server) routes() http.Handler {
 
 	// Any, since a method left out would fall to the console.
 	e.Any("/healthz", read(http.HandlerFunc(health)))
-	e.Any("/readyz", read(http.HandlerFunc(s.ready)))
+	e.Any("/readyz", read(s.ready(s.o.Ready, s.o.Notes)))
+	e.Any("/readyz/calls", read(s.ready(s.o.Calls, nil)))
 	if s.o.Metrics != nil {
 		e.Any("/metrics", read(s.o.Metrics))
 	}

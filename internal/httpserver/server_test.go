@@ -125,6 +125,7 @@ func TestRoutes(t *testing.T) {
 	}{
 		{"GET", "/healthz", 200, "ok\n"},
 		{"GET", "/readyz", 200, `{"ready":true,"problems":[]}` + "\n"},
+		{"GET", "/readyz/calls", 200, `{"ready":true,"problems":[]}` + "\n"},
 		{"GET", "/metrics", 200, "metrics 0"},
 		{"GET", "/", 200, "console 0"},
 		{"POST", "/say?x=1", 200, "console 0"},
@@ -154,7 +155,12 @@ func TestReady(t *testing.T) {
 			t.Error("the question has no time limit")
 		}
 		return []httpserver.Problem{{Name: "queue", Text: `disk "full"`}}
+	}, Calls: func(context.Context) []httpserver.Problem {
+		return []httpserver.Problem{{Name: "queue", Text: "full"}}
 	}})
+	if resp, body := h.do(t, "GET", "/readyz/calls", nil, nil); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, `"text":"full"`) {
+		t.Errorf("calls: %d %s", resp.StatusCode, body)
+	}
 	resp, body := h.do(t, "GET", "/readyz", nil, nil)
 	var got struct {
 		Ready    bool

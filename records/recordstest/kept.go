@@ -229,6 +229,7 @@ func memories(t *testing.T, d *desk) {
 func calls(ctx context.Context, d *desk) map[string]error {
 	why := d.cause(who(1))
 	return map[string]error{
+		"Ping":      d.Ping(ctx),
 		"Links":     second(d.Links(ctx)),
 		"Accounts":  second(d.Accounts(ctx, "p")),
 		"Issue":     second(d.Issue(ctx, why, who(1))),

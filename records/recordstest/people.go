@@ -1,6 +1,7 @@
 package recordstest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ type Records interface {
 	records.Memories
 	records.Usage
 	records.Orders
+	Ping(ctx context.Context) error
 }
 
 // RunPeople puts what keeps people, and memories, through the contract. open gives new, empty

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// probeEvery and probeTimeout are how a balancer looks at /readyz.
+	// probeEvery and probeTimeout are how a balancer looks at /readyz/calls.
 	probeEvery   = 200 * time.Millisecond
 	probeTimeout = time.Second
 )
 
 // balancer stands in front of the hubs as one stands in front of real ones: it gives
-// each in turn what comes, if its /readyz says yes, and tries the next where one does
+// each in turn what comes, if its /readyz/calls says yes, and tries the next where one does
 // not take it.
 type balancer struct {
 	backends []*backend
@@ -93,7 +93,7 @@ func (b *balancer) run(t *testing.T) {
 }
 
 func ready(ctx context.Context, client *http.Client, address string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz/calls", http.NoBody)
 	if err != nil {
 		return false
 	}
