@@ -292,7 +292,10 @@ func (d *Dispatcher) failed(ctx context.Context, del queue.Delivery, g gathered,
 	if again {
 		d.observe(core.Event{Stage: core.StageRetry, Skill: route.Skill, Err: err}, g.envelope)
 		// A rate limit counts as an attempt here: a person waits for this turn.
-		return queue.Commit{}, fault.New(fault.Retryable, "turn", err, fault.WithWait(min(fault.Wait(err), maxTurnWait)))
+		wait := min(fault.Wait(err), maxTurnWait)
+		d.o.Log.Warn().Err(err).EmbedObject(g.envelope).Str("skill", route.Skill).Stringer("class", class).
+			Int("attempt", del.Attempt).Dur("wait", wait).Msg("turn failed, it is tried again")
+		return queue.Commit{}, fault.New(fault.Retryable, "turn", err, fault.WithWait(wait))
 	}
 	ref := fault.Ref(err)
 	if ref == "" {

@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/core/fault"
+	"github.com/parley-hub/parley/core/logtest"
 	"github.com/parley-hub/parley/queue"
 	"github.com/parley-hub/parley/router"
 	"github.com/parley-hub/parley/session"
@@ -190,17 +193,21 @@ func TestCollectMergesWhatWaits(t *testing.T) {
 
 func TestFailuresAreTriedAgainThenToldAndKept(t *testing.T) {
 	fails := 2
+	var log logtest.Log
 	r := newRig(t, func(ctx context.Context, turn *skills.Turn, w skills.Writer) error {
 		w.Draft()
 		if turn.Envelope.Text() == "never" || turn.Attempt <= fails {
 			return fault.New(fault.Retryable, "worker", errors.New("refused"), fault.WithWait(time.Millisecond), fault.WithPublic("The model is away."))
 		}
 		return echo(ctx, turn, w)
-	}, nil)
+	}, func(o *router.DispatcherOptions) { o.Log = zerolog.New(&log) })
 	r.run()
 	r.say(says(private, "1", "x"))
 	if got := r.text(); got != "re: x" {
 		t.Errorf("%q", got)
+	}
+	if told := log.String(); strings.Count(told, "it is tried again") != fails || !strings.Contains(told, `"attempt":2,"wait":1`) || !strings.Contains(told, "refused") {
+		t.Errorf("log:\n%s", told)
 	}
 	e := r.say(says(private, "1", "never"))
 	apology := r.next()

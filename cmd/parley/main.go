@@ -10,7 +10,7 @@
 //	parley status    show the nodes of a hub on Redis, what each holds, and what waits
 //	parley models    list model pools and workers, switch versions, reload the configuration
 //	parley usage     show what the model workers did, for whom, and what it cost
-//	parley skill     make, try, test, sign, install and list skills that are programs
+//	parley skill     make, try, test, sign, install and list skills: programs, and folders with a SKILL.md
 //	parley version   say which build this is
 //
 // Exit codes: 0 all is well, 1 something failed, 2 the command line or the

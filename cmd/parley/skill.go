@@ -14,7 +14,7 @@ import (
 func (c *commands) skill() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "skill",
-		Short: "Make, try, test, sign, install and list skills that are programs of their own",
+		Short: "Make, try, test, sign, install and list skills: programs of their own, and folders with a SKILL.md",
 		Long: "Where PATH is asked for, it is a program, or a folder with the Go source of one, which is built. A folder with a SKILL.md is " +
 			"taken as it is by install, list, info, sign and remove.",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -78,8 +78,8 @@ func (c *commands) signSkills() *cobra.Command {
 	sign := &cobra.Command{
 		Use:   "sign NAME... --key FILE",
 		Short: "Sign skills, for hubs whose skills.allow names the key",
-		Long: "Writes the signature of each program beside it, as NAME.sig. A name is that of a file, or of a skill in the skills' " +
-			"folder. The key is one that parley skill key made, or any Ed25519 key in PEM (PKCS #8).",
+		Long: "Writes the signature of each program, or folder with a SKILL.md, beside it, as NAME.sig. A name is that of a file, or of a " +
+			"skill in the skills' folder. The key is one that parley skill key made, or any Ed25519 key in PEM (PKCS #8).",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:

@@ -251,7 +251,7 @@ func Check(ctx context.Context, out io.Writer, cfg *configs.Config, file string)
 	fmt.Fprintf(&b, "%d routes of your own\n", len(cfg.Routes))
 	return withSkills(ctx, cfg, func(set *skills.Set, refused []error) error {
 		_, err := newTable(cfg, set)
-		if err := errors.Join(append(refused, err)...); err != nil {
+		if err := errors.Join(append(append(refused, err), speechless(cfg, set)...)...); err != nil {
 			return err
 		}
 		writeFolder(&b, cfg, set)
@@ -272,10 +272,12 @@ func writeFolder(b *strings.Builder, cfg *configs.Config, set *skills.Set) {
 		default:
 			continue
 		}
-		m := s.Manifest()
-		fmt.Fprintf(b, "skill %s %s: %s\n", m.Name, m.Version, filepath.Join(cfg.Skills.Folder, file))
+		fmt.Fprintf(b, "skill %s: %s\n", titled(s.Manifest()), filepath.Join(cfg.Skills.Folder, file))
 	}
 }
+
+// titled is a skill's name, with its version where it has one.
+func titled(m skills.Manifest) string { return strings.TrimSpace(m.Name + " " + m.Version) }
 
 // writeLevels lists what becomes of the features in one direction.
 func writeLevels(b *strings.Builder, direction string, l adapters.Levels) {

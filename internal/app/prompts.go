@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
+	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/skills"
 	"github.com/parley-hub/parley/skills/chat"
 	"github.com/parley-hub/parley/skills/prompts"
@@ -23,13 +25,30 @@ func (a *App) makeInstructions(ctx context.Context) {
 	a.instructions.Load(ctx)
 }
 
+// poolless is the error of a skill whose model is a pool that is not there.
+func poolless(s *prompts.Skill, cfg *configs.Config) error {
+	pool := s.Prompt().Model
+	if _, there := cfg.Models.Pools[pool]; pool == "" || there {
+		return nil
+	}
+	return fmt.Errorf("skill %s: parley-model names %q, and there is no such pool", s.Manifest().Name, pool)
+}
+
+// speechless are the skills of instructions that could not answer.
+func speechless(cfg *configs.Config, set *skills.Set) (all []error) {
+	for _, s := range set.All() {
+		if s, ok := s.(*prompts.Skill); ok {
+			all = append(all, poolless(s, cfg))
+		}
+	}
+	return all
+}
+
 // talk is what answers by the instructions of a skill: chat, with these behind the operator's
 // own.
 func (a *App) talk(s *prompts.Skill) skills.Handler {
-	if pool := s.Prompt().Model; pool != "" {
-		if _, there := a.running.Load().Models.Pools[pool]; !there {
-			a.log.Warn().Str("skill", s.Manifest().Name).Str("pool", pool).Msg("parley-model names a pool that is not there: until it is, the skill cannot answer")
-		}
+	if err := poolless(s, a.running.Load()); err != nil {
+		a.log.Warn().Err(err).Msg("until it is there, the skill cannot answer")
 	}
 	c := a.cfg.Skills.Chat
 	return chat.New(chat.Options{

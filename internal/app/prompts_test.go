@@ -102,6 +102,21 @@ func lastLine(text string) string {
 	return lines[len(lines)-1]
 }
 
+// TestInstructionsWithoutTheirPool: parley check tells of a skill that no model would speak for.
+func TestInstructionsWithoutTheirPool(t *testing.T) {
+	w := newTown(t)
+	w.cfg.Skills.Folder = t.TempDir()
+	for pool, want := range map[string]string{"talk": "", "nowhere": `skill fill-forms: parley-model names "nowhere", and there is no such pool`} {
+		text := strings.Replace(formsMD, "\n---\n", "\nmetadata:\n  parley-model: "+pool+"\n---\n", 1)
+		write(t, w.cfg.Skills.Folder, map[string]string{"fill-forms/SKILL.md": text})
+		w.cfg.Models.Pools = map[string]models.PoolConfig{"talk": {}}
+		err := Check(t.Context(), io.Discard, w.cfg, "parley.yaml")
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
+			t.Errorf("%s: %v", pool, err)
+		}
+	}
+}
+
 // Where not everything may be used, instructions need to be named too; who looks sees why.
 func TestAllowedInstructions(t *testing.T) {
 	w := newTown(t)
@@ -118,7 +133,7 @@ func TestAllowedInstructions(t *testing.T) {
 	}
 	for range 2 { // the second time in its place
 		said := run(func(out *bytes.Buffer) error { return InstallSkill(t.Context(), out, w.cfg, source) })
-		if !strings.Contains(said, "fill-forms  is installed as "+filepath.Join(dir, "fill-forms")) {
+		if !strings.Contains(said, "fill-forms is installed as "+filepath.Join(dir, "fill-forms")) {
 			t.Errorf("install: %s", said)
 		}
 	}

@@ -183,7 +183,7 @@ func InstallSkill(ctx context.Context, out io.Writer, cfg *configs.Config, path 
 		if err := putInto(in, to, 0o755); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(out, "%s %s is installed as %s\nsha256 %s\n", name, s.Manifest().Version, to, s.Sum()); err != nil {
+		if _, err := fmt.Fprintf(out, "%s is installed as %s\nsha256 %s\n", titled(s.Manifest()), to, s.Sum()); err != nil {
 			return err
 		}
 		return tellAllowed(out, cfg, name, s.Sum(), to)

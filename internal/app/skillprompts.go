@@ -45,7 +45,7 @@ func installPrompt(out io.Writer, cfg *configs.Config, path string) error {
 	if err := os.Rename(fresh, to); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(out, "%s %s is installed as %s\nsha256 %s\n", name, s.Manifest().Version, to, s.Sum()); err != nil {
+	if _, err := fmt.Fprintf(out, "%s is installed as %s\nsha256 %s\n", titled(s.Manifest()), to, s.Sum()); err != nil {
 		return err
 	}
 	return tellAllowed(out, cfg, name, s.Sum(), to)
