@@ -15,7 +15,7 @@ const (
 	StageRefused Stage = "refused"
 	// StageTaken: a turn began; Took is how long the envelope waited.
 	StageTaken Stage = "taken"
-	// StageRouted: a rule chose a skill.
+	// StageRouted: a rule chose a skill; Took is how long that took.
 	StageRouted Stage = "routed"
 	// StageIgnored: a rule said that nobody answers.
 	StageIgnored Stage = "ignored"
@@ -47,8 +47,8 @@ const (
 	StageUndelivered Stage = "undelivered"
 	// StageBuried: it went to the dead letters.
 	StageBuried Stage = "buried"
-	// StageAPI: another program asked a model through the hub, which is no message; Account
-	// is its key's name, Took the whole request.
+	// StageAPI: another program asked a model or called a tool through the hub, which is no
+	// message; Account is its key's name, Took the whole request.
 	StageAPI Stage = "api"
 )
 

@@ -28,7 +28,7 @@ func (a *App) makeModels(ctx context.Context) error {
 		registry: a.registry, real: a.programs, without: a.offlineModel, log: a.room("models"),
 		blend: func(name string) *blend {
 			return &blend{
-				name: name, signals: fleet.NewSignals(fleet.SignalsOptions{Least: 1}), found: map[string][]fleet.Address{}, made: map[madeKey]madeWorker{},
+				name: name, signals: fleet.NewSignals(fleet.SignalsOptions{}), found: map[string][]fleet.Address{}, made: map[madeKey]madeWorker{},
 				worker: func(w models.WorkerConfig, model string, p models.PoolConfig) (pool.Worker, error) {
 					return a.newWorker(w, model, p, a.workers)
 				},

@@ -10,6 +10,7 @@ import (
 	"github.com/parley-hub/parley/configs"
 	"github.com/parley-hub/parley/core"
 	"github.com/parley-hub/parley/queue"
+	"github.com/parley-hub/parley/queue/archive"
 )
 
 // lanesOf gives an outbox of its own to each account that only one node can send for.
@@ -38,7 +39,11 @@ func (a *App) lane(to core.Conversation) queue.Key { return a.lanes.Of(to) }
 
 // boxes lists the boxes that the hub works through.
 func (a *App) boxes() []queue.Box {
-	return slices.Concat([]queue.Box{queue.Inbox}, a.lanes.Outboxes(), []queue.Box{queue.Ledger})
+	all := slices.Concat([]queue.Box{queue.Inbox}, a.lanes.Outboxes(), []queue.Box{queue.Ledger})
+	if a.archive != nil {
+		all = append(all, archive.Dropped)
+	}
+	return all
 }
 
 // letterBoxes lists the boxes that may hold dead letters. An account may have had an

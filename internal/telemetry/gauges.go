@@ -42,7 +42,7 @@ type NodeState struct {
 type AccountState struct {
 	Account core.Account
 	Up      bool
-	// State is one of a few stable words ("up", "retrying", "needs_human").
+	// State is one of a few stable words ("healthy", "healing", "needs_human").
 	State string
 }
 
@@ -51,7 +51,7 @@ type WorkerState struct {
 	Pool   string
 	Worker string
 	Up     bool
-	// State is one of a few stable words ("ready", "cooling", "down").
+	// State is one of a few stable words ("ready", "degraded", "open").
 	State string
 	// InFlight counts the requests it works on.
 	InFlight int

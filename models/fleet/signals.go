@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"math"
 	"sync"
 	"time"
@@ -11,12 +10,12 @@ import (
 )
 
 const (
-	// DefaultTarget is the part of all slots that is to be in use. At more than that the
+	// target is the part of all slots that is to be in use. At more than that the
 	// wait grows steeply; routing needs some room to choose, too.
-	DefaultTarget = 0.7
-	// DefaultHorizon is how far ahead workers are advised for: what a machine with a GPU
+	target = 0.7
+	// horizon is how far ahead workers are advised for: what a machine with a GPU
 	// takes to start and load its model.
-	DefaultHorizon = 10 * time.Minute
+	horizon = 10 * time.Minute
 	// downAfter is how long fewer workers must be enough before fewer are advised, and
 	// downMargin the part of them that must be.
 	downAfter  = 10 * time.Minute
@@ -34,18 +33,13 @@ const (
 	asleep = 24 * time.Hour
 	// noDemand is how much of one worker is nothing at all, with nobody waiting.
 	noDemand = 0.01
+	// leastAdvised is how many workers are advised where nothing comes: the first one to
+	// write should not wait until a model is loaded.
+	leastAdvised = 1
 )
 
 // SignalsOptions are how a pool's workers are advised. The zero value is in order.
 type SignalsOptions struct {
-	// Target is the part of all slots to be in use, 0 means DefaultTarget; Horizon is how
-	// far ahead to look, 0 means DefaultHorizon.
-	Target  float64
-	Horizon time.Duration
-	// Least and Most bound the advice; 0 is no bound. Most stands above all else.
-	Least, Most int
-	// Location is where people live whose week it is; nil means UTC.
-	Location *time.Location
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -106,10 +100,6 @@ type Advice struct {
 
 // NewSignals makes them; nothing is known yet.
 func NewSignals(o SignalsOptions) *Signals {
-	o.Target, o.Horizon = cmp.Or(o.Target, DefaultTarget), cmp.Or(o.Horizon, DefaultHorizon)
-	if o.Location == nil {
-		o.Location = time.UTC
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -162,18 +152,18 @@ func (s *Signals) Advise(l Load) Advice {
 		s.slots = float64(l.Slots) / float64(l.Workers)
 	}
 	a := Advice{PerMinute: s.rate, Utilization: utilization(l)}
-	mean := s.season.expect(now, now.Add(s.o.Horizon), s.rate)
+	mean := s.season.expect(now, now.Add(horizon), s.rate)
 	a.Expected = mean + p95*math.Sqrt(s.spread*mean)
 	busy := a.Expected / 60 * s.took
 	busy += float64(l.Waiting) * s.took / drainWithin.Seconds()
 	if s.answers == 0 { // nobody knows how long an answer takes
 		busy = float64(l.InFlight + l.Waiting)
 	}
-	a.Demand = busy / (s.slots * s.o.Target)
+	a.Demand = busy / (s.slots * target)
 	if a.Demand < noDemand && l.Waiting == 0 {
 		a.Demand = 0
 	}
-	s.decide(now, max(a.Demand, float64(l.Minimum), float64(s.o.Least)))
+	s.decide(now, a.Demand, max(l.Minimum, leastAdvised))
 	a.Workers = s.advised
 	return a
 }
@@ -188,18 +178,13 @@ func utilization(l Load) float64 {
 	return 0
 }
 
-// decide follows a need upwards at once, for people wait; downwards only after a while, and
-// with a margin, for a worker that is stopped has to load its model again.
-func (s *Signals) decide(now time.Time, need float64) {
-	limit := func(n float64) int {
-		whole := int(math.Ceil(n - 1e-9))
-		if s.o.Most > 0 {
-			whole = min(whole, s.o.Most)
-		}
-		return whole
-	}
-	enough := limit(need / downMargin)
-	switch up := limit(need); {
+// decide follows a demand upwards at once, for people wait; downwards only after a while, and
+// with a margin, for a worker that is stopped has to load its model again. It advises no
+// fewer than least.
+func (s *Signals) decide(now time.Time, demand float64, least int) {
+	whole := func(n float64) int { return max(int(math.Ceil(n-1e-9)), least) }
+	enough := whole(demand / downMargin)
+	switch up := whole(demand); {
 	case up > s.advised:
 		s.advised, s.lowSince = up, time.Time{}
 	case enough >= s.advised:
@@ -214,7 +199,7 @@ func (s *Signals) decide(now time.Time, need float64) {
 	}
 }
 
-func (s *Signals) now() time.Time { return s.o.Now().In(s.o.Location) }
+func (s *Signals) now() time.Time { return s.o.Now().UTC() }
 
 // roll closes the minutes that are over.
 func (s *Signals) roll(now time.Time) {

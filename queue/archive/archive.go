@@ -32,13 +32,14 @@ type Engine interface {
 	Idle(ctx context.Context, box queue.Box, before time.Time, fn func(queue.Key) error) error
 }
 
+// Dropped is the box of the references whose copies are to go.
+const Dropped queue.Box = "archive"
+
 const (
 	// marker is the field of a mailbox whose memory is in the store: its reference.
 	marker = "archived"
 	// itemPrefix begins the ids of the archive's own items.
 	itemPrefix = "archive/"
-	// dropped is the box of the references whose copies are to go.
-	dropped queue.Box = "archive"
 	// dropBatch is how many copies are dropped in one delivery.
 	dropBatch = 64
 	// storeWait is how long a mailbox waits whose memory cannot be read now.
@@ -77,7 +78,7 @@ func (q *Queue) Run(ctx context.Context) error {
 			q.keepLooking(ctx)
 		}
 	}()
-	err := q.Engine.Consume(ctx, queue.ConsumeOptions{Box: dropped, Slots: 1, Batch: dropBatch, MaxAttempts: 1 << 30}, q.drop)
+	err := q.Engine.Consume(ctx, queue.ConsumeOptions{Box: Dropped, Slots: 1, Batch: dropBatch, MaxAttempts: 1 << 30}, q.drop)
 	<-looked
 	return err
 }
@@ -201,7 +202,7 @@ func (q *Queue) restored(ctx context.Context, d queue.Delivery, ref string, h qu
 	kept := m.Log[min(max(c.Trim, 0), len(m.Log)):]
 	c.Set, c.Trim, c.Append = whole, 0, append(append([][]byte{}, kept...), c.Append...)
 	c.Out = append(append([]queue.Outgoing{}, c.Out...), queue.Outgoing{
-		Key:  queue.Key{Box: dropped, Scope: "copies", Owner: "all"},
+		Key:  queue.Key{Box: Dropped, Scope: "copies", Owner: "all"},
 		Item: queue.Item{ID: "drop/" + ref, Body: []byte(ref)},
 	})
 	return c, nil
