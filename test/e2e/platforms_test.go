@@ -187,6 +187,9 @@ func TestOnePlatformUnreachable(t *testing.T) {
 				return err == nil && status == http.StatusServiceUnavailable && strings.Count(body, `"name":"account `) == 1 &&
 					strings.Contains(body, `"name":"account `+out.name+`","text":"healing: `) && strings.Contains(body, "connection refused")
 			})
+			if status, body, err := w.hub.Get("/readyz/calls"); err != nil || status != http.StatusOK {
+				t.Errorf("a balancer would give the others nothing: %d %s %v", status, body, err)
+			}
 			for _, p := range all {
 				if p.connect != nil {
 					if err := p.connect(t.Context(), "http://"+w.hub.Address); err != nil {
