@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/parley-hub/parley/adapters/slack"
 	"github.com/parley-hub/parley/core"
@@ -223,25 +222,19 @@ func page(t *testing.T) (manifest, explained []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, block, _ := strings.Cut(string(data), "```yaml\n")
-	block, rest, found := strings.Cut(block, "```\n")
-	var file struct {
-		OAuth struct {
-			Scopes struct {
-				Bot []string `yaml:"bot"`
-			} `yaml:"scopes"`
-		} `yaml:"oauth_config"`
+	block, rest, _ := strings.Cut(string(data), "\n```\n") // the manifest ends there
+	list := regexp.MustCompile(`(?s)\n {4}bot: \[([^]]+)\]`).FindStringSubmatch(block)
+	if list == nil {
+		t.Fatal("no manifest with scopes of the bot")
 	}
-	if err := yaml.Unmarshal([]byte(block), &file); err != nil || !found || len(file.OAuth.Scopes.Bot) == 0 {
-		t.Fatalf("no manifest with scopes: %v", err)
-	}
+	manifest = strings.FieldsFunc(list[1], func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
 	rows := regexp.MustCompile("(?m)^\\| (`[^|]+)\\|").FindAllStringSubmatch(rest, -1)
 	for _, row := range rows {
 		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
 			explained = append(explained, name[1])
 		}
 	}
-	return file.OAuth.Scopes.Bot, explained
+	return manifest, explained
 }
 
 // losses are what does not work without a scope.
@@ -272,6 +265,12 @@ func TestManifest(t *testing.T) {
 	}
 	if want := append(slices.Clone(manifest), "connections:write"); !slices.Equal(slices.Sorted(slices.Values(explained)), slices.Sorted(slices.Values(want))) {
 		t.Errorf("explained are %v", explained)
+	}
+	example, err := os.ReadFile("../../configs/examples/slack.yaml")
+	for _, scope := range manifest {
+		if err != nil || !strings.Contains(string(example), scope) {
+			t.Errorf("the example does not name %s: %v", scope, err)
+		}
 	}
 	if tried := slices.Sorted(maps.Keys(losses)); !slices.Equal(tried, slices.Sorted(slices.Values(manifest))) {
 		t.Errorf("tried are %v", tried)
