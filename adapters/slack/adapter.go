@@ -151,6 +151,9 @@ func (a *Adapter) identify(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.me.self == "" { // calls of the webhook may have asked at the same time
+		a.tellMissing(who.Header)
+	}
 	a.people.Set(who.UserID, person{name: who.User, handle: who.User})
 	a.me = reader{team: who.TeamID, self: who.UserID}
 	return nil

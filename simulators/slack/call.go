@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +40,7 @@ type call struct {
 	at      time.Time
 	base    string // of this server, as the caller knows it
 	plain   bool   // it is answered in words
+	scopes  string // of the token
 }
 
 // method answers a call with the fields of its answer. Server.mu is held.
@@ -66,6 +66,9 @@ func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request, name string
 		given = params["token"]
 	}
 	delete(params, "token")
+	if c.scopes = s.granted(given); c.scopes != "" {
+		w.Header().Set(scopesHeader, c.scopes)
+	}
 	if err == nil {
 		err = s.authorize(name, given)
 	}
@@ -95,7 +98,7 @@ func (s *Server) authorize(name, given string) error {
 		return refuse("invalid_auth")
 	case m.app != (given == app.AppToken):
 		return refuse("not_allowed_token_type")
-	case m.scope != "" && slices.Contains(app.Lacking, m.scope):
+	case m.scope != "" && !s.may(m.scope):
 		return &apiError{code: "missing_scope", needed: m.scope}
 	}
 	return nil
@@ -246,7 +249,7 @@ func (s *Server) finish(w http.ResponseWriter, c *call, o outcome) {
 	case errors.As(o.err, &no):
 		answer = args{"ok": false, "error": no.code}
 		if no.needed != "" {
-			answer["needed"], answer["provided"] = no.needed, "chat:write"
+			answer["needed"], answer["provided"] = no.needed, c.scopes
 		}
 		if no.detail != "" {
 			answer["response_metadata"] = args{"messages": []string{no.detail}}

@@ -14,6 +14,18 @@ var (
 	ErrNoMessage = errors.New("slack simulator: no such message")
 	ErrNoButton  = errors.New("slack simulator: the message has no such button")
 	ErrNotMember = errors.New("slack simulator: not a member of the channel")
+	ErrNoCommand = errors.New("slack simulator: the app has no commands")
+)
+
+// ChannelKind is a kind of channel, as events name it. It decides which scope they need.
+type ChannelKind string
+
+// The kinds of channels. Several is a direct message of more than two.
+const (
+	Public  ChannelKind = "channel"
+	Private ChannelKind = "group"
+	Several ChannelKind = "mpim"
+	Direct  ChannelKind = "im"
 )
 
 // Channel is a channel as the Web API shows it.
@@ -22,6 +34,8 @@ type Channel struct {
 	Name     string `json:"name,omitempty"`
 	IM       bool   `json:"is_im"`
 	Group    bool   `json:"is_channel"`
+	Private  bool   `json:"is_private"`
+	Several  bool   `json:"is_mpim"`
 	Archived bool   `json:"is_archived"`
 	Member   bool   `json:"is_member"`
 	User     string `json:"user,omitempty"`
@@ -29,6 +43,7 @@ type Channel struct {
 
 type channel struct {
 	id, name string
+	kind     ChannelKind
 	user     string // of a direct message
 	members  map[string]bool
 	archived bool
@@ -39,14 +54,7 @@ type channel struct {
 	status map[string]string
 }
 
-func (c *channel) im() bool { return c.user != "" }
-
-func (c *channel) kind() string {
-	if c.im() {
-		return "im"
-	}
-	return "channel"
-}
+func (c *channel) im() bool { return c.kind == Direct }
 
 // AddUser lets somebody in, or gives them another name.
 func (s *Server) AddUser(id, name string) {
@@ -55,11 +63,16 @@ func (s *Server) AddUser(id, name string) {
 	s.users[id] = User{ID: id, Name: name}
 }
 
-// AddChannel makes a channel; the bot is in it when it is among the members.
+// AddChannel makes a public channel; the bot is in it when it is among the members.
 func (s *Server) AddChannel(id, name string, members ...string) {
+	s.AddChannelOf(Public, id, name, members...)
+}
+
+// AddChannelOf makes a channel of a kind other than Direct, which OpenDM makes.
+func (s *Server) AddChannelOf(kind ChannelKind, id, name string, members ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &channel{id: id, name: name, members: map[string]bool{}, status: map[string]string{}, streams: map[string]*stream{}}
+	c := &channel{id: id, name: name, kind: kind, members: map[string]bool{}, status: map[string]string{}, streams: map[string]*stream{}}
 	for _, m := range members {
 		c.members[m] = true
 	}
@@ -92,7 +105,7 @@ func (s *Server) dm(user string) *channel {
 	id := "D" + strings.TrimPrefix(user, "U")
 	c := s.channels[id]
 	if c == nil {
-		c = &channel{id: id, user: user, members: map[string]bool{user: true, s.opts.App.UserID: true}, status: map[string]string{}, streams: map[string]*stream{}}
+		c = &channel{id: id, kind: Direct, user: user, members: map[string]bool{user: true, s.opts.App.UserID: true}, status: map[string]string{}, streams: map[string]*stream{}}
 		s.channels[id] = c
 	}
 	return c
@@ -112,7 +125,8 @@ func (s *Server) Channels() []Channel {
 
 func (s *Server) info(c *channel) Channel {
 	return Channel{
-		ID: c.id, Name: c.name, IM: c.im(), Group: !c.im(), Archived: c.archived, User: c.user, Member: c.members[s.opts.App.UserID],
+		ID: c.id, Name: c.name, IM: c.im(), Group: c.kind == Public || c.kind == Private, Private: c.kind != Public, Several: c.kind == Several,
+		Archived: c.archived, User: c.user, Member: c.members[s.opts.App.UserID],
 	}
 }
 

@@ -155,7 +155,7 @@ func updateMessage(s *Server, c *call) (args, error) {
 		now.Edited = &Edited{User: now.User, TS: s.nextTS()}
 		s.replace(ch, i, &now)
 		s.tell(ch.id, args{
-			"type": "message", "subtype": "message_changed", "hidden": true, "channel": ch.id, "channel_type": ch.kind(),
+			"type": "message", "subtype": "message_changed", "hidden": true, "channel": ch.id, "channel_type": ch.kind,
 			"message": eventOf(now.Message), "previous_message": eventOf(was.Message), "ts": now.Edited.TS, "event_ts": now.Edited.TS,
 		})
 	} else {

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -28,14 +29,19 @@ func (s *Server) controlPeople(c *simulators.Control) {
 		return nil
 	})
 	simulators.Act(c, "channels", func(in struct {
-		ID      string   `json:"id"`
-		Name    string   `json:"name"`
-		Members []string `json:"members"`
+		ID      string      `json:"id"`
+		Name    string      `json:"name"`
+		Kind    ChannelKind `json:"kind"`
+		Members []string    `json:"members"`
 	}) error {
 		if in.ID == "" {
 			return errors.New("a channel needs an id")
 		}
-		s.AddChannel(in.ID, in.Name, in.Members...)
+		kind := cmp.Or(in.Kind, Public)
+		if kind == Direct || families[kind] == "" {
+			return errors.New("a channel is of the kind channel, group or mpim")
+		}
+		s.AddChannelOf(kind, in.ID, in.Name, in.Members...)
 		return nil
 	})
 	simulators.Post(c, "dm", func(in struct {
@@ -62,6 +68,9 @@ func (s *Server) controlTalk(c *simulators.Control) {
 	simulators.Act(c, "delete", func(in touch) error { return s.Delete(in.Channel, in.TS) })
 	simulators.Act(c, "react", func(in touch) error { return s.React(in.Channel, in.TS, in.User, in.Name, in.Removed) })
 	simulators.Act(c, "press", func(in touch) error { return s.Press(in.Channel, in.TS, in.User, in.ActionID) })
+	simulators.Act(c, "join", func(in touch) error { return s.Join(in.Channel, in.User) })
+	simulators.Act(c, "leave", func(in touch) error { return s.Leave(in.Channel, in.User) })
+	simulators.Act(c, "invite", func(in touch) error { return s.Invite(in.Channel, in.TS) })
 	simulators.Act(c, "slash", func(in touch) error { return s.Slash(in.Channel, in.User, in.Command, in.Text) })
 }
 

@@ -26,6 +26,12 @@
 // dropped and counted. Inside a channel deliveries follow each other, so that tests can
 // speak of order; Options.Unordered sends each by itself, as the public platform does.
 //
+// # Scopes
+//
+// The app has the scopes of the manifest in docs/slack.md, unless App says otherwise. An
+// event comes and a call is made only with its scope, and the answer to every call says
+// which the token has. Subscriptions are not simulated: the app has all of them.
+//
 // # Watching
 //
 // Shown is what a channel shows now, Calls the transcript of Web API calls, Events and
@@ -43,13 +49,16 @@
 // POST takes a JSON object and gives a JSON result, or 400 with {"error": …}.
 //
 //	POST   /control/users                {id, name}
-//	POST   /control/channels             {id, name, members: [id]}
+//	POST   /control/channels             {id, name, kind, members: [id]}; no kind is public
 //	POST   /control/dm                   {user} -> {channel}
 //	POST   /control/speak                Utterance -> Posted
 //	POST   /control/edit                 {channel, ts, text}
 //	POST   /control/delete               {channel, ts}
 //	POST   /control/react                {channel, ts, user, name, removed}
 //	POST   /control/press                {channel, ts, user, action_id}
+//	POST   /control/join                 {channel, user}
+//	POST   /control/leave                {channel, user}
+//	POST   /control/invite               {channel, ts}
 //	POST   /control/slash                {channel, user, command, text}
 //	POST   /control/request_url          {url}
 //	POST   /control/faults               Fault -> {id}

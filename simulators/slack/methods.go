@@ -10,7 +10,7 @@ import (
 func methodTable() map[string]method {
 	t := map[string]method{
 		"auth.test":                    {do: authTest},
-		"apps.connections.open":        {do: openConnection, scope: "connections:write", app: true},
+		"apps.connections.open":        {do: openConnection, scope: socketScope, app: true},
 		"chat.postMessage":             {do: postMessage, scope: "chat:write"},
 		"chat.postEphemeral":           {do: postEphemeral, scope: "chat:write"},
 		"chat.update":                  {do: updateMessage, scope: "chat:write"},

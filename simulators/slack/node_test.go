@@ -18,7 +18,8 @@ func TestNodeClients(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), nodeTimeout)
 	defer cancel()
 	dir := nodetest.Dir(ctx, t, "testdata/node", "@slack/socket-mode")
-	r := start(t, slack.Options{Control: true, RetryDelays: []time.Duration{0, time.Millisecond}, PingEvery: time.Second})
+	scopes := append(slack.ManifestScopes(), "im:write", "reactions:write") // of the calls that the adapter does not make
+	r := start(t, slack.Options{App: slack.App{Scopes: scopes}, Control: true, RetryDelays: []time.Duration{0, time.Millisecond}, PingEvery: time.Second})
 	node := exec.CommandContext(ctx, "node", "check.mjs", r.url, botToken, appToken)
 	node.Dir = dir
 	var log strings.Builder // of the clients, which tell there of every refusal

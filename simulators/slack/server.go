@@ -22,7 +22,9 @@ type App struct {
 	// UserID and BotID are the bot as a user and as a bot.
 	UserID string `json:"user_id"`
 	BotID  string `json:"bot_id"`
-	// Lacking are scopes the app does not have.
+	// Scopes are those of the bot token. Nil means ManifestScopes.
+	Scopes []string `json:"scopes,omitempty"`
+	// Lacking are scopes that the app does not have all the same, of either token.
 	Lacking []string `json:"lacking,omitempty"`
 }
 
@@ -92,6 +94,9 @@ func (o Options) withDefaults() Options {
 	set(&o.App.SigningSecret, "simulated-signing-secret")
 	set(&o.App.UserID, "U0PARLEY")
 	set(&o.App.BotID, "B0PARLEY")
+	if o.App.Scopes == nil {
+		o.App.Scopes = ManifestScopes()
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -94,14 +94,10 @@ func (s *Server) tellMessage(c *channel, p *Posted) {
 		return
 	}
 	event := eventOf(p.Message)
-	event["channel"], event["channel_type"], event["event_ts"] = c.id, c.kind(), p.TS
+	event["channel"], event["channel_type"], event["event_ts"] = c.id, c.kind, p.TS
 	s.tell(c.id, event)
-	if !p.ByBot && !c.im() && strings.Contains(p.Text, "<@"+s.opts.App.UserID) {
-		mention := eventOf(p.Message)
-		delete(mention, "files")
-		delete(mention, "subtype")
-		mention["type"], mention["channel"], mention["event_ts"] = "app_mention", c.id, p.TS
-		s.tell(c.id, mention)
+	if !c.im() && s.mentions(p) {
+		s.tellMention(c, p)
 	}
 }
 
@@ -114,8 +110,11 @@ func eventOf(m Message) args {
 	return event
 }
 
-// tell queues an event. Server.mu is held.
+// tell queues an event that the app has the scope for. Server.mu is held.
 func (s *Server) tell(channel string, event args) {
+	if !s.heard(channel, event) {
+		return
+	}
 	id := fmt.Sprintf("Ev%010d", s.nextID())
 	s.queue(&delivery{
 		kind: "events_api", lane: channel,
@@ -128,7 +127,7 @@ func (s *Server) tell(channel string, event args) {
 	})
 }
 
-// RawEvent queues an event of any shape.
+// RawEvent queues an event of any shape; of a known kind only with its scope.
 func (s *Server) RawEvent(channel string, event map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,7 +158,7 @@ func (s *Server) EditSaid(id, ts, text string) error {
 	now.Text, now.Edited = text, &Edited{User: now.User, TS: s.nextTS()}
 	s.replace(c, i, &now)
 	s.tell(id, args{
-		"type": "message", "subtype": "message_changed", "hidden": true, "channel": id, "channel_type": c.kind(),
+		"type": "message", "subtype": "message_changed", "hidden": true, "channel": id, "channel_type": c.kind,
 		"message": eventOf(now.Message), "previous_message": eventOf(was.Message), "ts": now.Edited.TS, "event_ts": now.Edited.TS,
 	})
 	return nil
@@ -184,7 +183,7 @@ func (s *Server) Delete(id, ts string) error {
 func (s *Server) tellDeleted(c *channel, was Posted) {
 	at := s.nextTS()
 	s.tell(c.id, args{
-		"type": "message", "subtype": "message_deleted", "hidden": true, "channel": c.id, "channel_type": c.kind(),
+		"type": "message", "subtype": "message_deleted", "hidden": true, "channel": c.id, "channel_type": c.kind,
 		"deleted_ts": was.TS, "previous_message": eventOf(was.Message), "ts": at, "event_ts": at,
 	})
 }
@@ -272,13 +271,16 @@ func (s *Server) pressed(c *channel, p *Posted, user string, action args) {
 	s.queue(&delivery{kind: "interactive", lane: c.id, payload: payload, form: form})
 }
 
-// Slash types a slash command.
+// Slash types a slash command. Without the scope for them the app has none.
 func (s *Server) Slash(id, user, command, text string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, err := s.seat(id, user)
 	if err != nil {
 		return err
+	}
+	if !s.may(commandScope) {
+		return ErrNoCommand
 	}
 	name := c.name
 	if c.im() {

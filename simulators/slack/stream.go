@@ -138,7 +138,7 @@ func (s *Server) endStream(ch *channel, i int, now Posted) {
 	s.replace(ch, i, &now)
 	at := s.nextTS()
 	s.tell(ch.id, args{
-		"type": "message", "subtype": "message_changed", "hidden": true, "channel": ch.id, "channel_type": ch.kind(),
+		"type": "message", "subtype": "message_changed", "hidden": true, "channel": ch.id, "channel_type": ch.kind,
 		"message": eventOf(now.Message), "previous_message": eventOf(was.Message), "ts": at, "event_ts": at,
 	})
 }

@@ -31,6 +31,7 @@ async function web() {
   const client = new WebClient(botToken, { slackApiUrl });
   const me = await client.auth.test();
   assert.equal(me.user_id, "U0PARLEY");
+  assert.ok(me.response_metadata.scopes.includes("chat:write"));
   const { channel: dm } = await client.conversations.open({ users: ann });
 
   const blocks = [
