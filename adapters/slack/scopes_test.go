@@ -64,6 +64,14 @@ func (r *trial) met(channel string) bool {
 	return r.comes(r.sim.Join(channel, "U3CAT"), change(false)) && r.comes(r.sim.Leave(channel, "U3CAT"), change(true))
 }
 
+// looks tells whether the adapter can look up what became of a reply to a channel.
+func (r *trial) looks(channel string) bool {
+	to := inChannel()
+	to.Chat = core.ChatID(channel)
+	_, _, err := r.adapter.Reconcile(r.t.Context(), answer(to, "?"))
+	return done(err)
+}
+
 // done tells whether all went well.
 func done(errs ...error) bool {
 	return !slices.ContainsFunc(errs, func(err error) bool { return err != nil })
@@ -125,11 +133,16 @@ var abilities = []able{
 		}
 		return r.comes(err, func(e core.Envelope) bool { return e.Kind == core.KindAction })
 	}},
-	{"look-ups", func(r *trial) bool {
+	{"look-ups in public channels", func(r *trial) bool {
 		root := r.speak(simulator.Utterance{Channel: place, User: ann, Text: "hi"})
-		_, _, err := r.adapter.Reconcile(r.t.Context(), answer(inChannel(), "?"))
-		_, _, inside := r.adapter.Reconcile(r.t.Context(), answer(inThread(root.TS), "?"))
-		return done(err, inside)
+		_, _, err := r.adapter.Reconcile(r.t.Context(), answer(inThread(root.TS), "?"))
+		return done(err) && r.looks(place)
+	}},
+	{"look-ups in private channels", func(r *trial) bool { return r.looks(private) }},
+	{"look-ups in direct messages of several", func(r *trial) bool { return r.looks(several) }},
+	{"look-ups in direct messages", func(r *trial) bool {
+		dm, err := r.sim.OpenDM(ann)
+		return done(err) && r.looks(dm)
 	}},
 	{"files of people", func(r *trial) bool {
 		p := r.speak(simulator.Utterance{Channel: place, User: ann, Files: []simulator.Upload{{Name: "a.txt", Bytes: []byte("abc")}}})
@@ -241,16 +254,16 @@ func page(t *testing.T) (manifest, explained []string) {
 var losses = map[string][]string{
 	"app_mentions:read": {"invitations"},
 	"assistant:write":   {"typing"},
-	"channels:history":  {"public channels", "look-ups"},
+	"channels:history":  {"public channels", "look-ups in public channels"},
 	"channels:read":     {"members of public channels"},
 	"chat:write":        {"answers", "streams", "buttons", "files of the hub"},
 	"commands":          {"commands"},
 	"files:read":        {"files of people", "files of the hub"},
 	"files:write":       {"files of the hub"},
-	"groups:history":    {"private channels"},
+	"groups:history":    {"private channels", "look-ups in private channels"},
 	"groups:read":       {"members of private channels"},
-	"im:history":        {"direct messages"},
-	"mpim:history":      {"direct messages of several"},
+	"im:history":        {"direct messages", "look-ups in direct messages"},
+	"mpim:history":      {"direct messages of several", "look-ups in direct messages of several"},
 	"reactions:read":    {"reactions"},
 	"users:read":        {"names"},
 }

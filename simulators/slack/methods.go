@@ -18,8 +18,8 @@ func methodTable() map[string]method {
 		"chat.appendStream":            {do: appendStream, scope: "chat:write"},
 		"chat.stopStream":              {do: stopStream, scope: "chat:write"},
 		"chat.delete":                  {do: deleteMessage, scope: "chat:write"},
-		"conversations.history":        {do: history, scope: "channels:history"},
-		"conversations.replies":        {do: replies, scope: "channels:history"},
+		"conversations.history":        {do: history},
+		"conversations.replies":        {do: replies},
 		"conversations.info":           {do: conversationInfo, scope: "channels:read"},
 		"conversations.open":           {do: conversationOpen, scope: "im:write"},
 		"conversations.list":           {do: conversationList, scope: "channels:read"},
@@ -162,8 +162,21 @@ func (c *call) seen(p *Posted) Message {
 	return m
 }
 
-func history(s *Server, c *call) (args, error) {
+// readable finds the channel of a call that reads what was said there, which needs the scope
+// of its kind (https://docs.slack.dev/reference/methods/conversations.history).
+func (s *Server) readable(c *call) (*channel, error) {
 	ch, err := s.target(c)
+	if err != nil {
+		return nil, err
+	}
+	if scope := families[ch.kind] + ":history"; !s.may(scope) {
+		return nil, &apiError{code: "missing_scope", needed: scope}
+	}
+	return ch, nil
+}
+
+func history(s *Server, c *call) (args, error) {
+	ch, err := s.readable(c)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +191,7 @@ func history(s *Server, c *call) (args, error) {
 }
 
 func replies(s *Server, c *call) (args, error) {
-	ch, err := s.target(c)
+	ch, err := s.readable(c)
 	if err != nil {
 		return nil, err
 	}
