@@ -277,7 +277,7 @@ func TestLeastRightsOfNodes(t *testing.T) {
 	s := redistest.Start(t)
 	s.Do("ACL", "SETUSER", "parley", "on", ">pw", "~*", "resetchannels", "&*", "-@all", "+info", "+evalsha", "+eval", "+time",
 		"+hget", "+hset", "+hdel", "+hmget", "+pexpire", "+pexpireat", "+pexpiretime", "+unlink", "+zadd", "+zrange", "+zrangebyscore", "+zrem",
-		"+hexists", "+hgetall", "+get", "+set", "+pttl", "+publish", "+subscribe", "+unsubscribe", "+ping",
+		"+hexists", "+hgetall", "+get", "+set", "+pttl", "+publish", "+subscribe", "+ping",
 		"+rpush", "+lpop", "+lindex", "+lrange")
 	url := "redis://parley:pw@" + s.Addr()
 	open := func(t *testing.T) (*redisc.Engine, *redisc.Engine) {
