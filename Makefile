@@ -30,8 +30,9 @@ run: build ## run Parley: your ./parley.yaml, or the playground on http://127.0.
 setup: ## make sure that what the tests need is there (Chromium, Node, Redis, PostgreSQL)
 	@test/setup $(NEEDS)
 
-# Tests of whole hubs start many processes each: one package has the machine at a time.
-PARTS = $$($(GO) list ./... | grep -v '/test/')
+# Most tests wait more than they work, so more packages run than there are processors. Tests
+# of whole hubs start many processes each: one package has the machine at a time.
+PARTS = -p $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)) $$($(GO) list ./... | grep -v '/test/')
 WHOLE = -p 1 ./test/...
 
 race: NEEDS = gcc
